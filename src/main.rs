@@ -1,0 +1,4 @@
+//! The `tform` executable.
+fn main() {
+    println!("{}", tform::version());
+}
