@@ -1,0 +1,37 @@
+# `make help` lists the targets. Everything here also works by hand: see CONTRIBUTING.md.
+
+export DUCKDB_LIB_DIR ?= $(HOME)/.cache/tform/duckdb
+CARGO ?= cargo
+TARGET_DIR = $(or $(CARGO_TARGET_DIR),target)
+TFORM = $(TARGET_DIR)/release/tform
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench release clean duckdb
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+demo: duckdb ## build tform and, with it, the example project of this folder
+	$(CARGO) build --release
+	@if [ -f packages.yml ] && [ ! -d dbt_packages ]; then $(TFORM) deps; fi
+	$(TFORM) build
+
+test: duckdb ## run every test: units, tidy, end to end (UPDATE=1 rewrites expected output)
+	$(CARGO) test --no-fail-fast --lib --bins --tests
+
+lint: duckdb ## formatting and lints, as CI wants them
+	$(CARGO) fmt --check
+	$(CARGO) clippy --all-targets -- -D warnings
+
+bench: duckdb ## measure speed and memory on generated projects, beside dbt where it can be installed
+	$(CARGO) build --release
+	python3 tests/bench/bench.py --tform $(TFORM)
+
+release: ## one binary with DuckDB compiled in (half an hour on two cores)
+	$(CARGO) build --release --features bundled
+
+clean: ## remove what the example and the logs left; cargo's own output stays
+	rm -rf target/tform logs
+
+duckdb:
+	@tests/tools/fetch_duckdb.sh
