@@ -13,6 +13,10 @@
 
 {#- Puts `built` in place of `existing`; gives what was set aside, or none. -#}
 {%- macro tf_swap(built, target_relation, existing, aside) -%}
+  {{ return(adapter.dispatch('tf_swap', 'dbt')(built, target_relation, existing, aside)) }}
+{%- endmacro -%}
+
+{%- macro default__tf_swap(built, target_relation, existing, aside) -%}
   {%- set standing = load_cached_relation(existing) if existing else none -%}
   {%- if standing -%}{%- do adapter.rename_relation(standing, aside) -%}{%- endif -%}
   {%- do adapter.rename_relation(built, target_relation) -%}

@@ -4,6 +4,10 @@
 -#}
 
 {%- materialization table, default -%}
+  {{ return(tf_materialize_table()) }}
+{%- endmaterialization -%}
+
+{%- macro tf_materialize_table() -%}
   {%- set existing = load_cached_relation(this) -%}
   {%- set target_relation = this.incorporate(type='table') -%}
   {%- set beside = make_intermediate_relation(target_relation) -%}
@@ -22,4 +26,4 @@
   {%- do drop_relation_if_exists(replaced) -%}
   {%- do run_hooks(post_hooks, inside_transaction=False) -%}
   {{ return({'relations': [target_relation]}) }}
-{%- endmaterialization -%}
+{%- endmacro -%}

@@ -4,6 +4,10 @@
 -#}
 
 {%- materialization view, default -%}
+  {{ return(tf_materialize_view()) }}
+{%- endmaterialization -%}
+
+{%- macro tf_materialize_view() -%}
   {%- set existing = load_cached_relation(this) -%}
   {%- set target_relation = this.incorporate(type='view') -%}
   {%- set beside = make_intermediate_relation(target_relation) -%}
@@ -21,7 +25,7 @@
   {%- do drop_relation_if_exists(replaced) -%}
   {%- do run_hooks(post_hooks, inside_transaction=False) -%}
   {{ return({'relations': [target_relation]}) }}
-{%- endmaterialization -%}
+{%- endmacro -%}
 
 {#- For warehouses where `create or replace view` may change the columns. -#}
 {%- macro create_or_replace_view() -%}

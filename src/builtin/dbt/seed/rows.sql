@@ -8,6 +8,11 @@
 {%- endmacro -%}
 
 {%- macro default__create_csv_table(model, agate_table) -%}
+  {{ return(tf_create_seed_table(model, agate_table, '')) }}
+{%- endmacro -%}
+
+{#- `attributes` is what a warehouse adds after the columns. -#}
+{%- macro tf_create_seed_table(model, agate_table, attributes) -%}
   {%- set configured_types = model['config'].get('column_types', {}) -%}
   {%- set quote = model['config'].get('quote_columns', none) -%}
   {%- set columns = [] -%}
@@ -15,7 +20,7 @@
     {%- set type = configured_types.get(name, adapter.convert_type(agate_table, loop.index0)) -%}
     {%- do columns.append(adapter.quote_seed_column(name | string, quote) ~ ' ' ~ type) -%}
   {%- endfor -%}
-  {%- set definition = 'create table ' ~ this.render() ~ ' (' ~ columns | join(', ') ~ ')' -%}
+  {%- set definition = 'create table ' ~ this.render() ~ ' (' ~ columns | join(', ') ~ ') ' ~ attributes -%}
   {%- call statement('_') -%}{{ definition }}{%- endcall -%}
   {{ return(definition) }}
 {%- endmacro -%}

@@ -44,15 +44,17 @@
   then insert ({{ names }}) values ({{ names }})
 {%- endmacro -%}
 
-{#- For warehouses without merge: close old versions, then add new ones. -#}
-{%- macro tf_snapshot_update_insert(target, source, insert_cols) -%}
+{#- For warehouses without merge: close old versions, then add new ones. Some
+    know no alias in `update`; there the target goes by its own name. -#}
+{%- macro tf_snapshot_update_insert(target, source, insert_cols, alias='DBT_INTERNAL_TARGET') -%}
   {%- set columns = tf_snapshot_columns() -%}
-  update {{ target }} as DBT_INTERNAL_DEST
+  {%- set standing = alias or target -%}
+  update {{ target }}{{ ' as ' ~ alias if alias }}
   set {{ columns.dbt_valid_to }} = DBT_INTERNAL_SOURCE.{{ columns.dbt_valid_to }}
   from {{ source }} as DBT_INTERNAL_SOURCE
   where cast(DBT_INTERNAL_SOURCE.dbt_change_type as text) in ('update', 'delete')
-    and cast(DBT_INTERNAL_SOURCE.{{ columns.dbt_scd_id }} as text) = cast(DBT_INTERNAL_DEST.{{ columns.dbt_scd_id }} as text)
-    and {{ tf_is_current('DBT_INTERNAL_DEST.' ~ columns.dbt_valid_to) }};
+    and cast(DBT_INTERNAL_SOURCE.{{ columns.dbt_scd_id }} as text) = cast({{ standing }}.{{ columns.dbt_scd_id }} as text)
+    and {{ tf_is_current(standing ~ '.' ~ columns.dbt_valid_to) }};
   insert into {{ target }} ({{ insert_cols | join(', ') }})
   select {{ insert_cols | join(', ') }}
   from {{ source }}
