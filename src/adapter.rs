@@ -1,0 +1,1 @@
+//! Warehouses: what tform asks of one, and what each of them can do.

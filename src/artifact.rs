@@ -1,0 +1,1 @@
+//! The files under `target-path`.

@@ -1,0 +1,1 @@
+//! A node to its final SQL.

@@ -1,0 +1,1 @@
+//! Packages: from their lists to `dbt_packages`.

@@ -1,0 +1,1 @@
+//! `Manifest` to `Graph`: refs become edges.

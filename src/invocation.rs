@@ -1,0 +1,1 @@
+//! One call of tform: validated flags, variables, paths.

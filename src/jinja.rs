@@ -1,0 +1,1 @@
+//! Jinja as dbt speaks it, on minijinja.

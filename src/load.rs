@@ -1,0 +1,1 @@
+//! Disk to `ProjectFiles`: every file of the project and its packages, read once.

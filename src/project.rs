@@ -1,0 +1,1 @@
+//! `dbt_project.yml`: what a project and a package are.

@@ -1,0 +1,1 @@
+//! Events to the terminal, the text log and the JSON log.

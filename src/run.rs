@@ -1,0 +1,1 @@
+//! Compiled nodes to relations: scheduler, materializations, tests, hooks.

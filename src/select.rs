@@ -1,0 +1,1 @@
+//! Selection criteria to the nodes that they mean.

@@ -1,0 +1,1 @@
+//! Profiles and targets: which warehouse, with which credentials.
