@@ -1,0 +1,73 @@
+{#-
+  Redshift: grants to users, groups and roles.
+  Docs: reference/resource-configs/grants
+-#}
+
+{#- Prefixes bare names with `user:`, as the grants that stand are told. -#}
+{%- macro redshift__normalize_grants_dict(grants_dict) -%}
+  {%- set normalized = {} -%}
+  {%- for privilege, grantees in grants_dict.items() -%}
+    {%- set named = [] -%}
+    {%- for grantee in grantees -%}
+      {%- do named.append(grantee if grantee.split(':')[0] in ['user', 'group', 'role'] and ':' in grantee else 'user:' ~ grantee) -%}
+    {%- endfor -%}
+    {%- do normalized.update({privilege: named}) -%}
+  {%- endfor -%}
+  {{ return(normalized) }}
+{%- endmacro -%}
+
+{%- macro redshift__apply_grants(relation, grant_config, should_revoke=True) -%}
+  {%- if grant_config -%}
+    {%- set wanted = redshift__normalize_grants_dict(grant_config) if redshift__use_grants_extended() else grant_config -%}
+    {%- do default__apply_grants(relation, wanted, should_revoke) -%}
+  {%- endif -%}
+{%- endmacro -%}
+
+{#- Three ways to ask: one that sees other databases, one that sees groups and
+    roles, and one that needs no privileges. -#}
+{%- macro redshift__get_show_grant_sql(relation) -%}
+  {%- if redshift__use_show_apis() -%}
+    {{ return('show grants on table ' ~ tf_show_path(relation.database, relation.schema, relation.identifier)) }}
+  {%- endif -%}
+  {{ return(tf_extended_grants_sql(relation) if redshift__use_grants_extended() else tf_user_grants_sql(relation)) }}
+{%- endmacro -%}
+
+{%- macro tf_extended_grants_sql(relation) -%}
+  select identity_name, identity_type, privilege_type from svv_relation_privileges
+  where relation_name = '{{ relation.identifier }}' and namespace_name = '{{ relation.schema }}'
+    and (identity_type <> 'user' or identity_name <> current_user)
+{%- endmacro -%}
+
+{%- macro tf_user_grants_sql(relation) -%}
+  {%- set privileges = [] -%}
+  {%- for privilege in ['select', 'insert', 'update', 'delete', 'references'] -%}
+    {%- do privileges.append("select '" ~ privilege ~ "' as privilege_type") -%}
+  {%- endfor -%}
+  select usename as grantee, privilege_type
+  from pg_user cross join ({{ privileges | join(' union all ') }}) as privileges
+  where not usesuper and usename <> current_user
+    and has_table_privilege(usename, '{{ relation }}', privilege_type)
+{%- endmacro -%}
+
+{#- `group:x` is written `GROUP x`, `user:x` plainly `x`. -#}
+{%- macro redshift__format_grantees(grantees) -%}
+  {%- set words = {'user': '', 'group': 'GROUP ', 'role': 'ROLE '} -%}
+  {%- set written = [] -%}
+  {%- for grantee in grantees -%}
+    {%- set parts = grantee.split(':', 1) -%}
+    {%- do written.append(words[parts[0]] ~ parts[1] if parts | length == 2 and parts[0] in words else grantee) -%}
+  {%- endfor -%}
+  {{ return(written) }}
+{%- endmacro -%}
+
+{%- macro redshift__get_grant_sql(relation, privilege, grantees) -%}
+  {%- set named = redshift__format_grantees(grantees) if redshift__use_grants_extended() else grantees -%}
+  {{ return(default__get_grant_sql(relation, privilege, named)) }}
+{%- endmacro -%}
+
+{%- macro redshift__get_revoke_sql(relation, privilege, grantees) -%}
+  {%- if not redshift__use_grants_extended() -%}
+    {{ return(default__get_revoke_sql(relation, privilege, grantees)) }}
+  {%- endif -%}
+  revoke {{ privilege }} on {{ relation.render() }} from {{ redshift__format_grantees(grantees) | join(', ') }}
+{%- endmacro -%}

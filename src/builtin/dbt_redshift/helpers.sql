@@ -1,0 +1,40 @@
+{#-
+  Redshift: questions about the connection and its settings.
+  Docs: reference/resource-configs/redshift-configs
+-#}
+
+{%- macro redshift__use_show_apis() -%}
+  {{ return(adapter.use_show_apis()) }}
+{%- endmacro -%}
+
+{%- macro redshift__use_grants_extended() -%}
+  {{ return(adapter.behavior.redshift_grants_extended.no_warn) }}
+{%- endmacro -%}
+
+{%- macro redshift__drop_without_cascade() -%}
+  {{ return(adapter.drop_without_cascade()) }}
+{%- endmacro -%}
+
+{%- macro redshift__can_select_from(table_name) -%}
+  {%- call statement('has_table_privilege', fetch_result=True) -%}
+    select has_table_privilege(current_user, '{{ table_name }}', 'select') as can_select
+  {%- endcall -%}
+  {{ return(load_result('has_table_privilege').table.rows[0][0]) }}
+{%- endmacro -%}
+
+{%- macro redshift__no_svv_table_info_warning() -%}
+  {%- do log('user `' ~ target.user ~ '` may not select from svv_table_info, so the catalog goes without table statistics', info=True) -%}
+{%- endmacro -%}
+
+{#- "database"."schema"."identifier", quoted, for the show statements. -#}
+{%- macro tf_show_path(database, schema, identifier=none) -%}
+  {%- set parts = [] -%}
+  {%- for part in [database, schema, identifier] if part is not none -%}
+    {%- do parts.append(adapter.quote((part | string).strip('"'))) -%}
+  {%- endfor -%}
+  {{ return(parts | join('.')) }}
+{%- endmacro -%}
+
+{%- macro redshift__tf_name_limit() -%}
+  {{ return(127) }}
+{%- endmacro -%}
