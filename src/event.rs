@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
 
-pub use codes::{code_of, is_warning_name};
+pub use codes::{code_of, is_warning_name, warning_names};
 
 /// How important an [`Event`] is. Ordered: `Debug` is the least.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

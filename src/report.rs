@@ -1,1 +1,525 @@
-//! Events to the terminal, the text log and the JSON log.
+//! Events as people and machines read them: terminal, text log, JSON log.
+//!
+//! The only module that writes to the terminal and to logs. A [`Reporter`] takes events from
+//! any thread and writes each of them in the order in which it came. Its lines are dbt's
+//! (docs.getdbt.com/reference/events-logging), because Airflow and others parse them.
+
+mod json;
+mod log_file;
+mod message;
+mod table;
+mod terminal;
+mod warnings;
+
+use std::collections::BTreeMap;
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use chrono::{Local, Utc};
+
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::event::{Event, Level, NodeResult, RunEnd, Stats, Status, count_line, plural};
+
+use log_file::LogFile;
+use message::Style;
+use terminal::{Size, Terminal};
+
+pub use table::preview;
+pub use warnings::{Action, WarnErrorOptions};
+
+/// How often the running nodes' times are drawn again.
+const REDRAW: Duration = Duration::from_millis(100);
+
+/// The form of lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// `HH:MM:SS  message`, the time in UTC as dbt has it.
+    Text,
+    /// `HH:MM:SS.ffffff [level] [thread]: message`, local time.
+    Debug,
+    /// One JSON object a line.
+    Json,
+}
+
+/// When to colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Colors {
+    /// On a terminal, unless `NO_COLOR` is set.
+    Auto,
+    Always,
+    Never,
+}
+
+/// The log file's settings.
+#[derive(Debug, Clone)]
+pub struct FileSettings {
+    /// The file itself, `logs/dbt.log`.
+    pub path: PathBuf,
+    pub format: Format,
+    pub level: Level,
+    pub colors: bool,
+    /// The file is put aside when it would grow beyond this; zero never does.
+    pub max_bytes: u64,
+}
+
+/// How a [`Reporter`] reports.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub invocation_id: String,
+    pub format: Format,
+    pub level: Level,
+    /// Only errors and what was asked for by `print`, `ls`, `show`.
+    pub quiet: bool,
+    pub colors: Colors,
+    /// `--printer-width`, 80 unless told.
+    pub width: usize,
+    /// Lines go to stderr, so that stdout holds only what was asked for (`ls`); errors stay on stdout.
+    pub lines_to_stderr: bool,
+    /// None: no log file.
+    pub file: Option<FileSettings>,
+    /// Values that must never be seen; each is written as `*****`.
+    pub secrets: Vec<String>,
+    pub warn_error_options: WarnErrorOptions,
+    /// Every occurrence of a deprecation is shown, not only its first.
+    pub show_all_deprecations: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            invocation_id: String::new(),
+            format: Format::Text,
+            level: Level::Info,
+            quiet: false,
+            colors: Colors::Auto,
+            width: 80,
+            lines_to_stderr: false,
+            file: None,
+            secrets: Vec::new(),
+            warn_error_options: WarnErrorOptions::default(),
+            show_all_deprecations: false,
+        }
+    }
+}
+
+/// Consumes events; shared by reference between threads.
+pub struct Reporter {
+    settings: Settings,
+    style: Style,
+    shared: Arc<Shared>,
+    ticker: Mutex<Option<JoinHandle<()>>>,
+}
+
+struct Shared {
+    state: Mutex<State>,
+    wake: Condvar,
+}
+
+struct State {
+    terminal: Terminal,
+    /// Where lines go when the terminal is stdout's, and they are wanted on stderr.
+    aside: Option<Terminal>,
+    file: Option<LogFile>,
+    deprecations: BTreeMap<&'static str, usize>,
+    raised: Vec<Diagnostic>,
+    /// The reporter is going away.
+    over: bool,
+}
+
+impl Reporter {
+    /// Opens the log file; if that fails, the reason is the first line of the terminal.
+    pub fn new(settings: Settings) -> Self {
+        let line_stream_is_terminal =
+            if settings.lines_to_stderr { std::io::stderr().is_terminal() } else { std::io::stdout().is_terminal() };
+        let colors = match settings.colors {
+            Colors::Always => true,
+            Colors::Never => false,
+            Colors::Auto => {
+                line_stream_is_terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+            }
+        };
+        let style =
+            Style { colors: colors && settings.format != Format::Json, width: settings.width, quiet: settings.quiet };
+        let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
+        let live = line_stream_is_terminal && !dumb && settings.format == Format::Text && !settings.quiet;
+        let size = live.then_some(screen_size as fn() -> Size);
+        let (stdout, stderr) = (Box::new(std::io::stdout()), Box::new(std::io::stderr()));
+        let (terminal, aside) = if settings.lines_to_stderr {
+            (Terminal::new(stdout, style, None), Some(Terminal::new(stderr, style, size)))
+        } else {
+            (Terminal::new(stdout, style, size), None)
+        };
+        Reporter::assemble(settings, style, terminal, aside)
+    }
+
+    fn assemble(settings: Settings, style: Style, terminal: Terminal, aside: Option<Terminal>) -> Self {
+        let mut problem = None;
+        let file = settings.file.as_ref().and_then(|file| match LogFile::open(&file.path, file.max_bytes) {
+            Ok(log) => Some(log),
+            Err(error) => {
+                problem = Some((file.path.clone(), error));
+                None
+            }
+        });
+        let (deprecations, raised) = (BTreeMap::new(), Vec::new());
+        let state = State { terminal, aside, file, deprecations, raised, over: false };
+        let shared = Arc::new(Shared { state: Mutex::new(state), wake: Condvar::new() });
+        let reporter = Reporter { settings, style, shared, ticker: Mutex::new(None) };
+        if let Some((path, error)) = problem {
+            let text = format!("the log file `{}` cannot be written: {error}", path.display());
+            reporter.emit(Event::diagnostic(Diagnostic::warning(text).hint("set `--log-path` to another folder")));
+        }
+        reporter
+    }
+
+    /// Reports an event. A warning that `warn_error_options` raises is kept for
+    /// [`Reporter::take_raised`] and not shown.
+    pub fn emit(&self, event: Event) {
+        let is_warning = event.level() == Level::Warn
+            && matches!(event, Event::Diagnostic { .. } | Event::Notice(_) | Event::JinjaLogWarning { .. });
+        if is_warning {
+            if let Err(diagnostic) = self.warn(event) {
+                self.state().raised.push(diagnostic);
+            }
+            return;
+        }
+        self.write(&event);
+    }
+
+    /// Reports a warning, unless it is silenced. Errors: the warning, if it counts as an error.
+    pub fn warn(&self, event: Event) -> Result<(), Diagnostic> {
+        let name = event.name();
+        match self.settings.warn_error_options.action(name) {
+            Action::Silence => return Ok(()),
+            Action::Raise => return Err(raised(&event)),
+            Action::Show => {}
+        }
+        if warnings::is_deprecation(name) && name != "DeprecationsSummary" {
+            let mut state = self.state();
+            let occurrences = state.deprecations.entry(name).or_default();
+            *occurrences += 1;
+            if *occurrences > 1 && !self.settings.show_all_deprecations {
+                return Ok(());
+            }
+        }
+        self.write(&event);
+        Ok(())
+    }
+
+    /// Reports each of a stage's warnings. Errors: those that count as errors.
+    pub fn warnings(&self, warnings: Diagnostics) -> Result<(), Diagnostics> {
+        let mut errors = Diagnostics::new();
+        for diagnostic in warnings {
+            if let Err(error) = self.warn(Event::diagnostic(diagnostic)) {
+                errors.push(error);
+            }
+        }
+        if errors.is_empty() { Ok(()) } else { Err(errors) }
+    }
+
+    /// The warnings since the last call that count as errors.
+    pub fn take_raised(&self) -> Diagnostics {
+        let raised = std::mem::take(&mut self.state().raised);
+        let mut diagnostics = Diagnostics::new();
+        diagnostics.extend(raised);
+        diagnostics
+    }
+
+    /// How many times each deprecation was met, if any was: the last warning of an invocation.
+    pub fn deprecations_summary(&self) {
+        let met = self.state().deprecations.clone();
+        if met.is_empty() {
+            return;
+        }
+        let mut text =
+            "[WARNING][DeprecationsSummary]: Deprecated functionality\nSummary of encountered deprecations:".to_owned();
+        let mut summaries = Vec::new();
+        for (name, occurrences) in &met {
+            text.push_str(&format!("\n- {name}: {}", plural(*occurrences, "occurrence")));
+            let code = crate::event::code_of(name).unwrap_or("");
+            summaries.push(serde_json::json!({"event_name": name, "event_code": code, "occurrences": occurrences}));
+        }
+        if !self.settings.show_all_deprecations {
+            text.push_str("\nOnly the first of each is shown; `--show-all-deprecations` shows all.");
+        }
+        let data = serde_json::json!({"summaries": summaries});
+        self.emit(Event::notice_with("DeprecationsSummary", Level::Warn, text, data));
+    }
+
+    /// The line after the last node: what ran, and how long it took.
+    pub fn finished_running(&self, end: &RunEnd) {
+        let kinds: Vec<String> = end.results.iter().map(|result| table::kind(result)).collect();
+        self.clear_running();
+        self.emit(Event::Formatting);
+        self.emit(Event::FinishedRunning { ran: count_line(kinds.iter().map(String::as_str)), seconds: end.seconds });
+    }
+
+    /// The end of a run: closing table, summary, a block per failure and warning, the figures.
+    pub fn run_end(&self, end: RunEnd) {
+        let end = Arc::new(end);
+        self.emit(Event::EndRunResult(end.clone()));
+        self.closing_table(&end);
+        let is_skip = |result: &NodeResult| {
+            result.status == Status::Skipped
+                && result.message.is_some()
+                && result.node.facts.resource_type != "exposure"
+        };
+        let is_error = |status| matches!(status, Status::RuntimeError | Status::Error | Status::Fail);
+        let (mut errors, mut warnings, mut partial_successes) = (Vec::new(), Vec::new(), 0);
+        let mut stats = Stats::default();
+        for result in &end.results {
+            stats.count(result.status);
+            match result.status {
+                status if is_error(status) || is_skip(result) => errors.push(result),
+                Status::Warn => warnings.push(result),
+                Status::PartialSuccess => partial_successes += 1,
+                _ => {}
+            }
+        }
+        self.emit(Event::Formatting);
+        let (error_count, warning_count) = (errors.len(), warnings.len());
+        self.emit(Event::EndOfRunSummary {
+            errors: error_count,
+            warnings: warning_count,
+            partial_successes,
+            interrupted: end.interrupted,
+        });
+        for result in errors.into_iter().chain(warnings) {
+            self.result_block(result);
+        }
+        self.emit(Event::Formatting);
+        self.emit(Event::StatsLine(stats));
+    }
+
+    /// What went wrong with one node: its title, message, compiled SQL and stored failures.
+    pub fn result_block(&self, result: &Arc<NodeResult>) {
+        let result = result.clone();
+        if result.status == Status::Skipped {
+            self.emit(Event::RunResultError { result, level: Level::Debug });
+            return;
+        }
+        self.emit(Event::Formatting);
+        let is_warning = result.status == Status::Warn;
+        match result.status {
+            Status::Warn => self.emit(Event::RunResultWarning(result.clone())),
+            Status::Fail | Status::Error => self.emit(Event::RunResultFailure(result.clone())),
+            _ => {}
+        }
+        match (&result.message, is_warning) {
+            (Some(_), true) => self.emit(Event::RunResultWarningMessage(result.clone())),
+            (Some(_), false) => self.emit(Event::RunResultError { result: result.clone(), level: Level::Error }),
+            (None, _) => self.emit(Event::RunResultErrorNoMessage(result.clone())),
+        }
+        if result.compiled_path.is_some() {
+            self.emit(Event::Formatting);
+            self.emit(Event::SQLCompiledPath(result.clone()));
+        }
+        if result.stored_failures.is_some() {
+            self.emit(Event::Formatting);
+            self.emit(Event::CheckNodeTestFailure(result));
+        }
+    }
+
+    /// The invocation ends because of these.
+    pub fn fatal(&self, diagnostics: Diagnostics) {
+        self.clear_running();
+        self.emit(Event::MainEncounteredError { diagnostics: Arc::new(diagnostics) });
+    }
+
+    /// Takes the running nodes off the screen; a later event may bring others.
+    pub fn clear_running(&self) {
+        let mut state = self.state();
+        state.terminal.clear();
+        if let Some(aside) = &mut state.aside {
+            aside.clear();
+        }
+    }
+
+    fn closing_table(&self, end: &RunEnd) {
+        let shown = self.settings.format == Format::Text && !self.settings.quiet && self.settings.level <= Level::Info;
+        let table = if shown { table::closing(end) } else { String::new() };
+        if !table.is_empty() {
+            let time = Utc::now().format("%H:%M:%S");
+            self.state().lines().print(&format!("{time}  \n{table}"));
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self, event: &Event) {
+        let mut state = self.state();
+        let asked_for = matches!(event, Event::Print { .. } | Event::ShowNode { .. } | Event::CompiledNode { .. });
+        let level = event.level();
+        let least = if self.settings.quiet { Level::Error } else { self.settings.level };
+        self.follow(&mut state, event);
+        let live = state.lines().is_live();
+        let shown_as_running = live && matches!(event, Event::LogStartLine { .. } | Event::LogHookStartLine(_));
+        if (asked_for || level >= least) && !shown_as_running {
+            let line = self.line(event, self.settings.format, self.style);
+            let line = self.scrubbed(line);
+            if asked_for || level == Level::Error { state.terminal.print(&line) } else { state.lines().print(&line) }
+        }
+        let Some(file) = self.settings.file.as_ref().filter(|file| level >= file.level) else { return };
+        let style = Style { colors: file.colors, quiet: false, ..self.style };
+        let line = self.scrubbed(self.line(event, file.format, style));
+        if let Some(log) = &mut state.file
+            && log.write(&line).is_err()
+        {
+            state.file = None;
+        }
+    }
+
+    fn line(&self, event: &Event, format: Format, style: Style) -> String {
+        let text = message::message(event, style);
+        let asked_for = matches!(event, Event::Print { .. } | Event::ShowNode { .. } | Event::CompiledNode { .. });
+        let current = std::thread::current();
+        let thread = match current.name() {
+            None | Some("main") => "MainThread",
+            Some(name) => name,
+        };
+        match format {
+            Format::Text if asked_for => text,
+            Format::Text => format!("{}  {text}", Utc::now().format("%H:%M:%S")),
+            Format::Debug => {
+                let now = Local::now().format("%H:%M:%S%.6f");
+                let first = if matches!(event, Event::MainReportVersion { .. }) {
+                    let rule = "=".repeat(30);
+                    format!("\n\n{rule} {now} | {} {rule}\n", self.settings.invocation_id)
+                } else {
+                    String::new()
+                };
+                let thread: String = thread.chars().take(10).collect();
+                format!("{first}{now} [{:<5}] [{thread:<10}]: {text}", event.level().as_str())
+            }
+            Format::Json => {
+                let info =
+                    json::Info { invocation_id: &self.settings.invocation_id, thread, at: Utc::now(), message: &text };
+                json::line(event, &info)
+            }
+        }
+    }
+
+    fn scrubbed(&self, mut line: String) -> String {
+        for secret in self.settings.secrets.iter().filter(|secret| !secret.is_empty()) {
+            if line.contains(secret.as_str()) {
+                line = line.replace(secret.as_str(), "*****");
+            }
+            let quoted = serde_json::Value::from(secret.as_str()).to_string();
+            let escaped = quoted.trim_matches('"');
+            if escaped != secret && line.contains(escaped) {
+                line = line.replace(escaped, "*****");
+            }
+        }
+        line
+    }
+
+    /// Keeps the running nodes up to date.
+    fn follow(&self, state: &mut State, event: &Event) {
+        if !state.lines().is_live() {
+            return;
+        }
+        match event {
+            Event::LogStartLine { node, position, description } => {
+                state.lines().start(&node.facts.unique_id, description, *position);
+                state.lines().refresh();
+                self.start_ticker();
+            }
+            Event::LogHookStartLine(hook) => {
+                let label = format!("hook: {}", hook.statement);
+                state.lines().start(&hook.node.facts.unique_id, &label, hook.position);
+                self.start_ticker();
+            }
+            Event::LogHookEndLine { hook, status, .. } => {
+                state.lines().finish(&hook.node.facts.unique_id, status.is_failure());
+                if hook.position.index == hook.position.total {
+                    state.lines().reset_counts();
+                }
+            }
+            Event::SkippingDetails { position, .. } => state.lines().pass_over(position.total),
+            Event::LogModelResult { line, .. }
+            | Event::LogTestResult { line, .. }
+            | Event::LogSeedResult { line, .. }
+            | Event::LogSnapshotResult { line, .. }
+            | Event::LogFunctionResult { line, .. }
+            | Event::LogFreshnessResult { line, .. } => {
+                state.lines().finish(&line.node.facts.unique_id, line.status.is_failure());
+            }
+            Event::NodeFinished(result) => {
+                state.lines().finish(&result.node.facts.unique_id, result.status.is_failure());
+            }
+            _ => {}
+        }
+    }
+
+    fn start_ticker(&self) {
+        let mut ticker = self.ticker.lock().unwrap_or_else(PoisonError::into_inner);
+        if ticker.is_some() {
+            return;
+        }
+        let shared = self.shared.clone();
+        let spawned = std::thread::Builder::new().name("progress".to_owned()).spawn(move || tick(&shared));
+        *ticker = spawned.ok();
+    }
+}
+
+impl State {
+    /// The terminal to which lines go.
+    fn lines(&mut self) -> &mut Terminal {
+        self.aside.as_mut().unwrap_or(&mut self.terminal)
+    }
+}
+
+impl Drop for Reporter {
+    fn drop(&mut self) {
+        {
+            let mut state = self.state();
+            state.lines().clear();
+            state.over = true;
+        }
+        self.shared.wake.notify_all();
+        let ticker = self.ticker.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(ticker) = ticker {
+            let _ = ticker.join();
+        }
+    }
+}
+
+/// Draws the running nodes' times again and again, until the reporter is dropped.
+fn tick(shared: &Shared) {
+    let mut state = shared.state.lock().unwrap_or_else(PoisonError::into_inner);
+    while !state.over {
+        state.lines().refresh();
+        state = shared.wake.wait_timeout(state, REDRAW).unwrap_or_else(PoisonError::into_inner).0;
+    }
+}
+
+fn screen_size() -> Size {
+    match terminal_size::terminal_size() {
+        Some((terminal_size::Width(columns), terminal_size::Height(rows))) => {
+            Size { columns: usize::from(columns), rows: usize::from(rows) }
+        }
+        None => Size { columns: 80, rows: 24 },
+    }
+}
+
+/// A warning as the error that `warn_error_options` makes of it.
+fn raised(event: &Event) -> Diagnostic {
+    let style = Style { colors: false, width: 80, quiet: false };
+    let diagnostic = match event {
+        Event::Diagnostic { diagnostic, .. } => {
+            let mut diagnostic = Diagnostic::clone(diagnostic);
+            diagnostic.severity = crate::diagnostic::Severity::Error;
+            diagnostic
+        }
+        other => Diagnostic::error(message::message(other, style).trim_start_matches("[WARNING]: ").to_owned()),
+    };
+    diagnostic.note("`warn_error` makes this warning an error")
+}
+
+#[cfg(test)]
+mod tests;

@@ -262,6 +262,11 @@ pub fn is_warning_name(name: &str) -> bool {
     find(name).is_some_and(|(_, _, warns)| *warns)
 }
 
+/// Every name that `warn-error-options` may list.
+pub fn warning_names() -> impl Iterator<Item = &'static str> {
+    EVENTS.iter().filter(|(_, _, warns)| *warns).map(|(name, _, _)| *name)
+}
+
 fn find(name: &str) -> Option<&'static (&'static str, &'static str, bool)> {
     EVENTS.binary_search_by(|(other, _, _)| (*other).cmp(name)).ok().map(|at| &EVENTS[at])
 }

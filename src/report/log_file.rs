@@ -1,0 +1,84 @@
+//! The log file: appended to, and put aside when it has grown too large.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// How many older files are kept beside the log (`dbt.log.1` is the youngest).
+const OLDER_FILES: usize = 5;
+
+#[derive(Debug)]
+pub struct LogFile {
+    path: PathBuf,
+    file: File,
+    size: u64,
+    max_bytes: u64,
+}
+
+impl LogFile {
+    /// Opens `path` for appending and makes its folder. `max_bytes` of zero never puts the file aside.
+    pub fn open(path: &Path, max_bytes: u64) -> io::Result<Self> {
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        let file = OpenOptions::new().create(true).append(true).open(path)?;
+        let size = file.metadata()?.len();
+        Ok(LogFile { path: path.to_owned(), file, size, max_bytes })
+    }
+
+    /// Writes one line in one call, so that lines of concurrent invocations do not mix.
+    pub fn write(&mut self, line: &str) -> io::Result<()> {
+        let added = line.len() as u64 + 1;
+        if self.max_bytes > 0 && self.size > 0 && self.size + added > self.max_bytes {
+            self.put_aside()?;
+        }
+        let mut text = String::with_capacity(line.len() + 1);
+        text.push_str(line);
+        text.push('\n');
+        self.file.write_all(text.as_bytes())?;
+        self.size += added;
+        Ok(())
+    }
+
+    fn put_aside(&mut self) -> io::Result<()> {
+        let older = |number: usize| PathBuf::from(format!("{}.{number}", self.path.display()));
+        for number in (1..OLDER_FILES).rev() {
+            if older(number).exists() {
+                fs::rename(older(number), older(number + 1))?;
+            }
+        }
+        fs::rename(&self.path, older(1))?;
+        self.file = OpenOptions::new().create(true).append(true).open(&self.path)?;
+        self.size = self.file.metadata()?.len();
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_log_is_put_aside_and_only_five_older_ones_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("logs/dbt.log");
+        let mut log = LogFile::open(&path, 10).unwrap();
+        for number in 0..9 {
+            log.write(&format!("line {number}")).unwrap();
+        }
+        let read = |name: &str| fs::read_to_string(folder.path().join("logs").join(name)).unwrap();
+        assert_eq!(read("dbt.log"), "line 8\n");
+        assert_eq!(read("dbt.log.1"), "line 7\n");
+        assert_eq!(read("dbt.log.5"), "line 3\n");
+        assert_eq!(fs::read_dir(folder.path().join("logs")).unwrap().count(), 6);
+    }
+
+    #[test]
+    fn a_log_is_appended_to() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("dbt.log");
+        LogFile::open(&path, 0).unwrap().write("a").unwrap();
+        LogFile::open(&path, 0).unwrap().write("b").unwrap();
+        assert_eq!(fs::read_to_string(path).unwrap(), "a\nb\n");
+    }
+}
