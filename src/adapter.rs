@@ -1,1 +1,290 @@
 //! Warehouses: what tform asks of one, and what each of them can do.
+//!
+//! An [`Adapter`] opens [`Connection`]s; everything in which warehouses differ is a method of
+//! these two or data in [`Capabilities`].
+//! What Jinja sees of it (`adapter`, `api`) is `jinja::adapter_object`.
+
+mod cell;
+mod column;
+pub mod duckdb;
+mod error;
+mod relation;
+
+use std::sync::Arc;
+
+pub use cell::{AdapterResponse, Cell, Decimal, QueryResult, ResultColumn};
+pub use column::{Column, ColumnDialect};
+pub use error::{AdapterError, ErrorKind};
+pub use relation::{
+    CacheKey, EventTimeFilter, Part, Path, Policy, PolicyChange, Relation, RelationKind, RelationStyle,
+};
+
+/// Which rows of a result are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fetch {
+    None,
+    All,
+    Limit(usize),
+}
+
+/// The kinds of constraints that a contract may state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ConstraintKind {
+    Check,
+    NotNull,
+    Unique,
+    PrimaryKey,
+    ForeignKey,
+    /// Written as it stands.
+    Custom,
+}
+
+impl ConstraintKind {
+    /// dbt's word in a properties file.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ConstraintKind::Check => "check",
+            ConstraintKind::NotNull => "not_null",
+            ConstraintKind::Unique => "unique",
+            ConstraintKind::PrimaryKey => "primary_key",
+            ConstraintKind::ForeignKey => "foreign_key",
+            ConstraintKind::Custom => "custom",
+        }
+    }
+
+    pub fn parse(word: &str) -> Option<ConstraintKind> {
+        use ConstraintKind::{Check, Custom, ForeignKey, NotNull, PrimaryKey, Unique};
+        [Check, NotNull, Unique, PrimaryKey, ForeignKey, Custom].into_iter().find(|kind| kind.as_str() == word)
+    }
+}
+
+/// What a warehouse makes of a constraint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConstraintSupport {
+    Enforced,
+    /// It is written down, but rows that break it are accepted.
+    NotEnforced,
+    NotSupported,
+}
+
+/// What the warehouse makes of each kind of constraint.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Constraints {
+    pub check: ConstraintSupport,
+    pub not_null: ConstraintSupport,
+    pub unique: ConstraintSupport,
+    pub primary_key: ConstraintSupport,
+    pub foreign_key: ConstraintSupport,
+    /// Whether the target of a foreign key is written without its database.
+    pub target_without_database: bool,
+}
+
+impl Constraints {
+    pub fn support(&self, kind: ConstraintKind) -> ConstraintSupport {
+        match kind {
+            ConstraintKind::Check => self.check,
+            ConstraintKind::NotNull => self.not_null,
+            ConstraintKind::Unique => self.unique,
+            ConstraintKind::PrimaryKey => self.primary_key,
+            ConstraintKind::ForeignKey => self.foreign_key,
+            ConstraintKind::Custom => ConstraintSupport::Enforced,
+        }
+    }
+}
+
+/// The types of a seed's columns, as tform reads them from its text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SeedType {
+    Text,
+    Integer,
+    /// A number with a fraction.
+    Number,
+    Boolean,
+    Date,
+    DateTime,
+    Time,
+}
+
+/// What differs between warehouses and is no more than data.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Capabilities {
+    /// `duckdb`, `postgres`, ...: the prefix of the adapter's own macros.
+    pub adapter: &'static str,
+    /// Adapters whose macros serve where there is no own one, nearest first.
+    pub parents: &'static [&'static str],
+    pub relation: RelationStyle,
+    pub columns: ColumnDialect,
+    pub constraints: Constraints,
+    /// Whether statements run in a transaction that is committed or rolled back.
+    pub transactions: bool,
+    /// Strategies that this warehouse has, beside those that a project defines.
+    pub incremental_strategies: &'static [&'static str],
+    /// Whether batches of one microbatch model may run side by side.
+    pub microbatch_concurrency: bool,
+    /// Whether the catalog can be asked for some relations instead of whole schemas.
+    pub catalog_by_relations: bool,
+    /// Whether the age of a table can be read from metadata.
+    pub table_last_modified: bool,
+    pub grants: bool,
+    pub persist_docs: bool,
+    pub cancelable: bool,
+    /// The expression for the present moment.
+    pub date_function: &'static str,
+    /// The place holder of a bound value.
+    pub binding_character: &'static str,
+    /// Type names for seed columns: text, integer, number, boolean, date, datetime, time.
+    pub seed_types: [&'static str; 7],
+}
+
+impl Capabilities {
+    /// The column type that a seed's column gets.
+    pub fn seed_type(&self, kind: SeedType) -> &'static str {
+        let [text, integer, number, boolean, date, datetime, time] = self.seed_types;
+        match kind {
+            SeedType::Text => text,
+            SeedType::Integer => integer,
+            SeedType::Number => number,
+            SeedType::Boolean => boolean,
+            SeedType::Date => date,
+            SeedType::DateTime => datetime,
+            SeedType::Time => time,
+        }
+    }
+
+    /// `identifier` in quotes.
+    pub fn quote(&self, identifier: &str) -> String {
+        let quote = self.relation.quote_character;
+        format!("{quote}{identifier}{quote}")
+    }
+
+    /// A relation with this warehouse's default quoting.
+    pub fn relation(&'static self, path: Path, kind: Option<RelationKind>) -> Relation {
+        Relation::new(&self.relation, path, kind)
+    }
+}
+
+/// A relation found in the warehouse, with what its catalog says of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CatalogTable {
+    pub database: String,
+    pub schema: String,
+    pub name: String,
+    /// `BASE TABLE`, `VIEW`, ...
+    pub kind: String,
+    pub comment: Option<String>,
+    pub owner: Option<String>,
+    pub columns: Vec<CatalogColumn>,
+    /// Figures that the docs show, such as the number of rows.
+    pub stats: Vec<CatalogStat>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CatalogColumn {
+    pub name: String,
+    /// Counted from one.
+    pub index: i64,
+    pub type_name: String,
+    pub comment: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct CatalogStat {
+    pub id: &'static str,
+    pub label: &'static str,
+    pub value: Cell,
+    pub description: &'static str,
+}
+
+/// A database and some of its schemas; no schemas means all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Schemas {
+    pub database: String,
+    pub schemas: Vec<String>,
+}
+
+/// A warehouse that connections can be opened to.
+pub trait Adapter: Send + Sync {
+    fn capabilities(&self) -> &'static Capabilities;
+
+    /// The engine's version, as `AdapterRegistered` and `debug` show it.
+    fn version(&self) -> String;
+
+    /// The database of relations that name none.
+    fn default_database(&self) -> &str;
+
+    /// The schema of the target.
+    fn default_schema(&self) -> &str;
+
+    /// Opens a connection; `name` is for logs.
+    ///
+    /// # Errors
+    /// If the warehouse cannot be reached, or refuses the credentials or the settings.
+    fn open(&self, name: &str) -> Result<Box<dyn Connection>, AdapterError>;
+
+    /// What only this warehouse's `adapter` object answers in Jinja, as facts about the target.
+    fn facts(&self) -> Facts {
+        Facts::default()
+    }
+}
+
+/// Facts of a target that macros ask for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// The folder of files that `external` models write (DuckDB).
+    pub external_root: Option<String>,
+    /// Databases that are DuckLake ones.
+    pub ducklake_databases: Vec<String>,
+    pub disable_transactions: bool,
+}
+
+/// One session with a warehouse. Used by one thread at a time.
+pub trait Connection: Send {
+    /// Runs one or several statements; gives the result of the last.
+    ///
+    /// # Errors
+    /// What the warehouse refuses. The transaction, if one is open, must then be rolled back.
+    fn execute(&mut self, sql: &str, fetch: Fetch) -> Result<QueryResult, AdapterError>;
+
+    /// The columns of a query, without running it.
+    fn describe(&mut self, sql: &str) -> Result<Vec<ResultColumn>, AdapterError>;
+
+    /// Puts rows into an existing table, by the warehouse's fastest way; gives how many.
+    ///
+    /// The text of each value is what the seed file holds, `None` is null.
+    fn load_seed(&mut self, load: &SeedLoad<'_>) -> Result<u64, AdapterError>;
+
+    /// All relations of the given schemas, by one query per database.
+    fn list_relations(&mut self, schemas: &[Schemas]) -> Result<Vec<Relation>, AdapterError>;
+
+    /// The tables of the given schemas with their columns, by one query per database.
+    fn catalog(&mut self, schemas: &[Schemas]) -> Result<Vec<CatalogTable>, AdapterError>;
+
+    /// Something by which another thread stops what runs here.
+    fn cancel_handle(&self) -> Arc<dyn Cancel>;
+
+    fn begin(&mut self) -> Result<(), AdapterError> {
+        self.execute("BEGIN", Fetch::None).map(drop)
+    }
+
+    fn commit(&mut self) -> Result<(), AdapterError> {
+        self.execute("COMMIT", Fetch::None).map(drop)
+    }
+
+    fn rollback(&mut self) -> Result<(), AdapterError> {
+        self.execute("ROLLBACK", Fetch::None).map(drop)
+    }
+}
+
+/// Stops the statement that runs on a connection, from another thread.
+pub trait Cancel: Send + Sync {
+    fn cancel(&self);
+}
+
+/// Rows for [`Connection::load_seed`].
+#[derive(Debug)]
+pub struct SeedLoad<'a> {
+    pub relation: &'a Relation,
+    /// The columns' names as the table has them.
+    pub columns: &'a [String],
+    pub rows: &'a [Vec<Option<String>>],
+}
