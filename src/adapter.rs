@@ -245,6 +245,9 @@ pub trait Connection: Send {
     /// What the warehouse refuses. The transaction, if one is open, must then be rolled back.
     fn execute(&mut self, sql: &str, fetch: Fetch) -> Result<QueryResult, AdapterError>;
 
+    /// [`Connection::execute`] with a value for each place holder.
+    fn execute_bound(&mut self, sql: &str, bindings: &[Cell], fetch: Fetch) -> Result<QueryResult, AdapterError>;
+
     /// The columns of a query, without running it.
     fn describe(&mut self, sql: &str) -> Result<Vec<ResultColumn>, AdapterError>;
 
