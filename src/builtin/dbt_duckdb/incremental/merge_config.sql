@@ -52,7 +52,7 @@
     {%- do idle.append(name) -%}
   {%- endfor -%}
   {%- if idle -%}
-    {%- do errors.append('When merge_clauses is specified, these have no effect and should be removed: ' ~ idle | join(', ')) -%}
+    {%- do errors.append('With merge_clauses, these basic merge configurations will be ignored and should be removed: ' ~ idle | join(', ')) -%}
   {%- endif -%}
 {%- endmacro -%}
 
@@ -77,7 +77,7 @@
     {%- do changing.append(clause) -%}
   {%- endfor -%}
   {%- set returning = config.get('merge_returning_columns') -%}
-  {%- if not (returning or changing | length > 1) or not target_relation or tf_attached_kind(target_relation) != 'ducklake' -%}
+  {%- if not (returning or changing | length > 1) or not target_relation or not tf_is_ducklake(target_relation) -%}
     {{ return(none) }}
   {%- endif -%}
   {%- if returning -%}
