@@ -7,8 +7,9 @@
 {%- macro validate_merge_config(config, target_relation=none) -%}
   {%- set errors = [] -%}
   {%- set kinds = tf_merge_settings() -%}
+  {%- set checks = {'text': validate_string_field, 'list': validate_string_list_field, 'dict': validate_dict_field} -%}
   {%- for name, kind in kinds.items() -%}
-    {%- set check = {'text': validate_string_field, 'list': validate_string_list_field, 'dict': validate_dict_field}[kind] -%}
+    {%- set check = checks[kind] -%}
     {%- do check(config.get(name), name, errors) -%}
   {%- endfor -%}
   {%- do validate_merge_clauses(config, kinds, errors) -%}
@@ -95,12 +96,11 @@
 {%- endmacro -%}
 
 {%- macro validate_string_list_field(field_value, field_name, errors) -%}
-  {%- if field_value is none -%}{{ return('') }}{%- endif -%}
-  {%- if field_value is string or field_value is mapping or field_value is not sequence -%}
+  {%- set listed = field_value is sequence and field_value is not string and field_value is not mapping -%}
+  {%- if field_value is not none and not listed -%}
     {%- do errors.append(field_name ~ ' must be a list') -%}
-    {{ return('') }}
   {%- endif -%}
-  {%- for item in field_value | reject('string') -%}
+  {%- for item in (field_value if listed else []) | reject('string') -%}
     {%- do errors.append(field_name ~ ' must contain only string values, found: ' ~ item) -%}
   {%- endfor -%}
 {%- endmacro -%}
