@@ -231,7 +231,7 @@ pub static CAPABILITIES: Capabilities = Capabilities {
     cancelable: true,
     date_function: "now()",
     binding_character: "?",
-    seed_types: ["text", "integer", "float8", "boolean", "date", "timestamp without time zone", "time"],
+    seed_types: ["text", "integer", "bigint", "float8", "boolean", "date", "timestamp without time zone", "time"],
 };
 
 #[cfg(test)]
