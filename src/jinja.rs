@@ -1,1 +1,442 @@
-//! Jinja as dbt speaks it, on minijinja.
+//! Jinja as dbt speaks it: templates, macros, dispatch, Python's values.
+//!
+//! [`blocks`] takes macros out of files, an [`Engine`] knows them all and renders. The
+//! engine is immutable and shared by all threads; a macro is parsed when it is first
+//! called. What a node adds to the names that templates know (`ref`, `this`, `config`,
+//! ...) is the caller's: a minijinja object, the context.
+//!
+//! Templates are parsed and run here, on minijinja's values and objects but not in its
+//! machine: see [`interpreter`] for why.
+
+mod arguments;
+pub mod blocks;
+mod datetime;
+mod decimal;
+mod evaluate;
+mod exceptions;
+mod filters;
+mod format;
+mod interpreter;
+mod itertools;
+mod json;
+mod lexer;
+mod library;
+mod macros;
+mod methods;
+mod native;
+mod operators;
+mod parser;
+mod render;
+mod static_calls;
+mod strings;
+mod syntax;
+mod tests;
+mod text_filters;
+pub mod values;
+mod yaml;
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use minijinja::{Environment, State, Value};
+
+pub use arguments::Arguments;
+pub use blocks::{Block, BlockKind};
+pub use decimal::decimal;
+pub use macros::{MacroSource, Param};
+pub use render::error;
+pub use yaml::from_node as value_of_yaml;
+
+use interpreter::Interpreter;
+use macros::{MacroEntry, Registry};
+use render::{Render, Stop};
+use syntax::{Place, Template};
+
+use crate::diagnostic::{Diagnostic, SourceFile, Span};
+
+/// A template that is not a macro: a model, a hook, a string of a YAML file.
+#[derive(Debug, Clone)]
+pub struct TemplateSource {
+    pub file: Arc<SourceFile>,
+    /// The template's part of the file, in bytes.
+    pub range: Range<usize>,
+}
+
+impl TemplateSource {
+    /// A whole file.
+    pub fn file(file: &Arc<SourceFile>) -> Self {
+        TemplateSource { range: 0..file.text.len(), file: file.clone() }
+    }
+
+    /// A part of a file.
+    pub fn part(file: &Arc<SourceFile>, range: Range<usize>) -> Self {
+        TemplateSource { file: file.clone(), range }
+    }
+
+    /// Text that stands in no file; `name` is shown in its place.
+    pub fn text(name: &str, text: &str) -> Self {
+        TemplateSource::file(&SourceFile::new(name, text))
+    }
+}
+
+/// What a template asks to be told to the user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    pub kind: MessageKind,
+    pub text: String,
+    /// The place of the call.
+    pub span: Option<Span>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MessageKind {
+    /// `log(..., info=true)`.
+    Info,
+    /// `log(...)`.
+    Debug,
+    /// `print(...)`.
+    Print,
+    /// `exceptions.warn(...)`.
+    Warning,
+}
+
+type Listener = dyn Fn(Message) + Send + Sync;
+
+/// How an [`Engine`] finds macros, and its limits.
+#[derive(Clone)]
+pub struct EngineOptions {
+    pub root_package: String,
+    /// The packages of the adapter and of dbt, the first wins: `[dbt_redshift,
+    /// dbt_postgres, dbt]`.
+    pub internal_packages: Vec<String>,
+    /// What `adapter.dispatch` puts before a name, in this order and without `default`:
+    /// `[redshift, postgres]`.
+    pub adapter_prefixes: Vec<String>,
+    /// `dispatch:` of `dbt_project.yml`: the packages to search for a namespace.
+    pub search_orders: HashMap<String, Vec<String>>,
+    /// After so many steps a template is held to be endless.
+    pub step_limit: u64,
+    /// How much of the stack, in bytes, one render may use for calls within calls.
+    pub stack_limit: usize,
+    /// Gets what templates log, print and warn of.
+    pub listener: Option<Arc<Listener>>,
+}
+
+impl EngineOptions {
+    pub fn new(root_package: &str) -> Self {
+        EngineOptions {
+            root_package: root_package.to_owned(),
+            internal_packages: vec!["dbt".to_owned()],
+            adapter_prefixes: Vec::new(),
+            search_orders: HashMap::new(),
+            step_limit: 20_000_000,
+            stack_limit: 1 << 20,
+            listener: None,
+        }
+    }
+}
+
+/// All that renders share.
+pub struct Inner {
+    registry: Registry,
+    options: EngineOptions,
+    library: HashMap<&'static str, Value>,
+    environment: Environment<'static>,
+    empty: Arc<Template>,
+}
+
+impl Inner {
+    fn say(&self, kind: MessageKind, text: String, span: Option<Span>) {
+        if let Some(listener) = &self.options.listener {
+            listener(Message { kind, text, span });
+        }
+    }
+}
+
+/// What a render gives besides its result.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Rendered<T> {
+    pub value: T,
+    /// The macros that the template itself called, in the order of their first call
+    /// (`depends_on.macros`).
+    pub macros: Vec<String>,
+}
+
+/// Who renders: the package whose macros are near, the names of the node, the phase.
+#[derive(Debug, Clone)]
+pub struct Scope<'a> {
+    pub package: &'a str,
+    pub context: Value,
+    /// dbt's parse phase: an undefined value can be called and read from, and gives
+    /// itself, because what it stands for may only be known later.
+    pub parsing: bool,
+}
+
+impl<'a> Scope<'a> {
+    pub fn new(package: &'a str, context: Value) -> Self {
+        Scope { package, context, parsing: false }
+    }
+
+    pub fn parsing(package: &'a str, context: Value) -> Self {
+        Scope { package, context, parsing: true }
+    }
+}
+
+/// Knows every macro and renders templates. Cheap to clone; safe to share.
+#[derive(Clone)]
+pub struct Engine(Arc<Inner>);
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "<engine of {}>", self.0.options.root_package)
+    }
+}
+
+impl Engine {
+    /// Fails when a package defines a macro twice.
+    pub fn new(macros: Vec<MacroSource>, options: EngineOptions) -> Result<Engine, Diagnostic> {
+        let registry = Registry::new(macros, &options.root_package, &options.internal_packages)?;
+        let empty = Template { file: SourceFile::new("", ""), names: Vec::new(), body: Vec::new() };
+        Ok(Engine(Arc::new(Inner {
+            registry,
+            options,
+            library: library::globals(),
+            environment: Environment::empty(),
+            empty: Arc::new(empty),
+        })))
+    }
+
+    /// Renders a template to text, as dbt renders a model.
+    pub fn render(&self, source: &TemplateSource, scope: &Scope<'_>) -> Result<Rendered<String>, Diagnostic> {
+        let text = source.file.text.get(source.range.clone()).unwrap_or("");
+        if let Some(value) = parser::plain_text(text) {
+            return Ok(Rendered { value, macros: Vec::new() });
+        }
+        self.run(source, scope, |interpreter, template| {
+            let mut output = String::with_capacity(text.len() * 2);
+            interpreter.run(&template.body, &mut output)?;
+            Ok(output)
+        })
+    }
+
+    /// Renders a template to a value: that of its expression if it is one, else its
+    /// text. So dbt renders the arguments of generic tests and the strings of profiles
+    /// and project files (docs.getdbt.com/reference/dbt-jinja-functions/as_native).
+    pub fn evaluate(&self, source: &TemplateSource, scope: &Scope<'_>) -> Result<Rendered<Value>, Diagnostic> {
+        let text = source.file.text.get(source.range.clone()).unwrap_or("");
+        if let Some(value) = parser::plain_text(text) {
+            return Ok(Rendered { value: Value::from(value), macros: Vec::new() });
+        }
+        self.run(source, scope, |interpreter, template| interpreter.native(&template.body))
+    }
+
+    fn run<T>(
+        &self,
+        source: &TemplateSource,
+        scope: &Scope<'_>,
+        body: impl for<'a> FnOnce(&mut Interpreter<'a, '_, '_, '_>, &'a Template) -> Result<T, Stop>,
+    ) -> Result<Rendered<T>, Diagnostic> {
+        let template = Arc::new(parser::parse(&source.file, source.range.clone())?);
+        let render = Render::new(self.0.clone(), scope.package, scope.context.clone(), scope.parsing);
+        let mut state = self.0.environment.empty_state();
+        render::attach(&mut state, &render);
+        let mut interpreter = Interpreter::new(&mut state, &render, &template, None);
+        let result = body(&mut interpreter, &template);
+        let macros = render.called();
+        match result {
+            Ok(value) => Ok(Rendered { value, macros }),
+            Err(stop) => Err(outcome(stop, Place::new(source.range.start, source.range.end).span(&source.file))),
+        }
+    }
+
+    /// Calls a macro by its plain name or `package.name`.
+    ///
+    /// Fails when there is none of that name, and with whatever the macro raises.
+    pub fn call(&self, name: &str, arguments: Arguments, scope: &Scope<'_>) -> Result<Rendered<Value>, Diagnostic> {
+        let Some(entry) = self.0.registry.resolve(name, scope.package) else {
+            let names = self.0.registry.names(scope.package);
+            return Err(Diagnostic::error(format!("macro `{name}` not found")).suggest(name, names));
+        };
+        let render = Render::new(self.0.clone(), scope.package, scope.context.clone(), scope.parsing);
+        let mut state = self.0.environment.empty_state();
+        render::attach(&mut state, &render);
+        let mut interpreter = Interpreter::new(&mut state, &render, &self.0.empty, None);
+        let callee = Value::from_dyn_object(entry.clone());
+        let result = interpreter.call_value(&callee, arguments, Place::default());
+        let macros = render.called();
+        match result {
+            Ok(value) => Ok(Rendered { value, macros }),
+            Err(stop) => Err(without_empty_places(outcome(stop, span_of(entry)))),
+        }
+    }
+
+    /// The macro that a plain or qualified name means to a node of `package`.
+    pub fn resolve(&self, name: &str, package: &str) -> Option<&MacroSource> {
+        self.0.registry.resolve(name, package).map(|entry| &entry.source)
+    }
+
+    /// The same as a value that can be called.
+    pub fn macro_value(&self, name: &str, package: &str) -> Option<Value> {
+        self.0.registry.resolve(name, package).map(|entry| Value::from_dyn_object(entry.clone()))
+    }
+
+    /// `adapter.dispatch`: the first macro among `<prefix>__<name>` of the adapter, its
+    /// parents and `default`, in each package of the namespace's search order
+    /// (docs.getdbt.com/reference/dbt-jinja-functions/dispatch).
+    ///
+    /// Fails with every name that was tried.
+    pub fn dispatch(&self, name: &str, namespace: Option<&str>, package: &str) -> Result<Value, Diagnostic> {
+        if let Some((namespace, name)) = name.split_once('.') {
+            return Err(Diagnostic::error(format!("`{namespace}.{name}` is not the name of a macro"))
+                .hint(format!("write `adapter.dispatch('{name}', macro_namespace='{namespace}')`")));
+        }
+        let candidates = self.candidates(name, namespace, package);
+        let found = candidates.iter().find_map(|candidate| self.0.registry.resolve(candidate, package));
+        match found {
+            Some(entry) => Ok(Value::from_dyn_object(entry.clone())),
+            None => {
+                let within = namespace.map(|namespace| format!(" in namespace `{namespace}`")).unwrap_or_default();
+                Err(Diagnostic::error(format!("no macro named `{name}` was found{within}"))
+                    .note(format!("searched for: `{}`", candidates.join("`, `"))))
+            }
+        }
+    }
+
+    /// The names that a dispatch tries, in their order.
+    fn candidates(&self, name: &str, namespace: Option<&str>, _package: &str) -> Vec<String> {
+        let options = &self.0.options;
+        let packages: Vec<Option<&str>> = match namespace {
+            None => vec![None],
+            Some(namespace) => match options.search_orders.get(namespace) {
+                Some(order) => order.iter().map(|package| Some(package.as_str())).collect(),
+                None if self.0.registry.package(namespace).is_some() => {
+                    vec![Some(options.root_package.as_str()), Some(namespace)]
+                }
+                None => vec![None],
+            },
+        };
+        let mut candidates = Vec::new();
+        for package in packages {
+            for prefix in options.adapter_prefixes.iter().map(String::as_str).chain(["default"]) {
+                candidates.push(match package {
+                    Some(package) => format!("{package}.{prefix}__{name}"),
+                    None => format!("{prefix}__{name}"),
+                });
+            }
+        }
+        candidates
+    }
+
+    /// Every macro, in no order.
+    pub fn macros(&self) -> impl Iterator<Item = &MacroSource> {
+        self.0.registry.entries().map(|entry| &entry.source)
+    }
+
+    /// Parses a template without rendering it: its first mistake of syntax.
+    pub fn check(&self, source: &TemplateSource) -> Result<(), Diagnostic> {
+        parser::parse(&source.file, source.range.clone()).map(|_| ())
+    }
+
+    /// Parses every macro of a package: the mistakes of syntax among them.
+    pub fn check_macros(&self, package: &str) -> Vec<Diagnostic> {
+        let entries = self.0.registry.entries().filter(|entry| entry.source.package == package);
+        let mut problems: Vec<Diagnostic> = entries.filter_map(|entry| entry.parsed().err()).collect();
+        problems.sort_by_key(|problem| problem.span.as_ref().map(|span| (span.file.path.clone(), span.start)));
+        problems
+    }
+
+    /// The macros that a macro's text calls, by unique id: `depends_on.macros` of a macro.
+    ///
+    /// Fails on a mistake in the macro's syntax.
+    pub fn calls_of(&self, source: &MacroSource) -> Result<Vec<String>, Diagnostic> {
+        let name = format!("{}.{}", source.package, source.name);
+        let found =
+            self.0.registry.resolve(&name, &source.package).filter(|entry| entry.source.package == source.package);
+        let Some(entry) = found else {
+            return Ok(Vec::new());
+        };
+        let calls = static_calls::of(&entry.parsed()?.template);
+        let mut ids: Vec<String> = Vec::new();
+        for call in calls {
+            let names = match call {
+                static_calls::StaticCall::Named(name) => vec![name],
+                static_calls::StaticCall::Dispatch { name, namespace } => {
+                    let mut names = self.candidates(&name, namespace.as_deref(), &source.package);
+                    names.insert(0, name);
+                    names
+                }
+            };
+            for name in names {
+                if let Some(entry) = self.0.registry.resolve(&name, &source.package)
+                    && !ids.contains(&entry.unique_id)
+                {
+                    ids.push(entry.unique_id.clone());
+                }
+            }
+        }
+        Ok(ids)
+    }
+}
+
+fn span_of(entry: &Arc<MacroEntry>) -> Span {
+    let end = entry.source.text().find("%}").map_or(entry.source.range.end, |at| entry.source.range.start + at + 2);
+    Place::new(entry.source.range.start, end).span(&entry.source.file)
+}
+
+/// The diagnostic of a render that stopped.
+fn outcome(stop: Stop, whole: Span) -> Diagnostic {
+    match stop {
+        Stop::Return(_) => Diagnostic::error("`return` outside of a macro").at(whole),
+        Stop::Error(mut diagnostic) => {
+            if diagnostic.span.is_none() {
+                diagnostic.span = Some(Span::new(&whole.file, whole.start, whole.start));
+            }
+            *diagnostic
+        }
+    }
+}
+
+/// Drops the places of calls that stand in no file.
+fn without_empty_places(mut diagnostic: Diagnostic) -> Diagnostic {
+    diagnostic.notes.retain(|(_, span)| span.as_ref().is_none_or(|span| !span.file.path.is_empty()));
+    if diagnostic.span.as_ref().is_some_and(|span| span.file.path.is_empty()) {
+        diagnostic.span = None;
+    }
+    diagnostic
+}
+
+/// Calls a value from a function of the library.
+fn call_value(render: &Arc<Render>, callee: &Value, arguments: Arguments) -> Result<Value, Stop> {
+    let mut state = render.engine.environment.empty_state();
+    render::attach(&mut state, render);
+    let template = render.engine.empty.clone();
+    Interpreter::new(&mut state, render, &template, None).call_value(callee, arguments, Place::default())
+}
+
+// --- for objects written in Rust that templates call ---
+
+/// The place of the call that is being made, in the file of the template or macro.
+pub fn call_place(state: &State<'_, '_>) -> Option<Span> {
+    render::current(state)?.position()
+}
+
+/// The engine and the node's package of the render that calls.
+pub fn caller(state: &State<'_, '_>) -> Option<(Engine, Arc<str>)> {
+    let render = render::current(state)?;
+    Some((Engine(render.engine.clone()), render.package.clone()))
+}
+
+/// What a name means in the render that calls, outside of any template's own variables:
+/// a macro, a package, a name of the node's context, or one of the engine's.
+pub fn lookup(state: &State<'_, '_>, name: &str) -> Option<Value> {
+    render::current(state)?.global(name)
+}
+
+/// Calls a macro, `caller` or any other value that can be called.
+pub fn call(state: &mut State<'_, '_>, callee: &Value, arguments: Arguments) -> Result<Value, minijinja::Error> {
+    interpreter::call_from_rust(state, callee, arguments)
+}
+
+#[cfg(test)]
+mod engine_tests;

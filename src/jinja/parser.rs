@@ -1,0 +1,1041 @@
+//! Makes the syntax tree of a template from its tokens.
+//!
+//! The grammar is Jinja2's with the extensions that dbt switches on (`do`, loop
+//! controls, typed macro parameters, `materialization`, `test` and `docs` blocks).
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use minijinja::Value;
+
+use super::filters;
+use super::lexer::{Token, TokenKind, normalize_newlines, tokenize};
+use super::syntax::{
+    Call, CallArguments, CallBlock, Comparison, Definition, Expression, FilterBlock, FilterCall, For, If, Kind, Node,
+    Operator, Parameter, Place, SetBlock, Symbol, Target, Template, TestCall, With,
+};
+use super::tests;
+use crate::diagnostic::{Diagnostic, SourceFile};
+
+/// Statements and expressions may nest this deep; deeper ones are refused, so that
+/// no text can exhaust the stack.
+const MAX_DEPTH: usize = 100;
+/// A chain such as `a + b + c` may have this many parts.
+const MAX_CHAIN: usize = 500;
+
+type Parsed<T> = Result<T, Diagnostic>;
+
+/// Parses a part of a file as a template. Fails on the first mistake in its syntax.
+pub fn parse(file: &Arc<SourceFile>, range: Range<usize>) -> Parsed<Template> {
+    let tokens = tokenize(file, range)?;
+    let mut parser = Parser::new(file, tokens);
+    let body = parser.statements(&[])?;
+    Ok(Template { file: file.clone(), names: parser.names, body })
+}
+
+/// Parses the arguments of a macro's head, `(a, b=1)`, for [`super::blocks`].
+pub fn parse_signature(file: &Arc<SourceFile>, range: Range<usize>) -> Parsed<Vec<(String, bool)>> {
+    let mut tokens = tokenize(file, range)?;
+    tokens.retain(|token| !matches!(token.kind, TokenKind::BlockBegin | TokenKind::BlockEnd));
+    let mut parser = Parser::new(file, tokens);
+    while !parser.is_symbol("(") && parser.token().kind != TokenKind::End {
+        parser.next();
+    }
+    if parser.token().kind == TokenKind::End {
+        return Ok(Vec::new());
+    }
+    let parameters = parser.parameters()?;
+    Ok(parameters.into_iter().map(|parameter| (parameter.name.to_string(), parameter.default.is_some())).collect())
+}
+
+/// The adapter and the languages in the head of a materialization, for [`super::blocks`].
+pub fn parse_materialization_head(
+    file: &Arc<SourceFile>,
+    range: Range<usize>,
+) -> Parsed<(Option<String>, Option<Vec<String>>)> {
+    let mut parser = Parser::new(file, tokenize(file, range)?);
+    parser.next();
+    parser.next();
+    let head = parser.materialization_head()?;
+    parser.block_end()?;
+    let languages = head.languages.map(|languages| {
+        let Kind::List(items) = languages.kind else { return Vec::new() };
+        items
+            .iter()
+            .filter_map(|item| match &item.kind {
+                Kind::Constant(value) => value.as_str().map(str::to_owned),
+                _ => None,
+            })
+            .collect()
+    });
+    Ok((head.adapter.map(String::from), languages))
+}
+
+struct MaterializationHead<'a> {
+    name: &'a str,
+    adapter: Option<Box<str>>,
+    languages: Option<Expression>,
+}
+
+struct Parser<'a> {
+    file: &'a Arc<SourceFile>,
+    tokens: Vec<Token>,
+    at: usize,
+    names: Vec<Arc<str>>,
+    symbols: HashMap<Arc<str>, Symbol>,
+    depth: usize,
+    loops: usize,
+    /// How often `caller`, `varargs`, `kwargs` were read so far.
+    special_names: [(Symbol, usize); 3],
+}
+
+impl<'a> Parser<'a> {
+    fn new(file: &'a Arc<SourceFile>, tokens: Vec<Token>) -> Self {
+        let mut parser = Parser {
+            file,
+            tokens,
+            at: 0,
+            names: Vec::new(),
+            symbols: HashMap::new(),
+            depth: 0,
+            loops: 0,
+            special_names: [(0, 0); 3],
+        };
+        for (index, name) in ["caller", "varargs", "kwargs"].into_iter().enumerate() {
+            parser.special_names[index].0 = parser.intern(name);
+        }
+        parser
+    }
+
+    fn intern(&mut self, name: &str) -> Symbol {
+        if let Some(symbol) = self.symbols.get(name) {
+            return *symbol;
+        }
+        let symbol = Symbol::try_from(self.names.len()).unwrap_or(Symbol::MAX);
+        let name: Arc<str> = name.into();
+        self.names.push(name.clone());
+        self.symbols.insert(name, symbol);
+        symbol
+    }
+
+    // --- tokens ---
+
+    fn token(&self) -> &Token {
+        // The last token is `End` and is never passed.
+        &self.tokens[self.at.min(self.tokens.len() - 1)]
+    }
+
+    fn kind_after(&self, distance: usize) -> Option<&TokenKind> {
+        self.tokens.get(self.at + distance).map(|token| &token.kind)
+    }
+
+    fn next(&mut self) -> Token {
+        let token = self.token().clone();
+        if self.at + 1 < self.tokens.len() {
+            self.at += 1;
+        }
+        token
+    }
+
+    fn place(&self) -> Place {
+        self.token().place
+    }
+
+    fn last_place(&self) -> Place {
+        self.tokens[self.at.saturating_sub(1)].place
+    }
+
+    fn text(&self, place: Place) -> &'a str {
+        self.file.text.get(place.start as usize..place.end as usize).unwrap_or("")
+    }
+
+    fn is_symbol(&self, symbol: &str) -> bool {
+        matches!(self.token().kind, TokenKind::Symbol(found) if found == symbol)
+    }
+
+    fn skip_symbol(&mut self, symbol: &str) -> bool {
+        let found = self.is_symbol(symbol);
+        if found {
+            self.next();
+        }
+        found
+    }
+
+    fn is_name(&self, name: &str) -> bool {
+        let token = self.token();
+        token.kind == TokenKind::Name && self.text(token.place) == name
+    }
+
+    fn is_any_name(&self, names: &[&str]) -> bool {
+        names.iter().any(|name| self.is_name(name))
+    }
+
+    fn skip_name(&mut self, name: &str) -> bool {
+        let found = self.is_name(name);
+        if found {
+            self.next();
+        }
+        found
+    }
+
+    fn fail(&self, message: impl Into<String>, place: Place) -> Diagnostic {
+        Diagnostic::error(message).at(place.span(self.file))
+    }
+
+    fn describe(&self) -> String {
+        let token = self.token();
+        match &token.kind {
+            TokenKind::End => "the end of the template".to_owned(),
+            TokenKind::Text(_) => "text".to_owned(),
+            _ => format!("`{}`", self.text(token.place).trim()),
+        }
+    }
+
+    fn expected(&self, what: &str) -> Diagnostic {
+        self.fail(format!("expected {what}, found {}", self.describe()), self.place())
+    }
+
+    fn expect_symbol(&mut self, symbol: &str) -> Parsed<Place> {
+        if self.is_symbol(symbol) { Ok(self.next().place) } else { Err(self.expected(&format!("`{symbol}`"))) }
+    }
+
+    fn expect_kind(&mut self, kind: &TokenKind, what: &str) -> Parsed<Place> {
+        if self.token().kind == *kind { Ok(self.next().place) } else { Err(self.expected(what)) }
+    }
+
+    fn expect_name(&mut self, what: &str) -> Parsed<(&'a str, Place)> {
+        if self.token().kind != TokenKind::Name {
+            return Err(self.expected(what));
+        }
+        let place = self.next().place;
+        Ok((self.text(place), place))
+    }
+
+    fn block_end(&mut self) -> Parsed<Place> {
+        self.expect_kind(&TokenKind::BlockEnd, "`%}`")
+    }
+
+    fn deeper<T>(&mut self, parse: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
+        if self.depth >= MAX_DEPTH {
+            return Err(self.fail(format!("nested more than {MAX_DEPTH} levels deep"), self.place()));
+        }
+        self.depth += 1;
+        let result = parse(self);
+        self.depth -= 1;
+        result
+    }
+
+    // --- statements ---
+
+    /// Statements up to (and not including) the tag that starts with one of `ends`;
+    /// its `{%` is consumed. With no `ends`, up to the end of the template.
+    fn statements(&mut self, ends: &[&str]) -> Parsed<Vec<Node>> {
+        let opened = self.last_place();
+        let mut nodes = Vec::new();
+        loop {
+            match &self.token().kind {
+                TokenKind::Text(text) => {
+                    nodes.push(Node::Text(text.clone()));
+                    self.next();
+                }
+                TokenKind::VariableBegin => {
+                    self.next();
+                    let value = self.tuple(true, &[])?;
+                    self.expect_kind(&TokenKind::VariableEnd, "`}}`")?;
+                    nodes.push(Node::Print(value));
+                }
+                TokenKind::BlockBegin => {
+                    self.next();
+                    if self.is_any_name(ends) {
+                        return Ok(nodes);
+                    }
+                    let statement = self.deeper(|parser| parser.statement(ends))?;
+                    nodes.extend(statement);
+                    self.block_end()?;
+                }
+                TokenKind::End if ends.is_empty() => return Ok(nodes),
+                TokenKind::End => {
+                    let closing = ends.last().copied().unwrap_or_default();
+                    return Err(self
+                        .fail("block is not closed", opened)
+                        .hint(format!("close it with `{{% {closing} %}}`")));
+                }
+                _ => return Err(self.expected("text or a tag")),
+            }
+        }
+    }
+
+    fn body(&mut self, end: &str) -> Parsed<Vec<Node>> {
+        self.block_end()?;
+        let body = self.statements(&[end])?;
+        self.next();
+        Ok(body)
+    }
+
+    fn statement(&mut self, ends: &[&str]) -> Parsed<Option<Node>> {
+        let (tag, place) = self.expect_name("a statement")?;
+        let node = match tag {
+            "if" => self.if_block()?,
+            "for" => self.for_block()?,
+            "set" => self.set()?,
+            "macro" => self.macro_block(place, "endmacro", str::to_owned)?,
+            "test" | "data_test" => {
+                let end = if tag == "test" { "endtest" } else { "enddata_test" };
+                self.macro_block(place, end, |name| format!("test_{name}"))?
+            }
+            "materialization" => self.materialization(place)?,
+            "docs" => {
+                self.expect_name("the name of the block")?;
+                self.body("enddocs")?;
+                return Ok(None);
+            }
+            "call" => self.call_block(place)?,
+            "filter" => {
+                let filters = self.filter_chain()?;
+                let body = self.body("endfilter")?;
+                Node::Filter(Box::new(FilterBlock { filters, body }))
+            }
+            "with" => self.with_block()?,
+            "do" => Node::Do(self.tuple(true, &[])?),
+            "print" => Node::Print(self.tuple(true, &[])?),
+            "block" => {
+                self.expect_name("the name of the block")?;
+                let body = self.body("endblock")?;
+                self.skip_trailing_name();
+                Node::Scope(body)
+            }
+            "autoescape" => {
+                self.expression()?;
+                Node::Scope(self.body("endautoescape")?)
+            }
+            "break" | "continue" if self.loops == 0 => {
+                return Err(self.fail(format!("`{tag}` outside of a loop"), place));
+            }
+            "break" => Node::Break,
+            "continue" => Node::Continue,
+            _ => return Err(self.unknown_tag(tag, place, ends)),
+        };
+        Ok(Some(node))
+    }
+
+    fn unknown_tag(&self, tag: &str, place: Place, ends: &[&str]) -> Diagnostic {
+        const TAGS: [&str; 28] = [
+            "if",
+            "elif",
+            "else",
+            "endif",
+            "for",
+            "endfor",
+            "set",
+            "endset",
+            "macro",
+            "endmacro",
+            "call",
+            "endcall",
+            "filter",
+            "endfilter",
+            "with",
+            "endwith",
+            "do",
+            "raw",
+            "endraw",
+            "test",
+            "endtest",
+            "materialization",
+            "endmaterialization",
+            "snapshot",
+            "endsnapshot",
+            "docs",
+            "enddocs",
+            "break",
+        ];
+        match tag {
+            "include" | "import" | "from" | "extends" => self
+                .fail(format!("`{tag}` is not part of dbt's Jinja"), place)
+                .hint("macros of the project and its packages are known everywhere without an import"),
+            _ if (tag.starts_with("end") || tag == "else" || tag == "elif") && TAGS.contains(&tag) => {
+                let diagnostic = self.fail(format!("`{tag}` without a block that it belongs to"), place);
+                match ends.last() {
+                    Some(end) => diagnostic.hint(format!("the innermost open block ends with `{end}`")),
+                    None => diagnostic,
+                }
+            }
+            _ => self.fail(format!("unknown tag `{tag}`"), place).suggest(tag, TAGS),
+        }
+    }
+
+    fn skip_trailing_name(&mut self) {
+        if self.token().kind == TokenKind::Name {
+            self.next();
+        }
+    }
+
+    fn if_block(&mut self) -> Parsed<Node> {
+        let mut branches = Vec::new();
+        let mut otherwise = Vec::new();
+        loop {
+            let condition = self.tuple(true, &[])?;
+            self.block_end()?;
+            let body = self.statements(&["elif", "else", "endif"])?;
+            branches.push((condition, body));
+            if self.skip_name("elif") {
+                continue;
+            }
+            if self.skip_name("else") {
+                self.block_end()?;
+                otherwise = self.statements(&["endif"])?;
+            }
+            self.next();
+            return Ok(Node::If(Box::new(If { branches, otherwise })));
+        }
+    }
+
+    fn for_block(&mut self) -> Parsed<Node> {
+        let target = self.target_list(&["in"])?;
+        if !self.skip_name("in") {
+            return Err(self.expected("`in`"));
+        }
+        let iterable = self.tuple(false, &["recursive"])?;
+        let condition = if self.skip_name("if") { Some(self.expression()?) } else { None };
+        let recursive = self.skip_name("recursive");
+        self.block_end()?;
+        self.loops += 1;
+        let body = self.statements(&["else", "endfor"]);
+        self.loops -= 1;
+        let body = body?;
+        let mut otherwise = Vec::new();
+        if self.skip_name("else") {
+            self.block_end()?;
+            otherwise = self.statements(&["endfor"])?;
+        }
+        self.next();
+        let loop_symbol = self.symbols.get("loop").copied();
+        Ok(Node::For(Box::new(For { target, iterable, condition, body, otherwise, recursive, loop_symbol })))
+    }
+
+    fn set(&mut self) -> Parsed<Node> {
+        let target = self.target_list(&[])?;
+        if self.skip_symbol("=") {
+            return Ok(Node::Set(target, self.tuple(true, &[])?));
+        }
+        let filters = if self.skip_symbol("|") { self.filter_chain()? } else { Vec::new() };
+        if self.token().kind != TokenKind::BlockEnd {
+            return Err(self.expected("`=` or `%}`"));
+        }
+        let body = self.body("endset")?;
+        Ok(Node::SetBlock(Box::new(SetBlock { target, filters, body })))
+    }
+
+    fn with_block(&mut self) -> Parsed<Node> {
+        let mut assignments = Vec::new();
+        while self.token().kind != TokenKind::BlockEnd {
+            if !assignments.is_empty() {
+                self.expect_symbol(",")?;
+            }
+            let target = self.target()?;
+            self.expect_symbol("=")?;
+            assignments.push((target, self.expression()?));
+        }
+        let body = self.body("endwith")?;
+        Ok(Node::With(Box::new(With { assignments, body })))
+    }
+
+    fn filter_chain(&mut self) -> Parsed<Vec<FilterCall>> {
+        let mut filters = vec![self.filter_call()?];
+        while self.skip_symbol("|") {
+            filters.push(self.filter_call()?);
+        }
+        Ok(filters)
+    }
+
+    // --- macros ---
+
+    fn macro_block(&mut self, place: Place, end: &str, rename: fn(&str) -> String) -> Parsed<Node> {
+        let (name, name_place) = self.expect_name("the macro's name")?;
+        let name = rename(name);
+        let parameters = self.parameters()?;
+        let definition = self.definition(&name, place.to(name_place), parameters, end)?;
+        self.skip_trailing_name();
+        let symbol = self.intern(&name);
+        Ok(Node::Macro(symbol, Arc::new(definition)))
+    }
+
+    fn materialization(&mut self, place: Place) -> Parsed<Node> {
+        let head = self.materialization_head()?;
+        let default = head.languages.unwrap_or_else(|| {
+            let sql = Expression { place, kind: Kind::Constant(Value::from("sql")) };
+            Expression { place, kind: Kind::List(vec![sql]) }
+        });
+        let symbol = self.intern("supported_languages");
+        let parameter = Parameter { name: "supported_languages".into(), symbol, default: Some(default) };
+        let adapter = head.adapter.as_deref().unwrap_or("default");
+        let name = format!("materialization_{}_{adapter}", head.name);
+        let definition = self.definition(&name, place.to(self.last_place()), vec![parameter], "endmaterialization")?;
+        let symbol = self.intern(&name);
+        Ok(Node::Macro(symbol, Arc::new(definition)))
+    }
+
+    fn materialization_head(&mut self) -> Parsed<MaterializationHead<'a>> {
+        let (name, _) = self.expect_name("the materialization's name")?;
+        let mut head = MaterializationHead { name, adapter: None, languages: None };
+        while self.skip_symbol(",") {
+            let (option, option_place) = self.expect_name("`default`, `adapter` or `supported_languages`")?;
+            match option {
+                "default" => {}
+                "adapter" => {
+                    self.expect_symbol("=")?;
+                    let token = self.next();
+                    let TokenKind::String(text) = token.kind else {
+                        return Err(self.fail("the adapter's name must be a string", token.place));
+                    };
+                    head.adapter = Some(text);
+                }
+                "supported_languages" => {
+                    self.expect_symbol("=")?;
+                    head.languages = Some(self.expression()?);
+                }
+                _ => {
+                    let message = format!("materialization `{name}` has an unknown argument `{option}`");
+                    let known = ["default", "adapter", "supported_languages"];
+                    return Err(self.fail(message, option_place).suggest(option, known));
+                }
+            }
+        }
+        Ok(head)
+    }
+
+    fn parameters(&mut self) -> Parsed<Vec<Parameter>> {
+        self.expect_symbol("(")?;
+        let mut parameters: Vec<Parameter> = Vec::new();
+        while !self.is_symbol(")") {
+            if !parameters.is_empty() {
+                self.expect_symbol(",")?;
+                if self.is_symbol(")") {
+                    break;
+                }
+            }
+            let (name, place) = self.expect_name("the name of a parameter")?;
+            if self.skip_symbol(":") {
+                self.type_name()?;
+            }
+            let default = if self.skip_symbol("=") { Some(self.expression()?) } else { None };
+            if default.is_none() && parameters.iter().any(|parameter| parameter.default.is_some()) {
+                let message = format!("parameter `{name}` has no default but follows one that has");
+                return Err(self.fail(message, place));
+            }
+            if parameters.iter().any(|parameter| *parameter.name == *name) {
+                return Err(self.fail(format!("parameter `{name}` is declared twice"), place));
+            }
+            let symbol = self.intern(name);
+            parameters.push(Parameter { name: name.into(), symbol, default });
+        }
+        self.expect_symbol(")")?;
+        Ok(parameters)
+    }
+
+    fn type_name(&mut self) -> Parsed<()> {
+        self.expect_name("the name of a type")?;
+        if self.skip_symbol("[") {
+            self.deeper(Self::type_name)?;
+            while self.skip_symbol(",") {
+                self.deeper(Self::type_name)?;
+            }
+            self.expect_symbol("]")?;
+        }
+        Ok(())
+    }
+
+    fn definition(&mut self, name: &str, place: Place, parameters: Vec<Parameter>, end: &str) -> Parsed<Definition> {
+        let before = self.special_names;
+        let loops = std::mem::take(&mut self.loops);
+        let body = self.body(end);
+        self.loops = loops;
+        let body = body?;
+        let used = |index: usize| {
+            let (symbol, count) = self.special_names[index];
+            let declared = parameters.iter().any(|parameter| parameter.symbol == symbol);
+            (count > before[index].1 && !declared).then_some(symbol)
+        };
+        let (caller, varargs, kwargs) = (used(0), used(1), used(2));
+        Ok(Definition { name: name.into(), place, parameters, body, caller, varargs, kwargs })
+    }
+
+    fn call_block(&mut self, place: Place) -> Parsed<Node> {
+        let parameters = if self.is_symbol("(") { self.parameters()? } else { Vec::new() };
+        let call = self.expression()?;
+        if !matches!(call.kind, Kind::Call(_)) {
+            return Err(self.fail("`call` needs a call such as `my_macro()`", call.place));
+        }
+        let definition = self.definition("caller", place.to(call.place), parameters, "endcall")?;
+        Ok(Node::Call(Box::new(CallBlock { call, definition: Arc::new(definition) })))
+    }
+
+    // --- assignment targets ---
+
+    fn target_list(&mut self, ends: &[&str]) -> Parsed<Target> {
+        let start = self.place();
+        let first = self.target()?;
+        if !self.is_symbol(",") {
+            return Ok(first);
+        }
+        let mut targets = vec![first];
+        while self.skip_symbol(",") {
+            if self.is_any_name(ends) || self.is_symbol("=") {
+                break;
+            }
+            targets.push(self.target()?);
+        }
+        Ok(Target::Tuple(start.to(self.last_place()), targets))
+    }
+
+    fn target(&mut self) -> Parsed<Target> {
+        let start = self.place();
+        if self.skip_symbol("(") {
+            let target = self.deeper(|parser| parser.target_list(&[]))?;
+            let end = self.expect_symbol(")")?;
+            return Ok(match target {
+                Target::Tuple(_, targets) => Target::Tuple(start.to(end), targets),
+                single => single,
+            });
+        }
+        let (name, place) = self.expect_name("the name of a variable")?;
+        if matches!(name, "true" | "false" | "none" | "True" | "False" | "None") {
+            return Err(self.fail(format!("cannot assign to `{name}`"), place));
+        }
+        let symbol = self.intern(name);
+        if self.skip_symbol(".") {
+            let (attribute, end) = self.expect_name("the name of an attribute")?;
+            return Ok(Target::Attribute(place.to(end), symbol, attribute.into()));
+        }
+        Ok(Target::Name(symbol))
+    }
+
+    // --- expressions ---
+
+    /// An expression, or several with commas between them as a tuple.
+    fn tuple(&mut self, condition: bool, ends: &[&str]) -> Parsed<Expression> {
+        let start = self.place();
+        let first = self.conditional(condition)?;
+        if !self.is_symbol(",") {
+            return Ok(first);
+        }
+        let mut items = vec![first];
+        while self.skip_symbol(",") {
+            let ended = matches!(self.token().kind, TokenKind::VariableEnd | TokenKind::BlockEnd | TokenKind::End);
+            if ended || self.is_symbol(")") || self.is_any_name(ends) {
+                break;
+            }
+            items.push(self.conditional(condition)?);
+        }
+        Ok(Expression { place: start.to(self.last_place()), kind: Kind::Tuple(items) })
+    }
+
+    fn expression(&mut self) -> Parsed<Expression> {
+        self.conditional(true)
+    }
+
+    fn conditional(&mut self, allowed: bool) -> Parsed<Expression> {
+        self.deeper(|parser| {
+            let mut value = parser.binary(0)?;
+            let mut chain = 0;
+            while allowed && parser.skip_name("if") {
+                parser.check_chain(&mut chain)?;
+                let condition = parser.binary(0)?;
+                let otherwise = if parser.skip_name("else") { Some(parser.expression()?) } else { None };
+                let place = value.place.to(parser.last_place());
+                value = Expression { place, kind: Kind::Condition(Box::new((value, condition, otherwise))) };
+            }
+            Ok(value)
+        })
+    }
+
+    fn check_chain(&self, chain: &mut usize) -> Parsed<()> {
+        *chain += 1;
+        if *chain > MAX_CHAIN {
+            return Err(self.fail(format!("an expression with more than {MAX_CHAIN} parts in a row"), self.place()));
+        }
+        Ok(())
+    }
+
+    /// Operators by how tightly they bind: `or`, `and`, `not`, comparisons, `+ -`,
+    /// `~`, `* / // %`, `**`.
+    fn binary(&mut self, level: u8) -> Parsed<Expression> {
+        if level == 2 && self.is_name("not") {
+            let start = self.next().place;
+            let inner = self.deeper(|parser| parser.binary(2))?;
+            return Ok(Expression { place: start.to(inner.place), kind: Kind::Not(Box::new(inner)) });
+        }
+        if level == 3 {
+            return self.comparison();
+        }
+        if level == 8 {
+            return self.unary(true);
+        }
+        let mut left = self.binary(level + 1)?;
+        let mut chain = 0;
+        loop {
+            if level == 5 && self.is_symbol("~") {
+                left = self.concat(left)?;
+                continue;
+            }
+            let logical = match level {
+                0 => self.skip_name("or"),
+                1 => self.skip_name("and"),
+                _ => false,
+            };
+            let operator = if logical { None } else { self.operator(level) };
+            if !logical && operator.is_none() {
+                return Ok(left);
+            }
+            self.check_chain(&mut chain)?;
+            let right = self.binary(level + 1)?;
+            let place = left.place.to(right.place);
+            let pair = Box::new((left, right));
+            let kind = match operator {
+                Some(operator) => Kind::Binary(operator, pair),
+                None if level == 0 => Kind::Or(pair),
+                None => Kind::And(pair),
+            };
+            left = Expression { place, kind };
+        }
+    }
+
+    fn operator(&mut self, level: u8) -> Option<Operator> {
+        let TokenKind::Symbol(symbol) = self.token().kind else { return None };
+        let operator = match (level, symbol) {
+            (4, "+") => Operator::Add,
+            (4, "-") => Operator::Subtract,
+            (6, "*") => Operator::Multiply,
+            (6, "/") => Operator::Divide,
+            (6, "//") => Operator::FloorDivide,
+            (6, "%") => Operator::Remainder,
+            (7, "**") => Operator::Power,
+            _ => return None,
+        };
+        self.next();
+        Some(operator)
+    }
+
+    fn concat(&mut self, left: Expression) -> Parsed<Expression> {
+        let start = left.place;
+        let mut parts = vec![left];
+        while self.skip_symbol("~") {
+            parts.push(self.binary(6)?);
+        }
+        Ok(Expression { place: start.to(self.last_place()), kind: Kind::Concat(parts) })
+    }
+
+    fn comparison(&mut self) -> Parsed<Expression> {
+        let first = self.binary(4)?;
+        let mut rest = Vec::new();
+        loop {
+            let comparison = match &self.token().kind {
+                TokenKind::Symbol("==") => Comparison::Equal,
+                TokenKind::Symbol("!=") => Comparison::NotEqual,
+                TokenKind::Symbol("<") => Comparison::Less,
+                TokenKind::Symbol("<=") => Comparison::LessOrEqual,
+                TokenKind::Symbol(">") => Comparison::Greater,
+                TokenKind::Symbol(">=") => Comparison::GreaterOrEqual,
+                TokenKind::Name if self.is_name("in") => Comparison::In,
+                TokenKind::Name if self.is_name("not") => {
+                    let follows = self.tokens.get(self.at + 1);
+                    if !follows.is_some_and(|token| token.kind == TokenKind::Name && self.text(token.place) == "in") {
+                        break;
+                    }
+                    self.next();
+                    Comparison::NotIn
+                }
+                _ => break,
+            };
+            self.next();
+            rest.push((comparison, self.binary(4)?));
+        }
+        if rest.is_empty() {
+            return Ok(first);
+        }
+        Ok(Expression { place: first.place.to(self.last_place()), kind: Kind::Compare(Box::new(first), rest) })
+    }
+
+    fn unary(&mut self, with_filters: bool) -> Parsed<Expression> {
+        let start = self.place();
+        let mut value = if self.skip_symbol("-") {
+            let inner = self.deeper(|parser| parser.unary(false))?;
+            Expression { place: start.to(inner.place), kind: Kind::Negate(Box::new(inner)) }
+        } else if self.skip_symbol("+") {
+            let inner = self.deeper(|parser| parser.unary(false))?;
+            Expression { place: start.to(inner.place), kind: Kind::Positive(Box::new(inner)) }
+        } else {
+            self.primary()?
+        };
+        value = self.postfix(value)?;
+        if with_filters {
+            value = self.filters_and_tests(value)?;
+        }
+        Ok(value)
+    }
+
+    fn primary(&mut self) -> Parsed<Expression> {
+        let place = self.place();
+        let kind = match self.token().kind.clone() {
+            TokenKind::Name => return self.name(),
+            TokenKind::String(first) => {
+                self.next();
+                let mut text = String::from(first);
+                while let TokenKind::String(more) = &self.token().kind {
+                    text.push_str(more);
+                    self.next();
+                }
+                Kind::Constant(Value::from(text))
+            }
+            TokenKind::Integer(number) => {
+                self.next();
+                Kind::Constant(i64::try_from(number).map_or_else(|_| Value::from(number), Value::from))
+            }
+            TokenKind::Float(number) => {
+                self.next();
+                Kind::Constant(Value::from(number))
+            }
+            TokenKind::Symbol("(") => {
+                self.next();
+                return self.parenthesis(place);
+            }
+            TokenKind::Symbol("[") => {
+                self.next();
+                Kind::List(self.list_items()?)
+            }
+            TokenKind::Symbol("{") => {
+                self.next();
+                Kind::Dict(self.dict_items()?)
+            }
+            _ => return Err(self.expected("an expression")),
+        };
+        Ok(Expression { place: place.to(self.last_place()), kind })
+    }
+
+    fn name(&mut self) -> Parsed<Expression> {
+        let place = self.next().place;
+        let kind = match self.text(place) {
+            "true" | "True" => Kind::Constant(Value::from(true)),
+            "false" | "False" => Kind::Constant(Value::from(false)),
+            "none" | "None" => Kind::Constant(Value::from(())),
+            name => {
+                let symbol = self.intern(name);
+                for (special, count) in &mut self.special_names {
+                    *count += usize::from(*special == symbol);
+                }
+                Kind::Name(symbol)
+            }
+        };
+        Ok(Expression { place, kind })
+    }
+
+    fn parenthesis(&mut self, start: Place) -> Parsed<Expression> {
+        if self.is_symbol(")") {
+            let end = self.next().place;
+            return Ok(Expression { place: start.to(end), kind: Kind::Tuple(Vec::new()) });
+        }
+        let mut inner = self.tuple(true, &[])?;
+        let end = self.expect_symbol(")")?;
+        inner.place = start.to(end);
+        Ok(inner)
+    }
+
+    fn list_items(&mut self) -> Parsed<Vec<Expression>> {
+        let mut items = Vec::new();
+        while !self.is_symbol("]") {
+            if !items.is_empty() {
+                self.expect_symbol(",")?;
+                if self.is_symbol("]") {
+                    break;
+                }
+            }
+            items.push(self.expression()?);
+        }
+        self.expect_symbol("]")?;
+        Ok(items)
+    }
+
+    fn dict_items(&mut self) -> Parsed<Vec<(Expression, Expression)>> {
+        let mut items = Vec::new();
+        while !self.is_symbol("}") {
+            if !items.is_empty() {
+                self.expect_symbol(",")?;
+                if self.is_symbol("}") {
+                    break;
+                }
+            }
+            let key = self.expression()?;
+            self.expect_symbol(":")?;
+            items.push((key, self.expression()?));
+        }
+        self.expect_symbol("}")?;
+        Ok(items)
+    }
+
+    fn postfix(&mut self, mut value: Expression) -> Parsed<Expression> {
+        let mut chain = 0;
+        loop {
+            self.check_chain(&mut chain)?;
+            let kind = match self.token().kind {
+                TokenKind::Symbol(".") => {
+                    self.next();
+                    let token = self.next();
+                    match token.kind {
+                        TokenKind::Name => Kind::Attribute(Box::new(value), self.text(token.place).into()),
+                        TokenKind::Integer(index) => {
+                            let index = Expression { place: token.place, kind: Kind::Constant(Value::from(index)) };
+                            Kind::Item(Box::new(value), Box::new(index))
+                        }
+                        _ => return Err(self.fail("expected a name after `.`", token.place)),
+                    }
+                }
+                TokenKind::Symbol("[") => {
+                    self.next();
+                    self.subscript(value)?
+                }
+                TokenKind::Symbol("(") => {
+                    let arguments = self.arguments()?;
+                    Kind::Call(Box::new(Call { callee: value, arguments }))
+                }
+                _ => return Ok(value),
+            };
+            let start = match &kind {
+                Kind::Attribute(base, _) | Kind::Item(base, _) | Kind::Slice(base, _) => base.place,
+                Kind::Call(call) => call.callee.place,
+                _ => self.last_place(),
+            };
+            value = Expression { place: start.to(self.last_place()), kind };
+        }
+    }
+
+    fn subscript(&mut self, base: Expression) -> Parsed<Kind> {
+        let start = self.place();
+        let mut parts: [Option<Expression>; 3] = [None, None, None];
+        if !self.is_symbol(":") {
+            let first = self.tuple(true, &[])?;
+            if self.skip_symbol("]") {
+                return Ok(Kind::Item(Box::new(base), Box::new(first)));
+            }
+            parts[0] = Some(first);
+        }
+        for part in parts.iter_mut().skip(1) {
+            if !self.skip_symbol(":") {
+                break;
+            }
+            if !self.is_symbol(":") && !self.is_symbol("]") {
+                *part = Some(self.expression()?);
+            }
+        }
+        if !self.is_symbol("]") {
+            return Err(self.expected("`]`").note_at("subscript starts here", start.span(self.file)));
+        }
+        self.next();
+        Ok(Kind::Slice(Box::new(base), Box::new(parts)))
+    }
+
+    fn arguments(&mut self) -> Parsed<CallArguments> {
+        self.expect_symbol("(")?;
+        let mut arguments = CallArguments::default();
+        let mut first = true;
+        while !self.is_symbol(")") {
+            if !first {
+                self.expect_symbol(",")?;
+                if self.is_symbol(")") {
+                    break;
+                }
+            }
+            first = false;
+            let place = self.place();
+            if self.skip_symbol("**") {
+                arguments.double_star = Some(self.expression()?);
+            } else if self.skip_symbol("*") {
+                arguments.star = Some(self.expression()?);
+            } else if self.token().kind == TokenKind::Name && self.kind_after(1) == Some(&TokenKind::Symbol("=")) {
+                let (name, _) = self.expect_name("a name")?;
+                self.next();
+                if arguments.named.iter().any(|(given, _)| **given == *name) {
+                    return Err(self.fail(format!("argument `{name}` is given twice"), place));
+                }
+                arguments.named.push((name.into(), self.expression()?));
+            } else if arguments.named.is_empty() && arguments.double_star.is_none() {
+                arguments.positional.push(self.expression()?);
+            } else {
+                return Err(self.fail("an argument without a name follows one with a name", place));
+            }
+        }
+        self.expect_symbol(")")?;
+        Ok(arguments)
+    }
+
+    fn filters_and_tests(&mut self, mut value: Expression) -> Parsed<Expression> {
+        let mut chain = 0;
+        loop {
+            self.check_chain(&mut chain)?;
+            let start = value.place;
+            let kind = if self.skip_symbol("|") {
+                Kind::Filter(Box::new(value), Box::new(self.filter_call()?))
+            } else if self.skip_name("is") {
+                Kind::Test(Box::new(value), Box::new(self.test_call()?))
+            } else if self.is_symbol("(") {
+                let arguments = self.arguments()?;
+                Kind::Call(Box::new(Call { callee: value, arguments }))
+            } else {
+                return Ok(value);
+            };
+            value = Expression { place: start.to(self.last_place()), kind };
+        }
+    }
+
+    fn dotted_name(&mut self, what: &str) -> Parsed<(Arc<str>, Place)> {
+        let (name, mut place) = self.expect_name(what)?;
+        let mut name = name.to_owned();
+        while self.skip_symbol(".") {
+            let (part, end) = self.expect_name(what)?;
+            name.push('.');
+            name.push_str(part);
+            place = place.to(end);
+        }
+        Ok((name.into(), place))
+    }
+
+    fn filter_call(&mut self) -> Parsed<FilterCall> {
+        let (name, place) = self.dotted_name("the name of a filter")?;
+        let arguments = if self.is_symbol("(") { self.arguments()? } else { CallArguments::default() };
+        let filter = filters::find(&name);
+        Ok(FilterCall { place: place.to(self.last_place()), name, filter, arguments })
+    }
+
+    fn test_call(&mut self) -> Parsed<TestCall> {
+        let negated = self.skip_name("not");
+        let (name, place) = self.dotted_name("the name of a test")?;
+        let starts_argument = match self.token().kind {
+            TokenKind::Name => !self.is_any_name(&["else", "or", "and", "if", "is", "recursive", "in", "not"]),
+            TokenKind::String(_) | TokenKind::Integer(_) | TokenKind::Float(_) => true,
+            TokenKind::Symbol(symbol) => matches!(symbol, "[" | "{"),
+            _ => false,
+        };
+        let arguments = if self.is_symbol("(") {
+            self.arguments()?
+        } else if starts_argument {
+            let primary = self.primary()?;
+            CallArguments { positional: vec![self.postfix(primary)?], ..CallArguments::default() }
+        } else {
+            CallArguments::default()
+        };
+        let test = tests::find(&name);
+        Ok(TestCall { place: place.to(self.last_place()), name, test, negated, arguments })
+    }
+}
+
+/// The text of a template that holds no tags, as it renders: line ends normalised and
+/// the last one dropped. `None` if it holds tags.
+pub fn plain_text(text: &str) -> Option<String> {
+    let bytes = text.as_bytes();
+    let has_tag = bytes.windows(2).any(|pair| pair[0] == b'{' && matches!(pair[1], b'{' | b'%' | b'#'));
+    if has_tag {
+        return None;
+    }
+    let text = normalize_newlines(text);
+    Some(text.strip_suffix('\n').unwrap_or(&text).to_owned())
+}
