@@ -4,20 +4,26 @@
 //! these two or data in [`Capabilities`].
 //! What Jinja sees of it (`adapter`, `api`) is `jinja::adapter_object`.
 
+mod cache;
 mod cell;
 mod column;
 pub mod duckdb;
 mod error;
+pub mod recorder;
 mod relation;
+pub mod seed;
+mod session;
 
 use std::sync::Arc;
 
+pub use cache::RelationCache;
 pub use cell::{AdapterResponse, Cell, Decimal, QueryResult, ResultColumn};
 pub use column::{Column, ColumnDialect};
 pub use error::{AdapterError, ErrorKind};
 pub use relation::{
     CacheKey, EventTimeFilter, Part, Path, Policy, PolicyChange, Relation, RelationKind, RelationStyle,
 };
+pub use session::{QueryComment, Session, Statement, Warehouse, Work};
 
 /// Which rows of a result are wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,6 +103,8 @@ impl Constraints {
 pub enum SeedType {
     Text,
     Integer,
+    /// Beyond 32 bits.
+    BigInteger,
     /// A number with a fraction.
     Number,
     Boolean,
@@ -132,17 +140,18 @@ pub struct Capabilities {
     pub date_function: &'static str,
     /// The place holder of a bound value.
     pub binding_character: &'static str,
-    /// Type names for seed columns: text, integer, number, boolean, date, datetime, time.
-    pub seed_types: [&'static str; 7],
+    /// Type names for seed columns: text, integer, big integer, number, boolean, date, datetime, time.
+    pub seed_types: [&'static str; 8],
 }
 
 impl Capabilities {
     /// The column type that a seed's column gets.
     pub fn seed_type(&self, kind: SeedType) -> &'static str {
-        let [text, integer, number, boolean, date, datetime, time] = self.seed_types;
+        let [text, integer, big_integer, number, boolean, date, datetime, time] = self.seed_types;
         match kind {
             SeedType::Text => text,
             SeedType::Integer => integer,
+            SeedType::BigInteger => big_integer,
             SeedType::Number => number,
             SeedType::Boolean => boolean,
             SeedType::Date => date,
@@ -244,6 +253,9 @@ pub trait Connection: Send {
     /// # Errors
     /// What the warehouse refuses. The transaction, if one is open, must then be rolled back.
     fn execute(&mut self, sql: &str, fetch: Fetch) -> Result<QueryResult, AdapterError>;
+
+    /// [`Connection::execute`] with a value for each place holder.
+    fn execute_bound(&mut self, sql: &str, bindings: &[Cell], fetch: Fetch) -> Result<QueryResult, AdapterError>;
 
     /// The columns of a query, without running it.
     fn describe(&mut self, sql: &str) -> Result<Vec<ResultColumn>, AdapterError>;

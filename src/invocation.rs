@@ -1,1 +1,682 @@
-//! One call of tform: validated flags, variables, paths.
+//! One run of the program: the command, its validated flags, variables and paths.
+//!
+//! `cli` gives a [`CommandLine`]; [`validate`] joins it with the environment and the
+//! project's `flags:` into an [`Invocation`], which every later stage reads. Nothing
+//! here reads files; only whether a folder holds a file is asked, to find the project.
+
+pub mod environment;
+pub mod settings;
+pub mod table;
+
+use std::path::{Path, PathBuf};
+
+use chrono::{DateTime, Utc};
+use serde_json::{Map, Value};
+
+use crate::diagnostic::{Diagnostic, Diagnostics, Warned};
+pub use environment::Environment;
+pub use settings::{CommandLine, Given, Origin, SampleWindow, Settings};
+pub use table::Which;
+
+/// The version of the dbt language that this is: `dbt_version` in Jinja and artifacts.
+pub const DBT_VERSION: &str = "1.11.12";
+
+/// The process's exit code.
+///
+/// By default dbt's three; `--exit-codes detailed` tells more failures apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ExitCode {
+    Success,
+    /// A node failed to build, or (not detailed) a test failed.
+    NodeFailed,
+    /// Usage, a broken project, anything unexpected.
+    Unhandled,
+    /// Only data tests failed.
+    TestsFailed,
+    /// The selection matched nothing and that was asked to fail.
+    NothingSelected,
+    /// The warehouse could not be reached.
+    Unreachable,
+}
+
+impl ExitCode {
+    pub fn code(self, codes: ExitCodes) -> u8 {
+        match (self, codes) {
+            (ExitCode::Success, _) => 0,
+            (ExitCode::NodeFailed, _) => 1,
+            (ExitCode::Unhandled, _) => 2,
+            (ExitCode::TestsFailed, ExitCodes::Standard) => 1,
+            (ExitCode::TestsFailed, ExitCodes::Detailed) => 3,
+            (ExitCode::NothingSelected, ExitCodes::Standard) => 2,
+            (ExitCode::NothingSelected, ExitCodes::Detailed) => 4,
+            (ExitCode::Unreachable, ExitCodes::Standard) => 2,
+            (ExitCode::Unreachable, ExitCodes::Detailed) => 5,
+        }
+    }
+}
+
+/// Which exit codes are used (`--exit-codes`).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ExitCodes {
+    #[default]
+    Standard,
+    Detailed,
+}
+
+/// A command with the options that only it has.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Command {
+    Init { name: Option<String>, skip_profile_setup: bool },
+    Debug { connection: bool, config_dir: bool },
+    Deps { upgrade: bool, lock: bool, add_package: Option<String>, source: String },
+    Parse,
+    Compile(Preview),
+    List(ListOptions),
+    Run,
+    Test,
+    Build,
+    Seed { show: bool },
+    Snapshot,
+    SourceFreshness { output: Option<PathBuf> },
+    Show(Preview),
+    RunOperation { macro_name: String, arguments: Map<String, Value> },
+    Retry,
+    Clone,
+    Clean { project_files_only: bool },
+    DocsGenerate { compile: bool, empty_catalog: bool, static_page: bool },
+    DocsServe { host: String, port: u16, browser: bool },
+}
+
+/// What `compile` and `show` have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Preview {
+    /// SQL with Jinja in place of a model.
+    pub inline: Option<String>,
+    /// SQL to run as it is (`show` only).
+    pub inline_direct: Option<String>,
+    pub json: bool,
+    /// `None` for all rows.
+    pub limit: Option<u64>,
+    pub introspect: bool,
+    pub inject_ephemeral_ctes: bool,
+}
+
+/// What `ls` prints.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListOptions {
+    pub output: ListOutput,
+    pub output_keys: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ListOutput {
+    Json,
+    Name,
+    Path,
+    Selector,
+}
+
+/// What was asked to be selected, as written; `select` makes it into criteria.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SelectionOptions {
+    pub select: Vec<String>,
+    pub exclude: Vec<String>,
+    pub selector: Option<String>,
+    /// Lower-case; may hold `all` and `default`.
+    pub resource_types: Vec<String>,
+    pub exclude_resource_types: Vec<String>,
+    pub indirect_selection: IndirectSelection,
+    /// Whether the user asked for `indirect_selection`, so that it goes before a YAML selector's own.
+    pub indirect_selection_given: bool,
+    pub fail_on_empty: bool,
+}
+
+/// Which tests of selected nodes are selected when they touch other nodes too
+/// (docs.getdbt.com/reference/node-selection/test-selection-examples#indirect-selection).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum IndirectSelection {
+    /// Every test that touches a selected node.
+    #[default]
+    Eager,
+    /// Only those whose nodes are all selected.
+    Cautious,
+    /// Those whose nodes are selected or ancestors of selected ones.
+    Buildable,
+    /// None.
+    Empty,
+}
+
+impl IndirectSelection {
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name.to_lowercase().as_str() {
+            "eager" => Some(IndirectSelection::Eager),
+            "cautious" => Some(IndirectSelection::Cautious),
+            "buildable" => Some(IndirectSelection::Buildable),
+            "empty" => Some(IndirectSelection::Empty),
+            _ => None,
+        }
+    }
+}
+
+/// The artifacts of an earlier invocation that this one refers to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StateOptions {
+    /// Folder for `state:`, `result:` and `source_status:`.
+    pub state: Option<PathBuf>,
+    /// Folder for deferral: `--defer-state`, else `--state`; `None` when nothing is deferred.
+    pub defer: Option<PathBuf>,
+    pub favor_state: bool,
+}
+
+/// How and how much is said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogOptions {
+    pub debug: bool,
+    pub quiet: bool,
+    pub print: bool,
+    pub width: usize,
+    /// Whether the terminal may be coloured; `None` when nobody said, and the terminal decides.
+    pub colors: Option<bool>,
+    pub colors_file: bool,
+    pub format: LogFormat,
+    pub format_file: LogFormat,
+    pub level: LogLevel,
+    pub level_file: LogLevel,
+    /// Bytes; 0 for no limit.
+    pub file_max_bytes: u64,
+    pub show_all_deprecations: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// What suits the place: text on the terminal.
+    Default,
+    Text,
+    Debug,
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    Debug,
+    Info,
+    Warn,
+    Error,
+    /// Nothing at all.
+    None,
+}
+
+/// What becomes of a warning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Warning {
+    Shown,
+    Error,
+    Silent,
+}
+
+/// Which warnings are errors and which are not shown (`--warn-error-options`).
+///
+/// A name goes before `Deprecations`, that before `all`; and among equals silence goes
+/// before warn, warn before error.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct WarnErrorOptions {
+    pub error_all: bool,
+    pub error: Vec<String>,
+    pub warn: Vec<String>,
+    pub silence: Vec<String>,
+}
+
+const DEPRECATIONS: &str = "Deprecations";
+
+impl WarnErrorOptions {
+    /// What becomes of the warning with this event name.
+    pub fn of(&self, event: &str) -> Warning {
+        let has = |list: &[String], name: &str| list.iter().any(|item| item == name);
+        let by_name = |name: &str| {
+            if has(&self.silence, name) {
+                Some(Warning::Silent)
+            } else if has(&self.warn, name) {
+                Some(Warning::Shown)
+            } else if has(&self.error, name) {
+                Some(Warning::Error)
+            } else {
+                None
+            }
+        };
+        let deprecation = || if event.ends_with("Deprecation") { by_name(DEPRECATIONS) } else { None };
+        let rest = if self.error_all { Warning::Error } else { Warning::Shown };
+        by_name(event).or_else(deprecation).unwrap_or(rest)
+    }
+}
+
+/// The flags that stages read; all of them, for Jinja, are in [`Flags::get`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct Flags {
+    pub full_refresh: bool,
+    pub fail_fast: bool,
+    pub empty: bool,
+    pub store_failures: bool,
+    pub sample: Option<SampleWindow>,
+    pub event_time_start: Option<DateTime<Utc>>,
+    pub event_time_end: Option<DateTime<Utc>>,
+    pub version_check: bool,
+    pub write_json: bool,
+    pub introspect: bool,
+    pub warn_error_options: WarnErrorOptions,
+    settings: Settings,
+}
+
+impl Flags {
+    /// A flag by its name in Jinja, upper- or lower-case
+    /// (docs.getdbt.com/reference/dbt-jinja-functions/flags).
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        let lower = name.to_lowercase();
+        self.settings.iter().find(|(known, _)| *known == lower).map(|(_, setting)| &setting.value)
+    }
+
+    /// Every flag with its upper-case name.
+    pub fn values(&self) -> impl Iterator<Item = (String, &Value)> {
+        self.settings.iter().map(|(name, setting)| (name.to_uppercase(), &setting.value))
+    }
+
+    /// Whether a behaviour of `flags:` (`require_...`, `state_modified_...`) is on.
+    pub fn behaviour(&self, name: &str) -> bool {
+        self.settings.flag(name)
+    }
+
+    /// The flags by lower-case name as `run_results.json` has them under `args`;
+    /// those without a value are left out.
+    pub fn arguments(&self) -> Map<String, Value> {
+        let set = self.settings.iter().filter(|(_, setting)| !setting.value.is_null());
+        set.map(|(name, setting)| (name.to_owned(), setting.value.clone())).collect()
+    }
+}
+
+/// One run of the program.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Invocation {
+    pub command: Command,
+    pub which: Which,
+    /// Absolute.
+    pub project_dir: PathBuf,
+    /// Absolute; need not exist.
+    pub profiles_dir: PathBuf,
+    /// Whether the user named `profiles_dir`, so that a missing `profiles.yml` is an error.
+    pub profiles_dir_given: bool,
+    pub profile: Option<String>,
+    pub target: Option<String>,
+    /// Absolute; `None` where the project decides.
+    pub target_path: Option<PathBuf>,
+    /// Absolute; `None` where the project decides.
+    pub log_path: Option<PathBuf>,
+    pub vars: Map<String, Value>,
+    /// At least one; `None` where the profile decides.
+    pub threads: Option<usize>,
+    pub selection: SelectionOptions,
+    pub state: StateOptions,
+    pub log: LogOptions,
+    pub flags: Flags,
+    pub exit_codes: ExitCodes,
+    pub environment: Environment,
+    pub invocation_id: String,
+    pub started_at: DateTime<Utc>,
+}
+
+/// The folders that paths of the command line are relative to.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// The folder that the program was started in, absolute.
+    pub current_dir: PathBuf,
+    pub environment: Environment,
+}
+
+/// The folder of `dbt_project.yml`: as given, else the current folder or the nearest above
+/// that has one, else the current folder.
+pub fn project_dir(line: &CommandLine, place: &Place) -> PathBuf {
+    let given = match line.given.get("project_dir") {
+        Some(Given::Words(words)) => words.last().map(String::as_str),
+        _ => None,
+    };
+    let variables = ["TFORM_PROJECT_DIR", "DBT_ENGINE_PROJECT_DIR", "DBT_PROJECT_DIR"];
+    let given = given.or_else(|| variables.iter().find_map(|name| place.environment.non_empty(name)));
+    match given {
+        Some(given) => absolute(&place.current_dir, given),
+        None => {
+            let mut folders = place.current_dir.ancestors();
+            folders.find(|folder| folder.join("dbt_project.yml").is_file()).unwrap_or(&place.current_dir).to_owned()
+        }
+    }
+}
+
+/// Joins the command line with the environment and `flags:` of `dbt_project.yml`.
+///
+/// # Errors
+/// Every value that is not valid and every pair of flags that exclude each other.
+pub fn validate(
+    line: CommandLine,
+    place: Place,
+    project_flags: &Map<String, Value>,
+) -> Result<Warned<Invocation>, Diagnostics> {
+    let mut diagnostics = Diagnostics::new();
+    let mut settings = settings::resolve(&line, &place.environment, project_flags, &mut diagnostics);
+    let project_dir = project_dir(&line, &place);
+    let profiles_dir = match settings.text("profiles_dir") {
+        Some(given) => absolute(&place.current_dir, &given),
+        None => default_profiles_dir(&place, &project_dir),
+    };
+    let options = warn_error_options(&settings, &mut diagnostics);
+    exclude_each_other(&settings, &mut diagnostics);
+    follow(&mut settings);
+    complete(&mut settings, &line, &project_dir, &profiles_dir);
+    let path = |name: &str| settings.text(name).map(|given| absolute(&place.current_dir, &given));
+    let threads = threads(&settings, &mut diagnostics);
+    let flags = flags(&settings, options, &mut diagnostics);
+    let state = path("state");
+    let defer = settings.flag("defer").then(|| path("defer_state").or_else(|| state.clone())).flatten();
+    let detailed = settings.text("exit_codes").as_deref() == Some("detailed");
+    let command = command(&line, &settings, &place.current_dir, &mut diagnostics);
+    let invocation = Invocation {
+        command,
+        which: line.which,
+        profiles_dir_given: settings.is_given("profiles_dir"),
+        profile: settings.text("profile"),
+        target: settings.text("target"),
+        target_path: path("target_path"),
+        log_path: path("log_path"),
+        vars: settings.map("vars"),
+        threads,
+        selection: selection(&settings, &mut diagnostics),
+        state: StateOptions { state, defer, favor_state: settings.flag("favor_state") },
+        log: log_options(&settings),
+        flags,
+        exit_codes: if detailed { ExitCodes::Detailed } else { ExitCodes::Standard },
+        project_dir,
+        profiles_dir,
+        environment: place.environment,
+        invocation_id: uuid::Uuid::new_v4().to_string(),
+        started_at: Utc::now(),
+    };
+    diagnostics.finish(invocation)
+}
+
+fn absolute(current_dir: &Path, given: &str) -> PathBuf {
+    let joined = current_dir.join(given);
+    // Takes away `.` and `..` by text alone: the folder need not exist yet.
+    let mut plain = PathBuf::new();
+    for component in joined.components() {
+        match component {
+            std::path::Component::CurDir => {}
+            std::path::Component::ParentDir => {
+                plain.pop();
+            }
+            part => plain.push(part),
+        }
+    }
+    plain
+}
+
+/// The folder of `profiles.yml` when nobody names one: the current folder, `~/.dbt`, and
+/// (unlike dbt) the project's folder, the first that has the file.
+fn default_profiles_dir(place: &Place, project_dir: &Path) -> PathBuf {
+    let home = place.environment.home().map(|home| Path::new(home).join(".dbt"));
+    let candidates = [Some(place.current_dir.clone()), home.clone(), Some(project_dir.to_owned())];
+    let found = candidates.into_iter().flatten().find(|folder| folder.join("profiles.yml").is_file());
+    found.or(home).unwrap_or_else(|| project_dir.to_owned())
+}
+
+fn warn_error_options(settings: &Settings, diagnostics: &mut Diagnostics) -> WarnErrorOptions {
+    let map = settings.map("warn_error_options");
+    let mut options = WarnErrorOptions { error_all: settings.flag("warn_error"), ..WarnErrorOptions::default() };
+    for (old, new) in [("include", "error"), ("exclude", "warn")] {
+        if map.contains_key(old) && map.contains_key(new) {
+            let text = format!("only one of `{old}` and `{new}` can stand in `warn_error_options`");
+            diagnostics.push(Diagnostic::error(text));
+        }
+    }
+    for (key, value) in &map {
+        let names = match value {
+            Value::Array(items) => items.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+            Value::Null => Vec::new(),
+            Value::String(text) if matches!(text.as_str(), "all" | "*") => {
+                options.error_all |= matches!(key.as_str(), "error" | "include");
+                continue;
+            }
+            other => {
+                let text = format!("`warn_error_options.{key}` is `{other}`, not `all` or a list of event names");
+                diagnostics.push(Diagnostic::error(text));
+                continue;
+            }
+        };
+        match key.as_str() {
+            "error" | "include" => options.error = names,
+            "warn" | "exclude" => options.warn = names,
+            "silence" => options.silence = names,
+            other => {
+                let unknown = Diagnostic::error(format!("unknown key `{other}` in `warn_error_options`"));
+                diagnostics.push(unknown.suggest(other, ["error", "warn", "silence"]));
+            }
+        }
+    }
+    options
+}
+
+fn exclude_each_other(settings: &Settings, diagnostics: &mut Diagnostics) {
+    let pairs = [
+        ("warn_error", "warn_error_options"),
+        ("select", "inline"),
+        ("selector", "inline"),
+        ("models", "select"),
+        ("models", "resource_type"),
+    ];
+    for (one, other) in pairs {
+        if settings.is_given(one) && settings.is_given(other) {
+            let names = [one.replace('_', "-"), other.replace('_', "-")];
+            diagnostics.push(Diagnostic::error(format!("`--{}` and `--{}` exclude each other", names[0], names[1])));
+        }
+    }
+}
+
+/// The file's log settings follow the terminal's unless they were set.
+fn follow(settings: &mut Settings) {
+    for (lead, follower) in
+        [("use_colors", "use_colors_file"), ("log_level", "log_level_file"), ("log_format", "log_format_file")]
+    {
+        if settings.is_given(lead) && !settings.is_given(follower) {
+            settings.set(follower, settings.value(lead).clone(), Origin::Default);
+        }
+    }
+}
+
+/// Adds what dbt's `flags` object has beside the options.
+fn complete(settings: &mut Settings, line: &CommandLine, project_dir: &Path, profiles_dir: &Path) {
+    let mut set = |name: &str, value: Value| settings.set(name, value, Origin::Default);
+    set("which", Value::from(line.which.as_str()));
+    set("invocation_command", Value::from(format!("dbt {}", line.words.join(" ")).trim_end()));
+    set("strict_mode", Value::Bool(false));
+    if line.which == Which::RunOperation {
+        set("macro", Value::from(line.operand.clone()));
+    }
+    for (name, folder) in [("project_dir", project_dir), ("profiles_dir", profiles_dir)] {
+        let origin = settings.origin(name);
+        settings.set(name, Value::from(folder.to_string_lossy()), origin);
+    }
+    for name in ["full_refresh", "store_failures", "introspect"] {
+        if settings.value(name).is_null() {
+            settings.set(name, Value::Bool(name == "introspect"), Origin::Default);
+        }
+    }
+}
+
+fn threads(settings: &Settings, diagnostics: &mut Diagnostics) -> Option<usize> {
+    let given = settings.integer("threads")?;
+    match usize::try_from(given) {
+        Ok(threads) if threads > 0 => Some(threads),
+        _ => {
+            diagnostics.push(Diagnostic::error(format!("`--threads` is {given}, but at least 1 is needed")));
+            None
+        }
+    }
+}
+
+fn flags(settings: &Settings, warn_error_options: WarnErrorOptions, diagnostics: &mut Diagnostics) -> Flags {
+    // Both texts were checked when the settings were resolved.
+    let moment = |name: &str| settings.text(name).and_then(|text| settings::moment(&text).ok());
+    let (start, end) = (moment("event_time_start"), moment("event_time_end"));
+    match (start, end) {
+        (Some(start), Some(end)) if start >= end => {
+            diagnostics.push(Diagnostic::error("`--event-time-start` must be before `--event-time-end`"));
+        }
+        (Some(_), None) => {
+            diagnostics.push(Diagnostic::error("`--event-time-start` needs `--event-time-end` as well"));
+        }
+        (None, Some(_)) => {
+            diagnostics.push(Diagnostic::error("`--event-time-end` needs `--event-time-start` as well"));
+        }
+        _ => {}
+    }
+    Flags {
+        full_refresh: settings.flag("full_refresh"),
+        fail_fast: settings.flag("fail_fast"),
+        empty: settings.flag("empty"),
+        store_failures: settings.flag("store_failures"),
+        sample: settings.text("sample").and_then(|text| settings::window(&text, Utc::now()).ok()),
+        event_time_start: start,
+        event_time_end: end,
+        version_check: settings.flag("version_check"),
+        write_json: settings.flag("write_json"),
+        introspect: settings.flag("introspect"),
+        warn_error_options,
+        settings: settings.clone(),
+    }
+}
+
+fn selection(settings: &Settings, diagnostics: &mut Diagnostics) -> SelectionOptions {
+    let mut select = settings.words("select");
+    let mut resource_types = settings.words("resource_type");
+    if settings.is_given("models") {
+        select = settings.words("models");
+        resource_types = vec!["model".to_owned()];
+    }
+    let indirect = settings.text("indirect_selection").unwrap_or_default();
+    if settings.is_given("selector") && (settings.is_given("select") || settings.is_given("exclude")) {
+        let text = "`--selector` goes before `--select` and `--exclude`, which have no effect beside it";
+        diagnostics.push(Diagnostic::warning(text));
+    }
+    SelectionOptions {
+        select,
+        exclude: settings.words("exclude"),
+        selector: settings.text("selector"),
+        resource_types,
+        exclude_resource_types: settings.words("exclude_resource_type"),
+        indirect_selection: IndirectSelection::from_name(&indirect).unwrap_or_default(),
+        indirect_selection_given: settings.is_given("indirect_selection"),
+        fail_on_empty: settings.flag("fail_on_empty"),
+    }
+}
+
+fn log_options(settings: &Settings) -> LogOptions {
+    let format = |name: &str| match settings.text(name).as_deref() {
+        Some("text") => LogFormat::Text,
+        Some("debug") => LogFormat::Debug,
+        Some("json") => LogFormat::Json,
+        _ => LogFormat::Default,
+    };
+    let level = |name: &str| match settings.text(name).as_deref() {
+        Some("debug") => LogLevel::Debug,
+        Some("warn") => LogLevel::Warn,
+        Some("error") => LogLevel::Error,
+        Some("none") => LogLevel::None,
+        _ => LogLevel::Info,
+    };
+    let number = |name: &str| settings.integer(name).and_then(|number| u64::try_from(number).ok());
+    LogOptions {
+        debug: settings.flag("debug"),
+        quiet: settings.flag("quiet"),
+        print: settings.flag("print"),
+        width: number("printer_width").and_then(|width| usize::try_from(width).ok()).unwrap_or(80),
+        colors: settings.is_given("use_colors").then(|| settings.flag("use_colors")),
+        colors_file: settings.flag("use_colors_file"),
+        format: format("log_format"),
+        format_file: format("log_format_file"),
+        level: if settings.flag("debug") { LogLevel::Debug } else { level("log_level") },
+        level_file: level("log_level_file"),
+        file_max_bytes: number("log_file_max_bytes").unwrap_or(0),
+        show_all_deprecations: settings.flag("show_all_deprecations"),
+    }
+}
+
+fn command(line: &CommandLine, settings: &Settings, current_dir: &Path, diagnostics: &mut Diagnostics) -> Command {
+    match line.which {
+        Which::Init => {
+            Command::Init { name: line.operand.clone(), skip_profile_setup: settings.flag("skip_profile_setup") }
+        }
+        Which::Debug => {
+            Command::Debug { connection: settings.flag("connection"), config_dir: settings.flag("config_dir") }
+        }
+        Which::Deps => Command::Deps {
+            upgrade: settings.flag("upgrade"),
+            lock: settings.flag("lock"),
+            add_package: settings.text("add_package"),
+            source: settings.text("source").unwrap_or_default(),
+        },
+        Which::Parse => Command::Parse,
+        Which::Compile => Command::Compile(preview(settings)),
+        Which::Show => Command::Show(preview(settings)),
+        Which::List => Command::List(ListOptions {
+            output: match settings.text("output").as_deref() {
+                Some("json") => ListOutput::Json,
+                Some("name") => ListOutput::Name,
+                Some("path") => ListOutput::Path,
+                _ => ListOutput::Selector,
+            },
+            output_keys: settings.words("output_keys"),
+        }),
+        Which::Run => Command::Run,
+        Which::Test => Command::Test,
+        Which::Build => Command::Build,
+        Which::Seed => Command::Seed { show: settings.flag("show") },
+        Which::Snapshot => Command::Snapshot,
+        Which::SourceFreshness => {
+            Command::SourceFreshness { output: settings.text("output").map(|path| absolute(current_dir, &path)) }
+        }
+        Which::RunOperation => Command::RunOperation {
+            macro_name: line.operand.clone().unwrap_or_default(),
+            arguments: settings.map("args"),
+        },
+        Which::Retry => Command::Retry,
+        Which::Clone => Command::Clone,
+        Which::Clean => Command::Clean { project_files_only: settings.flag("clean_project_files_only") },
+        Which::DocsGenerate => Command::DocsGenerate {
+            compile: settings.flag("compile"),
+            empty_catalog: settings.flag("empty_catalog"),
+            static_page: settings.flag("static"),
+        },
+        Which::DocsServe => Command::DocsServe {
+            host: settings.text("host").unwrap_or_default(),
+            port: port(settings, diagnostics),
+            browser: settings.flag("browser"),
+        },
+    }
+}
+
+fn preview(settings: &Settings) -> Preview {
+    Preview {
+        inline: settings.text("inline"),
+        inline_direct: settings.text("inline_direct"),
+        json: settings.text("output").as_deref() == Some("json"),
+        limit: settings.integer("limit").and_then(|limit| u64::try_from(limit).ok()),
+        introspect: settings.flag("introspect"),
+        inject_ephemeral_ctes: settings.flag("inject_ephemeral_ctes"),
+    }
+}
+
+fn port(settings: &Settings, diagnostics: &mut Diagnostics) -> u16 {
+    let given = settings.integer("port").unwrap_or_default();
+    u16::try_from(given).unwrap_or_else(|_| {
+        diagnostics.push(Diagnostic::error(format!("`--port` is {given}, which is not a port")));
+        0
+    })
+}
+
+#[cfg(test)]
+mod tests;

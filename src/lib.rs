@@ -8,12 +8,13 @@ pub mod report;
 
 pub mod yaml;
 pub mod resource;
+pub mod invocation;
+pub mod cli;
 pub mod config;
 pub mod project;
 pub mod target;
-pub mod cli;
-pub mod invocation;
 pub mod manifest;
+pub mod artifact;
 pub mod graph;
 pub mod state;
 pub mod select;
@@ -24,7 +25,6 @@ pub mod jinja;
 pub mod parse;
 pub mod compile;
 pub mod run;
-pub mod artifact;
 pub mod command;
 
 /// tform's own version (the version of the dbt language is `invocation::DBT_VERSION`).

@@ -6,7 +6,10 @@
 //! here touches the disk.
 
 mod build;
+mod fields;
 mod scalar;
+
+pub use fields::Fields;
 
 use std::borrow::Cow;
 use std::sync::Arc;

@@ -13,6 +13,12 @@ pub struct Decimal {
 }
 
 impl Decimal {
+    /// The number if it has no fraction: `5.0` is 5.
+    pub fn whole(self) -> Option<i128> {
+        let factor = 10_i128.checked_pow(self.scale)?;
+        (self.mantissa % factor == 0).then(|| self.mantissa / factor)
+    }
+
     /// The nearest double.
     pub fn to_f64(self) -> f64 {
         self.to_string().parse().unwrap_or(f64::NAN)

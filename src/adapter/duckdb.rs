@@ -3,7 +3,175 @@
 //! Follows docs.getdbt.com/reference/resource-configs/duckdb-configs and
 //! docs.getdbt.com/docs/core/connect-data-platform/duckdb-setup.
 
-use super::{Capabilities, ColumnDialect, ConstraintSupport, Constraints, Policy, RelationStyle};
+mod connection;
+mod settings;
+mod values;
+
+use std::ffi::CStr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::{
+    Adapter, AdapterError, Capabilities, ColumnDialect, Connection, ConstraintSupport, Constraints, Facts, Policy,
+    RelationStyle,
+};
+use connection::{DuckdbConnection, adapter_error};
+pub use settings::{Attachment, Extension, Settings, database_name};
+
+/// A DuckDB instance inside this process. Connections share it; it is opened with the first
+/// of them and closed, with its file, when the last of them and this value are gone.
+pub struct Duckdb {
+    settings: Settings,
+    instance: Mutex<Option<duckdb::Connection>>,
+}
+
+impl Duckdb {
+    pub fn new(settings: Settings) -> Duckdb {
+        Duckdb { settings, instance: Mutex::new(None) }
+    }
+
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    fn instance(&self) -> Result<MutexGuard<'_, Option<duckdb::Connection>>, AdapterError> {
+        let mut instance = self.instance.lock().unwrap_or_else(PoisonError::into_inner);
+        if instance.is_none() {
+            *instance = Some(open_instance(&self.settings)?);
+        }
+        Ok(instance)
+    }
+}
+
+fn open_instance(settings: &Settings) -> Result<duckdb::Connection, AdapterError> {
+    let instance = open_file(settings)?;
+    for extension in &settings.extensions {
+        load_extension(&instance, extension)?;
+    }
+    for sql in settings.secrets_sql() {
+        run_setting(&instance, &sql, "a secret of the profile could not be created")?;
+    }
+    for attachment in &settings.attach {
+        let what = format!("database `{}` could not be attached", attachment.path);
+        run_setting(&instance, &attachment.to_sql(&settings.root), &what)?;
+    }
+    Ok(instance)
+}
+
+/// Opens the file, and waits for another process to let go of it as often as the profile says.
+fn open_file(settings: &Settings) -> Result<duckdb::Connection, AdapterError> {
+    let mut attempt = 0;
+    loop {
+        attempt += 1;
+        match open_once(settings) {
+            Err(error) if attempt < settings.connect_attempts && is_locked(&error.message) => {
+                std::thread::sleep(Duration::from_secs(1 << (attempt - 1).min(6)));
+            }
+            result => return result,
+        }
+    }
+}
+
+fn open_once(settings: &Settings) -> Result<duckdb::Connection, AdapterError> {
+    let mut config = duckdb::Config::default();
+    for (name, value) in &settings.config_options {
+        config = config.with(name, value).map_err(|error| {
+            AdapterError::connection(format!("`config_options` of the profile: {}", adapter_error(&error)))
+        })?;
+    }
+    let Some(file) = settings.file() else {
+        return duckdb::Connection::open_in_memory_with_flags(config).map_err(|error| refused(settings, &error));
+    };
+    if let Some(folder) =
+        file.parent().filter(|folder| !folder.as_os_str().is_empty() && !settings.path.contains("://"))
+    {
+        std::fs::create_dir_all(folder).map_err(|error| {
+            AdapterError::connection(format!("folder `{}` of the database cannot be made: {error}", folder.display()))
+        })?;
+    }
+    duckdb::Connection::open_with_flags(&file, config).map_err(|error| refused(settings, &error))
+}
+
+fn is_locked(message: &str) -> bool {
+    message.contains("Could not set lock on file") || message.contains("being used by another process")
+}
+
+fn refused(settings: &Settings, error: &duckdb::Error) -> AdapterError {
+    let message = adapter_error(error).message;
+    if !is_locked(&message) {
+        return AdapterError::connection(format!("database `{}` cannot be opened: {message}", settings.path));
+    }
+    // `... Conflicting lock is held in /usr/bin/python3 (PID 12). See also ...`
+    let holder = message.split("held in ").nth(1).and_then(|rest| rest.split(". ").next());
+    let by = holder.map_or_else(|| "another process".to_owned(), |holder| format!("another process: {holder}"));
+    AdapterError::connection(format!("database file `{}` is locked by {by}", settings.path))
+        .with_hint("close the other program, or let tform wait by `retries: {connect_attempts: 5}` in the profile")
+}
+
+/// Loads an extension; downloads it only if it is not there yet.
+fn load_extension(instance: &duckdb::Connection, extension: &Extension) -> Result<(), AdapterError> {
+    let load = format!("load {}", extension.name);
+    if instance.execute_batch(&load).is_ok() {
+        return Ok(());
+    }
+    let installed = instance.execute_batch(&extension.install_sql());
+    installed.and_then(|()| instance.execute_batch(&load)).map_err(|error| {
+        AdapterError::connection(format!(
+            "extension `{}` is not installed and cannot be fetched: {}",
+            extension.name,
+            adapter_error(&error).message
+        ))
+        .with_hint(format!("run `{}` once on a machine with access to its repository", extension.install_sql()))
+    })
+}
+
+fn run_setting(instance: &duckdb::Connection, sql: &str, what: &str) -> Result<(), AdapterError> {
+    instance.execute_batch(sql).map_err(|error| {
+        let message = adapter_error(&error).message;
+        AdapterError::connection(format!("{what}: {message}"))
+    })
+}
+
+impl Adapter for Duckdb {
+    fn capabilities(&self) -> &'static Capabilities {
+        &CAPABILITIES
+    }
+
+    fn version(&self) -> String {
+        // SAFETY: DuckDB gives a constant text that lives as long as the library.
+        let version = unsafe { CStr::from_ptr(duckdb::ffi::duckdb_library_version()) };
+        version.to_string_lossy().trim_start_matches('v').to_owned()
+    }
+
+    fn default_database(&self) -> &str {
+        &self.settings.database
+    }
+
+    fn default_schema(&self) -> &str {
+        &self.settings.schema
+    }
+
+    fn open(&self, _name: &str) -> Result<Box<dyn Connection>, AdapterError> {
+        let instance = self.instance()?;
+        let Some(instance) = instance.as_ref() else {
+            return Err(AdapterError::connection("DuckDB is not open"));
+        };
+        let connection = instance.try_clone().map_err(|error| adapter_error(&error))?;
+        for (name, value) in &self.settings.settings {
+            let sql = format!("set {name} = {}", settings::literal(value));
+            run_setting(&connection, &sql, &format!("setting `{name}` of the profile"))?;
+        }
+        Ok(Box::new(DuckdbConnection::new(connection)))
+    }
+
+    fn facts(&self) -> Facts {
+        Facts {
+            external_root: Some(self.settings.external_root.clone()),
+            ducklake_databases: self.settings.ducklake_databases.clone(),
+            disable_transactions: self.settings.disable_transactions,
+        }
+    }
+}
 
 pub static CAPABILITIES: Capabilities = Capabilities {
     adapter: "duckdb",
@@ -63,5 +231,8 @@ pub static CAPABILITIES: Capabilities = Capabilities {
     cancelable: true,
     date_function: "now()",
     binding_character: "?",
-    seed_types: ["text", "integer", "float8", "boolean", "date", "timestamp without time zone", "time"],
+    seed_types: ["text", "integer", "bigint", "float8", "boolean", "date", "timestamp without time zone", "time"],
 };
+
+#[cfg(test)]
+mod tests;

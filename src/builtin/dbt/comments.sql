@@ -18,24 +18,24 @@
   {%- endif -%}
 {%- endmacro -%}
 
+{#- The documented columns that exist; the others are told in one warning. -#}
 {%- macro validate_doc_columns(relation, column_dict, existing_column_names) -%}
-  {%- set folded = existing_column_names | map('lower') | list -%}
   {%- set known = {} -%}
-  {%- set unknown = [] -%}
-  {%- for name, column in column_dict.items() -%}
-    {%- if name in existing_column_names or (not column['quote'] and name | lower in folded) -%}
-      {%- do known.update({name: column}) -%}
-    {%- else -%}
-      {%- do unknown.append(name) -%}
-    {%- endif -%}
+  {%- for name, column in column_dict.items() if tf_column_exists(name, column['quote'], existing_column_names) -%}
+    {%- do known.update({name: column}) -%}
   {%- endfor -%}
+  {%- set unknown = column_dict.keys() | reject('in', known) | list -%}
   {%- if unknown -%}
     {%- do exceptions.warn(
-      "In relation " ~ relation.render() ~ ": The following columns are specified in the schema but are not present in the database: "
+      'In relation ' ~ relation.render() ~ ': The following columns are specified in the schema but are not present in the database: '
       ~ unknown | join(', ')
     ) -%}
   {%- endif -%}
   {{ return(known) }}
+{%- endmacro -%}
+
+{%- macro tf_column_exists(name, quoted, existing_column_names) -%}
+  {{ return(name in existing_column_names or (not quoted and name | lower in existing_column_names | map('lower') | list)) }}
 {%- endmacro -%}
 
 {%- macro alter_relation_comment(relation, relation_comment) -%}

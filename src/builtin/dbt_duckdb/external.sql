@@ -132,7 +132,7 @@
   {%- set partitions = (options.get('partition_by') or '') | string -%}
   {%- if not partitions and not options.get('per_thread_output') -%}{{ return(location) }}{%- endif -%}
   {%- set levels = partitions.split(',') | length if partitions else 0 -%}
-  {{ return(location ~ '/*' * (levels + 1) ~ '.' ~ options.get('format', 'parquet')) }}
+  {{ return(location ~ tf_repeat('/*', levels + 1, '') ~ '.' ~ options.get('format', 'parquet')) }}
 {%- endmacro -%}
 
 {#- Some formats cannot hold an empty table, so it gets a row of nulls, which
@@ -143,7 +143,7 @@
   {%- endif -%}
   {%- set names = get_list_of_column_names(adapter.get_columns_in_relation(rows)) -%}
   {%- call statement('fill_empty_table') -%}
-    insert into {{ rows }} values ({{ (['null'] * (names | length)) | join(', ') }})
+    insert into {{ rows }} values ({{ tf_repeat('null', names | length, ', ') }})
   {%- endcall -%}
   {%- set tests = [] -%}
   {%- for name in names -%}{%- do tests.append(adapter.quote(name) ~ ' is not null') -%}{%- endfor -%}

@@ -41,10 +41,8 @@
 {#- Inside the model's transaction, so that a failed build brings all back. -#}
 {%- macro drop_relation_for_rebuild(relation) -%}
   {%- call statement('begin_rebuild', auto_begin=True) -%}select 1{%- endcall -%}
-  {%- set dropped = [] -%}
-  {%- if relation.is_table and may_be_foreign_key_target(relation) -%}
-    {%- do dropped.extend(drop_foreign_key_dependents(relation)) -%}
-  {%- endif -%}
+  {%- set pointed_at = relation.is_table and may_be_foreign_key_target(relation) -%}
+  {%- set dropped = drop_foreign_key_dependents(relation) if pointed_at else [] -%}
   {%- do adapter.drop_relation(relation) -%}
   {{ return(dropped) }}
 {%- endmacro -%}
@@ -72,7 +70,7 @@
   {%- endfor -%}
 {%- endmacro -%}
 
-{#- Names and what they point at, furthest from the relation first. -#}
+{#- Table names with the names that each points at, furthest from the relation first. -#}
 {%- macro tf_foreign_key_dependents(relation) -%}
   {%- call statement('get_foreign_key_dependents', fetch_result=True) -%}
     with recursive keys as (
@@ -86,11 +84,13 @@
       union
       select keys.child, steps + 1 from keys join reached on keys.parent = reached.child
     )
-    select child, list(distinct parent) from reached join keys using (child) group by child order by max(steps) desc, child
+    select child, parent
+    from (select child, max(steps) as steps from reached group by child) as furthest join keys using (child)
+    order by steps desc, child
   {%- endcall -%}
   {%- set dependents = {} -%}
   {%- for row in load_result('get_foreign_key_dependents').table -%}
-    {%- do dependents.update({row[0]: row[1] | string}) -%}
+    {%- do dependents.setdefault(row[0], []).append(row[1]) -%}
   {%- endfor -%}
   {{ return(dependents) }}
 {%- endmacro -%}

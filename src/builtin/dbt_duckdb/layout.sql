@@ -26,11 +26,17 @@
   {%- if config.get('materialized') in ['table', 'incremental'] and relation.identifier != this.identifier -%}
     {{ return(none) }}
   {%- endif -%}
-  {%- if tf_attached_kind(relation) != 'ducklake' -%}
+  {%- if not tf_is_ducklake(relation) -%}
     {%- do adapter.warn_once(option ~ ' is only supported for DuckLake relations; ignoring for ' ~ relation) -%}
     {{ return(none) }}
   {%- endif -%}
   {{ return(columns) }}
+{%- endmacro -%}
+
+{#- The adapter knows what is attached; without its word, the engine is asked. -#}
+{%- macro tf_is_ducklake(relation) -%}
+  {%- if adapter.is_ducklake is defined -%}{{ return(adapter.is_ducklake(relation)) }}{%- endif -%}
+  {{ return(tf_attached_kind(relation) == 'ducklake') }}
 {%- endmacro -%}
 
 {%- macro duckdb__alter_table_set_partitioned_by(relation, partitioned_by) -%}

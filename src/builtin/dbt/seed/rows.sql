@@ -81,14 +81,18 @@
 {#- Inserts in batches with bound values; gives the first statement's text. -#}
 {%- macro basic_load_csv_rows(model, batch_size, agate_table) -%}
   {%- set columns = get_seed_column_quoted_csv(model, agate_table.column_names) -%}
-  {%- set one_row = '(' ~ ([get_binding_char()] * (agate_table.column_names | length)) | join(', ') ~ ')' -%}
+  {%- set one_row = '(' ~ tf_repeat(get_binding_char(), agate_table.column_names | length, ', ') ~ ')' -%}
   {%- set sent = [] -%}
   {%- for rows in agate_table.rows | batch(batch_size) -%}
     {%- set values = [] -%}
     {%- for row in rows -%}{%- do values.extend(row) -%}{%- endfor -%}
-    {%- set insert = 'insert into ' ~ this.render() ~ ' (' ~ columns ~ ') values\n' ~ ([one_row] * (rows | length)) | join(',\n') -%}
+    {%- set insert = 'insert into ' ~ this.render() ~ ' (' ~ columns ~ ') values\n' ~ tf_repeat(one_row, rows | length, ',\n') -%}
     {%- do adapter.add_query(insert, bindings=values, abridge_sql_log=True) -%}
     {%- do sent.append(insert) -%}
   {%- endfor -%}
   {{ return(sent[0]) }}
+{%- endmacro -%}
+
+{%- macro tf_repeat(text, count, separator) -%}
+  {%- for _ in range(count) -%}{{ text }}{{ separator if not loop.last }}{%- endfor -%}
 {%- endmacro -%}

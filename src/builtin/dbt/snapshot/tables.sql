@@ -10,10 +10,12 @@
 
 {%- macro default__build_snapshot_table(strategy, sql) -%}
   {%- set columns = tf_snapshot_columns() -%}
-  select *, {{ strategy.scd_id }} as {{ columns.dbt_scd_id }},
-    {{ strategy.updated_at }} as {{ columns.dbt_updated_at }}, {{ strategy.updated_at }} as {{ columns.dbt_valid_from }},
-    {{ get_dbt_valid_to_current(strategy, columns) }}{{ tf_deleted_column(strategy, "'False'") }}
-  from (
+  {%- set added = [strategy.scd_id ~ ' as ' ~ columns.dbt_scd_id] -%}
+  {%- for name in [columns.dbt_updated_at, columns.dbt_valid_from] -%}
+    {%- do added.append(strategy.updated_at ~ ' as ' ~ name) -%}
+  {%- endfor -%}
+  {%- do added.append(get_dbt_valid_to_current(strategy, columns) ~ tf_deleted_column(strategy, "'False'")) -%}
+  select *, {{ added | join(', ') }} from (
     {{ sql }}
   ) as first_versions
 {%- endmacro -%}

@@ -7,8 +7,9 @@
 {%- macro validate_merge_config(config, target_relation=none) -%}
   {%- set errors = [] -%}
   {%- set kinds = tf_merge_settings() -%}
+  {%- set checks = {'text': validate_string_field, 'list': validate_string_list_field, 'dict': validate_dict_field} -%}
   {%- for name, kind in kinds.items() -%}
-    {%- set check = {'text': validate_string_field, 'list': validate_string_list_field, 'dict': validate_dict_field}[kind] -%}
+    {%- set check = checks[kind] -%}
     {%- do check(config.get(name), name, errors) -%}
   {%- endfor -%}
   {%- do validate_merge_clauses(config, kinds, errors) -%}
@@ -52,7 +53,7 @@
     {%- do idle.append(name) -%}
   {%- endfor -%}
   {%- if idle -%}
-    {%- do errors.append('When merge_clauses is specified, these have no effect and should be removed: ' ~ idle | join(', ')) -%}
+    {%- do errors.append('With merge_clauses, these basic merge configurations will be ignored and should be removed: ' ~ idle | join(', ')) -%}
   {%- endif -%}
 {%- endmacro -%}
 
@@ -77,7 +78,7 @@
     {%- do changing.append(clause) -%}
   {%- endfor -%}
   {%- set returning = config.get('merge_returning_columns') -%}
-  {%- if not (returning or changing | length > 1) or not target_relation or tf_attached_kind(target_relation) != 'ducklake' -%}
+  {%- if not (returning or changing | length > 1) or not target_relation or not tf_is_ducklake(target_relation) -%}
     {{ return(none) }}
   {%- endif -%}
   {%- if returning -%}
@@ -95,12 +96,11 @@
 {%- endmacro -%}
 
 {%- macro validate_string_list_field(field_value, field_name, errors) -%}
-  {%- if field_value is none -%}{{ return('') }}{%- endif -%}
-  {%- if field_value is string or field_value is mapping or field_value is not sequence -%}
+  {%- set listed = field_value is sequence and field_value is not string and field_value is not mapping -%}
+  {%- if field_value is not none and not listed -%}
     {%- do errors.append(field_name ~ ' must be a list') -%}
-    {{ return('') }}
   {%- endif -%}
-  {%- for item in field_value | reject('string') -%}
+  {%- for item in (field_value if listed else []) | reject('string') -%}
     {%- do errors.append(field_name ~ ' must contain only string values, found: ' ~ item) -%}
   {%- endfor -%}
 {%- endmacro -%}

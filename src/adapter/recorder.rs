@@ -1,0 +1,166 @@
+//! A warehouse for tests: it writes down every statement and answers from a table.
+//!
+//! With it, tests state the exact SQL that work sends, for any warehouse's capabilities.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::{
+    Adapter, AdapterError, AdapterResponse, Cancel, Capabilities, CatalogTable, Cell, Connection, Fetch, QueryResult,
+    Relation, ResultColumn, Schemas, SeedLoad,
+};
+
+#[derive(Debug, Clone)]
+enum Answer {
+    Rows(QueryResult),
+    Error(AdapterError),
+}
+
+#[derive(Debug, Default)]
+struct Book {
+    statements: Mutex<Vec<String>>,
+    /// A part of a statement, and the answer to it; the first that fits.
+    answers: Vec<(String, Answer)>,
+    relations: Vec<Relation>,
+    catalog: Vec<CatalogTable>,
+}
+
+/// A warehouse that only remembers.
+#[derive(Debug)]
+pub struct Recorder {
+    capabilities: &'static Capabilities,
+    book: Arc<Book>,
+}
+
+impl Recorder {
+    pub fn new(capabilities: &'static Capabilities) -> Recorder {
+        Recorder { capabilities, book: Arc::default() }
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Book)) -> Recorder {
+        // Connections hold the book too; a recorder is set up before any is opened.
+        if let Some(book) = Arc::get_mut(&mut self.book) {
+            change(book);
+        }
+        self
+    }
+
+    /// Answers statements that contain `part` with these rows.
+    #[must_use]
+    pub fn answering(self, part: &str, columns: &[&str], rows: Vec<Vec<Cell>>) -> Recorder {
+        let columns = columns.iter().map(|name| ResultColumn { name: (*name).to_owned(), type_name: "VARCHAR".into() });
+        let result = QueryResult { columns: columns.collect(), rows, response: AdapterResponse::ok() };
+        self.with(|book| book.answers.push((part.to_owned(), Answer::Rows(result))))
+    }
+
+    /// Refuses statements that contain `part`.
+    #[must_use]
+    pub fn refusing(self, part: &str, error: AdapterError) -> Recorder {
+        self.with(|book| book.answers.push((part.to_owned(), Answer::Error(error))))
+    }
+
+    /// What the warehouse has from the start.
+    #[must_use]
+    pub fn having(self, relations: Vec<Relation>, catalog: Vec<CatalogTable>) -> Recorder {
+        self.with(|book| {
+            book.relations = relations;
+            book.catalog = catalog;
+        })
+    }
+
+    /// Every statement so far, of all connections.
+    pub fn statements(&self) -> Vec<String> {
+        self.book.statements.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Adapter for Recorder {
+    fn capabilities(&self) -> &'static Capabilities {
+        self.capabilities
+    }
+
+    fn version(&self) -> String {
+        "0.0.0".to_owned()
+    }
+
+    fn default_database(&self) -> &str {
+        "db"
+    }
+
+    fn default_schema(&self) -> &str {
+        "main"
+    }
+
+    fn open(&self, _name: &str) -> Result<Box<dyn Connection>, AdapterError> {
+        Ok(Box::new(Recording(self.book.clone())))
+    }
+}
+
+struct Recording(Arc<Book>);
+
+impl Recording {
+    fn note(&self, statement: impl Into<String>) {
+        self.0.statements.lock().unwrap_or_else(PoisonError::into_inner).push(statement.into());
+    }
+
+    fn answer(&self, sql: &str, fetch: Fetch) -> Result<QueryResult, AdapterError> {
+        let found = self.0.answers.iter().find(|(part, _)| sql.contains(part.as_str()));
+        let mut result = match found {
+            Some((_, Answer::Rows(result))) => result.clone(),
+            Some((_, Answer::Error(error))) => return Err(error.clone()),
+            None => QueryResult { response: AdapterResponse::ok(), ..QueryResult::default() },
+        };
+        match fetch {
+            Fetch::None => result.rows.clear(),
+            Fetch::Limit(limit) => result.rows.truncate(limit),
+            Fetch::All => {}
+        }
+        Ok(result)
+    }
+}
+
+impl Connection for Recording {
+    fn execute(&mut self, sql: &str, fetch: Fetch) -> Result<QueryResult, AdapterError> {
+        self.note(sql);
+        self.answer(sql, fetch)
+    }
+
+    fn execute_bound(&mut self, sql: &str, bindings: &[Cell], fetch: Fetch) -> Result<QueryResult, AdapterError> {
+        let bindings: Vec<String> = bindings.iter().map(Cell::to_string).collect();
+        self.note(format!("{sql} -- {}", bindings.join(", ")));
+        self.answer(sql, fetch)
+    }
+
+    fn describe(&mut self, sql: &str) -> Result<Vec<ResultColumn>, AdapterError> {
+        self.note(format!("describe: {sql}"));
+        Ok(self.answer(sql, Fetch::None)?.columns)
+    }
+
+    fn load_seed(&mut self, load: &SeedLoad<'_>) -> Result<u64, AdapterError> {
+        self.note(format!("load {} rows into {}", load.rows.len(), load.relation.render()));
+        Ok(load.rows.len() as u64)
+    }
+
+    fn list_relations(&mut self, schemas: &[Schemas]) -> Result<Vec<Relation>, AdapterError> {
+        for wanted in schemas {
+            self.note(format!("list relations of {}: {}", wanted.database, wanted.schemas.join(", ")));
+        }
+        Ok(self.0.relations.clone())
+    }
+
+    fn catalog(&mut self, schemas: &[Schemas]) -> Result<Vec<CatalogTable>, AdapterError> {
+        for wanted in schemas {
+            self.note(format!("catalog of {}: {}", wanted.database, wanted.schemas.join(", ")));
+        }
+        Ok(self.0.catalog.clone())
+    }
+
+    fn cancel_handle(&self) -> Arc<dyn Cancel> {
+        Arc::new(Recording(self.0.clone()))
+    }
+}
+
+impl Cancel for Recording {
+    fn cancel(&self) {
+        self.note("cancel");
+    }
+}

@@ -1,0 +1,506 @@
+//! Work with a warehouse within one invocation: sessions with their transactions, the
+//! query comment, the events about each statement, and cancelling all of them.
+
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Instant;
+
+use super::{
+    Adapter, AdapterError, Cancel, Capabilities, CatalogTable, Cell, Connection, ErrorKind, Fetch, QueryResult,
+    RelationCache, ResultColumn, Schemas, SeedLoad,
+};
+use crate::event::{Event, Level, NodeInfo};
+
+/// Longer statements are cut in the log where the caller asks for it.
+const ABRIDGED_LENGTH: usize = 512;
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The comment that goes with each statement, so that a warehouse's administrators see who sent it
+/// (docs.getdbt.com/reference/project-configs/query-comment).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueryComment {
+    text: String,
+    append: bool,
+}
+
+impl QueryComment {
+    /// `None` for an empty text.
+    ///
+    /// # Errors
+    /// If the text would end the comment.
+    pub fn new(text: &str, append: bool) -> Result<Option<QueryComment>, AdapterError> {
+        let text = text.trim();
+        match text.contains("*/") {
+            true => Err(AdapterError::other(format!("query comment contains illegal value \"*/\": {text}"))),
+            false => Ok((!text.is_empty()).then(|| QueryComment { text: text.to_owned(), append })),
+        }
+    }
+
+    /// `sql` with the comment before or after it.
+    pub fn add(&self, sql: &str) -> String {
+        let text = &self.text;
+        if !self.append {
+            return format!("/* {text} */\n{sql}");
+        }
+        match sql.trim_end().strip_suffix(';') {
+            Some(sql) => format!("{sql}\n/* {text} */;"),
+            None => format!("{}\n/* {text} */", sql.trim_end()),
+        }
+    }
+
+    /// How many lines stand before the statement's first.
+    fn lines_before(&self) -> usize {
+        if self.append { 0 } else { self.text.lines().count() }
+    }
+}
+
+type Emit = Box<dyn Fn(Event) + Send + Sync>;
+
+/// The warehouse of one invocation: what all its sessions share.
+pub struct Warehouse {
+    adapter: Arc<dyn Adapter>,
+    cache: RelationCache,
+    emit: Emit,
+    warned: Mutex<HashSet<String>>,
+    statements: AtomicUsize,
+    cancelled: AtomicBool,
+    sessions: Mutex<Vec<Weak<Session>>>,
+}
+
+impl std::fmt::Debug for Warehouse {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "<warehouse {}>", self.capabilities().adapter)
+    }
+}
+
+impl Warehouse {
+    pub fn new(adapter: Arc<dyn Adapter>, emit: impl Fn(Event) + Send + Sync + 'static) -> Arc<Warehouse> {
+        Arc::new(Warehouse {
+            adapter,
+            cache: RelationCache::new(),
+            emit: Box::new(emit),
+            warned: Mutex::default(),
+            statements: AtomicUsize::new(0),
+            cancelled: AtomicBool::new(false),
+            sessions: Mutex::default(),
+        })
+    }
+
+    pub fn adapter(&self) -> &dyn Adapter {
+        self.adapter.as_ref()
+    }
+
+    pub fn capabilities(&self) -> &'static Capabilities {
+        self.adapter.capabilities()
+    }
+
+    pub fn cache(&self) -> &RelationCache {
+        &self.cache
+    }
+
+    pub fn emit(&self, event: Event) {
+        (self.emit)(event);
+    }
+
+    /// How many statements were sent so far, `begin` and `commit` included.
+    pub fn statements(&self) -> usize {
+        self.statements.load(Ordering::Relaxed)
+    }
+
+    /// Says `message` as a warning, the first time only.
+    pub fn warn_once(&self, message: &str) {
+        if lock(&self.warned).insert(message.to_owned()) {
+            self.emit(Event::notice("AdapterEventWarning", Level::Warn, message));
+        }
+    }
+
+    /// A session for one thread; it connects when its first statement comes.
+    pub fn session(self: &Arc<Self>, name: &str) -> Arc<Session> {
+        let state =
+            State { connection: None, in_transaction: false, work: Work { name: name.to_owned(), ..Work::default() } };
+        let session = Arc::new(Session { warehouse: self.clone(), state: Mutex::new(state), cancel: Mutex::default() });
+        let mut sessions = lock(&self.sessions);
+        sessions.retain(|session| session.strong_count() > 0);
+        sessions.push(Arc::downgrade(&session));
+        session
+    }
+
+    /// Stops what runs in every session, and refuses what comes after.
+    pub fn cancel(&self) {
+        self.cancelled.store(true, Ordering::SeqCst);
+        let sessions: Vec<Arc<Session>> = lock(&self.sessions).iter().filter_map(Weak::upgrade).collect();
+        for session in sessions {
+            if let Some(cancel) = lock(&session.cancel).as_ref() {
+                cancel.cancel();
+            }
+        }
+    }
+
+    pub fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::SeqCst)
+    }
+
+    /// Fills the cache with all relations of these schemas, by one query per database.
+    ///
+    /// # Errors
+    /// If the warehouse cannot be asked.
+    pub fn load_relations(&self, session: &Session, schemas: &[Schemas]) -> Result<(), AdapterError> {
+        if schemas.is_empty() {
+            return Ok(());
+        }
+        let found = session.with_connection("list relations", |connection| connection.list_relations(schemas))?;
+        self.cache.fill(schemas, found);
+        Ok(())
+    }
+
+    /// [`Warehouse::load_relations`] for one schema, unless it is known already.
+    ///
+    /// # Errors
+    /// If the warehouse cannot be asked.
+    pub fn ensure_loaded(
+        &self,
+        session: &Session,
+        database: Option<&str>,
+        schema: Option<&str>,
+    ) -> Result<(), AdapterError> {
+        if self.cache.is_loaded(database, schema) {
+            return Ok(());
+        }
+        let database = database.unwrap_or_else(|| self.adapter.default_database()).to_owned();
+        let wanted = Schemas { database, schemas: schema.into_iter().map(str::to_owned).collect() };
+        self.load_relations(session, &[wanted])
+    }
+}
+
+/// What a session works on.
+#[derive(Debug, Clone, Default)]
+pub struct Work {
+    /// The connection's name in the log: a node's id, or what the work is.
+    pub name: String,
+    pub node: Option<NodeInfo>,
+    pub comment: Option<QueryComment>,
+}
+
+struct State {
+    connection: Option<Box<dyn Connection>>,
+    in_transaction: bool,
+    work: Work,
+}
+
+/// A statement to be run.
+#[derive(Debug, Clone, Copy)]
+pub struct Statement<'a> {
+    pub sql: &'a str,
+    /// Values for place holders.
+    pub bindings: &'a [Cell],
+    /// Begin a transaction first, if none is open.
+    pub auto_begin: bool,
+    pub fetch: Fetch,
+    pub with_comment: bool,
+    /// Cut the statement in the log.
+    pub abridged: bool,
+}
+
+impl<'a> Statement<'a> {
+    /// A statement with the query comment, outside any transaction, whose rows are wanted.
+    pub fn query(sql: &'a str) -> Statement<'a> {
+        Statement { sql, bindings: &[], auto_begin: false, fetch: Fetch::All, with_comment: true, abridged: false }
+    }
+}
+
+/// One thread's session with the warehouse.
+pub struct Session {
+    warehouse: Arc<Warehouse>,
+    state: Mutex<State>,
+    cancel: Mutex<Option<Arc<dyn Cancel>>>,
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "<session {}>", self.name())
+    }
+}
+
+impl Session {
+    pub fn warehouse(&self) -> &Arc<Warehouse> {
+        &self.warehouse
+    }
+
+    /// The connection's name in the log.
+    pub fn name(&self) -> String {
+        lock(&self.state).work.name.clone()
+    }
+
+    /// From now on the session's statements are said to belong to `work`.
+    pub fn set_work(&self, work: Work) {
+        lock(&self.state).work = work;
+    }
+
+    pub fn in_transaction(&self) -> bool {
+        lock(&self.state).in_transaction
+    }
+
+    /// Runs a query outside any transaction and gives its rows.
+    ///
+    /// # Errors
+    /// What the warehouse refuses.
+    pub fn query(&self, sql: &str) -> Result<QueryResult, AdapterError> {
+        self.run(Statement::query(sql))
+    }
+
+    /// Runs a statement. If it fails, an open transaction is rolled back.
+    ///
+    /// # Errors
+    /// What the warehouse refuses; lines are counted in `statement.sql`.
+    pub fn run(&self, statement: Statement<'_>) -> Result<QueryResult, AdapterError> {
+        let mut state = self.connected()?;
+        if statement.auto_begin {
+            self.begin_in(&mut state)?;
+        }
+        let comment = state.work.comment.clone().filter(|_| statement.with_comment);
+        let sql = comment.as_ref().map(|comment| comment.add(statement.sql));
+        let sent = sql.as_deref().unwrap_or(statement.sql);
+        let logged = match statement.abridged && sent.len() > ABRIDGED_LENGTH {
+            true => format!("{}...", sent.chars().take(ABRIDGED_LENGTH).collect::<String>()),
+            false => sent.to_owned(),
+        };
+        let result = self.send(&mut state, &logged, |connection| match statement.bindings {
+            [] => connection.execute(sent, statement.fetch),
+            bindings => connection.execute_bound(sent, bindings, statement.fetch),
+        });
+        result.map_err(|mut error| {
+            let before = comment.map_or(0, |comment| comment.lines_before());
+            error.line = error.line.map(|line| line.saturating_sub(before).max(1));
+            error
+        })
+    }
+
+    /// The columns of a query, without running it.
+    ///
+    /// # Errors
+    /// If the warehouse does not understand the query.
+    pub fn describe(&self, sql: &str) -> Result<Vec<ResultColumn>, AdapterError> {
+        self.with_connection(sql, |connection| connection.describe(sql))
+    }
+
+    /// Puts a seed's rows into its table, by the warehouse's fastest way.
+    ///
+    /// # Errors
+    /// If a value does not fit its column.
+    pub fn load_seed(&self, load: &SeedLoad<'_>) -> Result<u64, AdapterError> {
+        let what = format!("load {} rows into {}", load.rows.len(), load.relation.render());
+        let mut state = self.connected()?;
+        self.begin_in(&mut state)?;
+        self.send(&mut state, &what, |connection| connection.load_seed(load))
+    }
+
+    /// The tables of some schemas with their columns.
+    ///
+    /// # Errors
+    /// If the warehouse cannot be asked.
+    pub fn catalog(&self, schemas: &[Schemas]) -> Result<Vec<CatalogTable>, AdapterError> {
+        self.with_connection("read the catalog", |connection| connection.catalog(schemas))
+    }
+
+    /// Begins a transaction, unless one is open or the target has none.
+    ///
+    /// # Errors
+    /// If the warehouse refuses.
+    pub fn begin(&self) -> Result<(), AdapterError> {
+        let mut state = self.connected()?;
+        self.begin_in(&mut state)
+    }
+
+    /// Commits the open transaction, if there is one.
+    ///
+    /// # Errors
+    /// If the warehouse refuses; the transaction is then rolled back.
+    pub fn commit(&self) -> Result<(), AdapterError> {
+        let mut state = lock(&self.state);
+        if !state.in_transaction {
+            return Ok(());
+        }
+        self.send(&mut state, "COMMIT", |connection| connection.commit())?;
+        state.in_transaction = false;
+        Ok(())
+    }
+
+    /// Rolls back the open transaction, if there is one.
+    pub fn rollback(&self) {
+        self.rollback_in(&mut lock(&self.state));
+    }
+
+    /// Closes the connection; the next statement opens another.
+    pub fn close(&self) {
+        let mut state = lock(&self.state);
+        self.rollback_in(&mut state);
+        *lock(&self.cancel) = None;
+        state.connection = None;
+    }
+
+    fn begin_in(&self, state: &mut State) -> Result<(), AdapterError> {
+        let adapter = self.warehouse.adapter();
+        let wanted = adapter.capabilities().transactions && !adapter.facts().disable_transactions;
+        if state.in_transaction || !wanted {
+            return Ok(());
+        }
+        self.send(state, "BEGIN", |connection| connection.begin())?;
+        state.in_transaction = true;
+        Ok(())
+    }
+
+    fn rollback_in(&self, state: &mut State) {
+        if !std::mem::take(&mut state.in_transaction) {
+            return;
+        }
+        let Some(connection) = state.connection.as_mut() else { return };
+        self.warehouse.statements.fetch_add(1, Ordering::Relaxed);
+        let message = match connection.rollback() {
+            Ok(()) => format!("On {}: ROLLBACK", state.work.name),
+            Err(error) => format!("On {}: ROLLBACK failed: {error}", state.work.name),
+        };
+        self.warehouse.emit(Event::AdapterDebug { message, node: state.work.node.clone() });
+    }
+
+    fn connected(&self) -> Result<MutexGuard<'_, State>, AdapterError> {
+        let mut state = lock(&self.state);
+        if self.warehouse.is_cancelled() {
+            self.rollback_in(&mut state);
+            return Err(AdapterError::new(ErrorKind::Interrupted, "cancelled"));
+        }
+        if state.connection.is_none() {
+            let connection = self.warehouse.adapter.open(&state.work.name)?;
+            *lock(&self.cancel) = Some(connection.cancel_handle());
+            state.connection = Some(connection);
+        }
+        Ok(state)
+    }
+
+    fn with_connection<T>(
+        &self,
+        what: &str,
+        work: impl FnOnce(&mut dyn Connection) -> Result<T, AdapterError>,
+    ) -> Result<T, AdapterError> {
+        let mut state = self.connected()?;
+        self.send(&mut state, what, work)
+    }
+
+    /// Sends one statement: counts it, says so before and after, and rolls back if it fails.
+    fn send<T>(
+        &self,
+        state: &mut State,
+        logged: &str,
+        work: impl FnOnce(&mut dyn Connection) -> Result<T, AdapterError>,
+    ) -> Result<T, AdapterError> {
+        let Some(connection) = state.connection.as_mut() else {
+            return Err(AdapterError::connection("the connection is closed"));
+        };
+        self.warehouse.statements.fetch_add(1, Ordering::Relaxed);
+        let (name, node) = (state.work.name.clone(), state.work.node.clone());
+        self.warehouse.emit(Event::SQLQuery { connection: name, sql: logged.to_owned(), node: node.clone() });
+        let started = Instant::now();
+        let result = work(connection.as_mut());
+        let seconds = started.elapsed().as_secs_f64();
+        let status = if result.is_ok() { "OK" } else { "ERROR" }.to_owned();
+        self.warehouse.emit(Event::SQLQueryStatus { status, seconds, query_id: String::new(), node: node.clone() });
+        if let Err(error) = &result {
+            let adapter = self.warehouse.capabilities().adapter;
+            let message = format!("{adapter} error: {error}\nError running SQL: {logged}");
+            self.warehouse.emit(Event::AdapterDebug { message, node });
+            self.rollback_in(state);
+        }
+        result
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::adapter::duckdb::CAPABILITIES;
+    use crate::adapter::recorder::Recorder;
+
+    fn recorded(recorder: Recorder) -> (Arc<Recorder>, Arc<Session>) {
+        let recorder = Arc::new(recorder);
+        let session = Warehouse::new(recorder.clone(), drop).session("master");
+        (recorder, session)
+    }
+
+    fn begun(sql: &str) -> Statement<'_> {
+        Statement { auto_begin: true, ..Statement::query(sql) }
+    }
+
+    #[test]
+    fn a_transaction_is_begun_once_and_rolled_back_after_an_error() {
+        let recorder = Recorder::new(&CAPABILITIES)
+            .refusing("broken", AdapterError { line: Some(4), ..AdapterError::other("no") });
+        let (recorder, session) = recorded(recorder);
+        session.set_work(Work {
+            name: "model.a.b".into(),
+            comment: QueryComment::new("one\ntwo", false).unwrap(),
+            node: None,
+        });
+        session.run(begun("create a")).unwrap();
+        session.run(begun("create b")).unwrap();
+        session.commit().unwrap();
+        session.commit().unwrap();
+        assert_eq!(session.run(begun("broken")).unwrap_err().line, Some(2));
+        assert!(!session.in_transaction());
+        let comment = "/* one\ntwo */\n";
+        assert_eq!(
+            recorder.statements(),
+            [
+                "BEGIN",
+                &format!("{comment}create a"),
+                &format!("{comment}create b"),
+                "COMMIT",
+                "BEGIN",
+                &format!("{comment}broken"),
+                "ROLLBACK",
+            ]
+        );
+        assert_eq!(session.warehouse().statements(), 7);
+    }
+
+    #[test]
+    fn the_comment_stands_before_or_after() {
+        let cases = [
+            (false, "select 1;", "/* c */\nselect 1;"),
+            (true, "select 1", "select 1\n/* c */"),
+            (true, "select 1; \n", "select 1\n/* c */;"),
+        ];
+        for (append, sql, expected) in cases {
+            assert_eq!(QueryComment::new(" c ", append).unwrap().unwrap().add(sql), expected);
+        }
+        assert_eq!(QueryComment::new("  ", false), Ok(None));
+        assert!(QueryComment::new("*/ drop table a", false).is_err());
+    }
+
+    #[test]
+    fn after_cancelling_nothing_is_sent() {
+        let (recorder, session) = recorded(Recorder::new(&CAPABILITIES));
+        session.run(begun("a")).unwrap();
+        session.warehouse().cancel();
+        assert_eq!(session.query("b").unwrap_err().kind, ErrorKind::Interrupted);
+        assert_eq!(recorder.statements(), ["BEGIN", "a", "cancel", "ROLLBACK"]);
+    }
+
+    #[test]
+    fn a_schema_is_read_once() {
+        let (recorder, session) = recorded(Recorder::new(&CAPABILITIES));
+        let warehouse = session.warehouse().clone();
+        for _ in 0..3 {
+            warehouse.ensure_loaded(&session, Some("db"), Some("main")).unwrap();
+        }
+        assert_eq!(recorder.statements(), ["list relations of db: main"]);
+    }
+}
