@@ -10,6 +10,8 @@
 
 mod arguments;
 pub mod blocks;
+pub mod config_object;
+pub mod context;
 mod datetime;
 mod decimal;
 mod evaluate;
@@ -431,6 +433,19 @@ pub fn caller(state: &State<'_, '_>) -> Option<(Engine, Arc<str>)> {
 /// a macro, a package, a name of the node's context, or one of the engine's.
 pub fn lookup(state: &State<'_, '_>, name: &str) -> Option<Value> {
     render::current(state)?.global(name)
+}
+
+/// Renders text as a template in the context of the render that calls (`render(...)`).
+///
+/// # Errors
+/// What is wrong in the text, or when nothing is being rendered.
+pub fn render_text(state: &State<'_, '_>, text: &str) -> Result<String, minijinja::Error> {
+    let Some(render) = render::current(state) else {
+        return Err(error(Diagnostic::error("`render` was called outside of a template")));
+    };
+    let scope = Scope { package: &render.package, context: render.context.clone(), parsing: render.lenient };
+    let rendered = Engine(render.engine.clone()).render(&TemplateSource::text("render", text), &scope);
+    rendered.map(|rendered| rendered.value).map_err(error)
 }
 
 /// Calls a macro, `caller` or any other value that can be called.

@@ -1,0 +1,374 @@
+//! What every node-level context of an invocation shares: variables, environment,
+//! target, flags, times. The phases add what only they know (`ref`, `config`,
+//! `adapter`, ...) through [`Host`].
+//!
+//! Source: docs.getdbt.com/reference/dbt-jinja-functions.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use minijinja::value::{Enumerator, Object};
+use minijinja::{Error, State, Value};
+use serde_json::Map;
+
+use super::{Arguments, Engine, error, values};
+use crate::diagnostic::Diagnostic;
+
+/// The names that a phase (parsing, compiling, running) gives to a template.
+pub trait Host: Send + Sync + fmt::Debug {
+    /// The value of `name` for this node in this phase; `None` if the phase does not know it.
+    fn lookup(&self, name: &str) -> Option<Value>;
+
+    /// Every name that `lookup` knows, for the `context` dictionary.
+    fn names(&self) -> &'static [&'static str];
+}
+
+type Body = dyn Fn(&mut State<'_, '_>, Arguments) -> Result<Value, Error> + Send + Sync;
+
+/// A function of the context, written in Rust.
+pub struct Function {
+    name: &'static str,
+    body: Box<Body>,
+}
+
+impl Function {
+    pub fn value<F>(name: &'static str, body: F) -> Value
+    where
+        F: Fn(&mut State<'_, '_>, Arguments) -> Result<Value, Error> + Send + Sync + 'static,
+    {
+        Value::from_object(Function { name, body: Box::new(body) })
+    }
+}
+
+impl fmt::Debug for Function {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "<function {}>", self.name)
+    }
+}
+
+impl Object for Function {
+    fn repr(self: &Arc<Self>) -> minijinja::value::ObjectRepr {
+        minijinja::value::ObjectRepr::Plain
+    }
+
+    fn call(self: &Arc<Self>, state: &mut State<'_, '_>, args: &[Value]) -> Result<Value, Error> {
+        (self.body)(state, Arguments::from_values(args))
+    }
+}
+
+/// A problem without a place; the interpreter adds that of the call.
+pub fn fault(message: impl Into<String>) -> Error {
+    error(Diagnostic::error(message))
+}
+
+/// The variables of the project, its packages and the command line
+/// (docs.getdbt.com/docs/build/project-variables).
+#[derive(Debug, Default)]
+pub struct Vars {
+    /// `--vars`: wins over everything.
+    pub command_line: Map<String, serde_json::Value>,
+    /// `vars:` of each project by its name: plain entries and, below a package's name, that package's.
+    pub projects: HashMap<String, Map<String, serde_json::Value>>,
+    pub root: String,
+}
+
+impl Vars {
+    /// What `var('name')` means to a node of `package`: the command line, then the root
+    /// project, then the package itself; the entry below the package's name first.
+    pub fn get(&self, package: &str, name: &str) -> Option<&serde_json::Value> {
+        if let Some(value) = self.command_line.get(name) {
+            return Some(value);
+        }
+        [self.root.as_str(), package].into_iter().find_map(|project| {
+            let vars = self.projects.get(project)?;
+            let own = vars.get(package).and_then(|own| own.get(name));
+            own.or_else(|| vars.get(name))
+        })
+    }
+
+    /// Everything that `package` sees, for the message about a missing one.
+    fn visible(&self, package: &str) -> Map<String, serde_json::Value> {
+        let mut visible = Map::new();
+        for project in [package, self.root.as_str()] {
+            let Some(vars) = self.projects.get(project) else { continue };
+            visible.extend(
+                vars.iter()
+                    .filter(|(name, value)| !(value.is_object() && self.projects.contains_key(*name)))
+                    .map(|(name, value)| (name.clone(), value.clone())),
+            );
+            if let Some(own) = vars.get(package).and_then(serde_json::Value::as_object) {
+                visible.extend(own.clone());
+            }
+        }
+        visible.extend(self.command_line.clone());
+        visible
+    }
+}
+
+/// What does not change during an invocation.
+#[derive(Debug)]
+pub struct Globals {
+    pub vars: Vars,
+    pub env: HashMap<String, String>,
+    pub project_name: String,
+    pub dbt_version: &'static str,
+    pub invocation_id: String,
+    /// A datetime with time zone UTC.
+    pub run_started_at: Value,
+    /// The `target` dictionary.
+    pub target: Value,
+    /// The `flags` object.
+    pub flags: Value,
+    pub invocation_args: Value,
+    pub metadata_envs: Value,
+    /// The ids of the selected nodes; empty until they are known.
+    pub selected_resources: OnceLock<Value>,
+    /// Set once the macros are known, so that `context['macro_name']` finds them.
+    pub engine: OnceLock<Engine>,
+}
+
+/// The prefix of environment variables that must never reach a model, a log or an artifact.
+pub const SECRET_PREFIX: &str = "DBT_ENV_SECRET_";
+
+impl Globals {
+    fn get(self: &Arc<Self>, name: &str, scope: &Scope) -> Option<Value> {
+        Some(match name {
+            "var" => Value::from_object(Var { globals: self.clone(), scope: scope.clone() }),
+            "env_var" => {
+                let globals = self.clone();
+                Function::value("env_var", move |_, arguments| globals.env_var(arguments))
+            }
+            "target" => self.target.clone(),
+            "env" => self.target.clone(),
+            "flags" => self.flags.clone(),
+            "project_name" => Value::from(self.project_name.as_str()),
+            "dbt_version" => Value::from(self.dbt_version),
+            "invocation_id" => Value::from(self.invocation_id.as_str()),
+            "run_started_at" => self.run_started_at.clone(),
+            "invocation_args_dict" => self.invocation_args.clone(),
+            "dbt_metadata_envs" => self.metadata_envs.clone(),
+            "selected_resources" => self.selected_resources.get().cloned().unwrap_or_else(|| values::list(Vec::new())),
+            "thread_id" => Value::from(std::thread::current().name().unwrap_or("MainThread")),
+            _ => return None,
+        })
+    }
+
+    /// `env_var(name, default)` (docs.getdbt.com/reference/dbt-jinja-functions/env_var).
+    fn env_var(&self, arguments: Arguments) -> Result<Value, Error> {
+        let [name, default] = arguments.bind("env_var", ["var", "default"]).map_err(fault)?;
+        let name = name.ok_or_else(|| fault("`env_var` needs the name of a variable"))?;
+        let name = values::text(&name);
+        if name.starts_with(SECRET_PREFIX) {
+            let message = format!(
+                "Secret env vars are allowed only in profiles.yml or packages.yml. Found '{name}' referenced elsewhere."
+            );
+            return Err(fault(message));
+        }
+        match (self.env.get(&name), default) {
+            (Some(value), _) => Ok(Value::from(value.as_str())),
+            (None, Some(default)) if !default.is_none() => Ok(Value::from(values::text(&default))),
+            (None, _) => Err(error(
+                Diagnostic::error(format!("Env var required but not provided: '{name}'"))
+                    .hint(format!("set it, or give a default: `env_var('{name}', 'default')`")),
+            )),
+        }
+    }
+}
+
+/// Whose variables are meant, and how strict to be about missing ones.
+#[derive(Debug, Clone)]
+pub struct Scope {
+    pub package: Arc<str>,
+    /// The node's name, for messages.
+    pub node: Arc<str>,
+    /// Whether a missing variable is an error; while parsing it is `none`.
+    pub strict: bool,
+    /// Overrides of a unit test.
+    pub overrides: Option<Arc<Map<String, serde_json::Value>>>,
+}
+
+/// `var(name, default)` and `var.has_var(name)`.
+#[derive(Debug)]
+struct Var {
+    globals: Arc<Globals>,
+    scope: Scope,
+}
+
+impl Var {
+    fn find(&self, name: &str) -> Option<Value> {
+        let overridden = self.scope.overrides.as_ref().and_then(|overrides| overrides.get(name));
+        overridden.or_else(|| self.globals.vars.get(&self.scope.package, name)).map(values::from_json)
+    }
+}
+
+impl Object for Var {
+    fn repr(self: &Arc<Self>) -> minijinja::value::ObjectRepr {
+        minijinja::value::ObjectRepr::Plain
+    }
+
+    fn call(self: &Arc<Self>, _state: &mut State<'_, '_>, args: &[Value]) -> Result<Value, Error> {
+        let [name, default] = Arguments::from_values(args).bind("var", ["name", "default"]).map_err(fault)?;
+        let name = name.ok_or_else(|| fault("`var` needs the name of a variable"))?;
+        let name = values::text(&name);
+        match (self.find(&name), default) {
+            (Some(value), _) => Ok(value),
+            (None, Some(default)) => Ok(default),
+            (None, None) if self.scope.strict => {
+                let visible = self.globals.vars.visible(&self.scope.package);
+                let shown = serde_json::to_string_pretty(&serde_json::Value::Object(visible)).unwrap_or_default();
+                Err(error(
+                    Diagnostic::error(format!(
+                        "Required var '{name}' not found in config:\nVars supplied to {} = {shown}",
+                        self.scope.node
+                    ))
+                    .hint(format!("define it under `vars:` in dbt_project.yml, pass `--vars '{{{name}: value}}'`, or give a default: `var('{name}', 'default')`")),
+                ))
+            }
+            (None, None) => Ok(values::none()),
+        }
+    }
+
+    fn call_method(self: &Arc<Self>, _state: &mut State<'_, '_>, method: &str, args: &[Value]) -> Result<Value, Error> {
+        match method {
+            "has_var" => {
+                let [name] = Arguments::from_values(args).bind("var.has_var", ["name"]).map_err(fault)?;
+                Ok(Value::from(name.is_some_and(|name| self.find(&values::text(&name)).is_some())))
+            }
+            _ => Err(fault(format!("`var` has no method `{method}`"))),
+        }
+    }
+}
+
+/// The names of [`Globals`].
+const GLOBAL_NAMES: &[&str] = &[
+    "var",
+    "env_var",
+    "target",
+    "env",
+    "flags",
+    "project_name",
+    "dbt_version",
+    "invocation_id",
+    "run_started_at",
+    "invocation_args_dict",
+    "dbt_metadata_envs",
+    "selected_resources",
+    "thread_id",
+];
+
+/// The context of one node in one phase: what the engine asks for names that are not macros.
+#[derive(Debug)]
+pub struct NodeContext {
+    pub globals: Arc<Globals>,
+    pub scope: Scope,
+    pub host: Arc<dyn Host>,
+}
+
+impl NodeContext {
+    pub fn value(globals: &Arc<Globals>, scope: Scope, host: Arc<dyn Host>) -> Value {
+        Value::from_object(NodeContext { globals: globals.clone(), scope, host })
+    }
+}
+
+impl Object for NodeContext {
+    fn get_value_by_str(self: &Arc<Self>, name: &str) -> Option<Value> {
+        if let Some(value) = self.host.lookup(name) {
+            return Some(value);
+        }
+        match name {
+            // The functions as they are, for macros that override them and call the original.
+            "builtins" => Some(Value::from_object(Builtins(self.clone()))),
+            "context" => Some(Value::from_object(Context(self.clone()))),
+            _ => self.globals.get(name, &self.scope),
+        }
+    }
+
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        self.get_value_by_str(key.as_str()?)
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        let names = self.host.names().iter().chain(GLOBAL_NAMES).chain(&["builtins"]);
+        Enumerator::Values(names.map(|name| Value::from(*name)).collect())
+    }
+}
+
+/// `builtins.ref(...)`, `builtins.source(...)`, ...: the context without the macros that hide its names.
+#[derive(Debug)]
+struct Builtins(Arc<NodeContext>);
+
+impl Object for Builtins {
+    fn get_value_by_str(self: &Arc<Self>, name: &str) -> Option<Value> {
+        self.0.get_value_by_str(name)
+    }
+
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        self.get_value_by_str(key.as_str()?)
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        self.0.enumerate()
+    }
+}
+
+/// `context`: every name, macros included (docs.getdbt.com/reference/dbt-jinja-functions/dbt-jinja-functions).
+#[derive(Debug)]
+struct Context(Arc<NodeContext>);
+
+impl Object for Context {
+    fn get_value_by_str(self: &Arc<Self>, name: &str) -> Option<Value> {
+        let node = &self.0;
+        let found = node.globals.engine.get().and_then(|engine| engine.macro_value(name, &node.scope.package));
+        found.or_else(|| node.get_value_by_str(name))
+    }
+
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        self.get_value_by_str(key.as_str()?)
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        let node = &self.0;
+        let mut names: Vec<Value> =
+            node.host.names().iter().chain(GLOBAL_NAMES).map(|name| Value::from(*name)).collect();
+        if let Some(engine) = node.globals.engine.get() {
+            let mut macros: Vec<&str> = engine.macros().map(|source| source.name.as_str()).collect();
+            macros.sort_unstable();
+            macros.dedup();
+            names.extend(macros.into_iter().map(Value::from));
+        }
+        Enumerator::Values(names)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn vars() -> Vars {
+        let map = |value: serde_json::Value| value.as_object().cloned().unwrap_or_default();
+        Vars {
+            command_line: map(json!({"cli": 1})),
+            projects: HashMap::from([
+                ("shop".into(), map(json!({"cli": 0, "day": "root", "utils": {"day": "for utils"}, "a": 1}))),
+                ("utils".into(), map(json!({"day": "own", "b": 2, "utils": {"c": 3}}))),
+            ]),
+            root: "shop".into(),
+        }
+    }
+
+    #[test]
+    fn variables_come_from_the_command_line_then_the_root_then_the_package() {
+        let check = |package: &str, name: &str, expected: serde_json::Value| {
+            assert_eq!(vars().get(package, name).cloned().unwrap_or_default(), expected, "{package} {name}");
+        };
+        check("shop", "cli", json!(1));
+        check("shop", "day", json!("root"));
+        check("utils", "day", json!("for utils"));
+        check("utils", "a", json!(1));
+        check("utils", "b", json!(2));
+        check("utils", "c", json!(3));
+        check("shop", "b", json!(null));
+    }
+}
