@@ -1,0 +1,64 @@
+//! Two nodes must not want the same relation, nor the same name.
+
+use std::collections::HashMap;
+
+use crate::diagnostic::{Diagnostic, Diagnostics, Span};
+use crate::manifest::{Manifest, Node};
+
+/// Reports nodes with the same relation, and names that are versioned and not.
+pub(super) fn check(manifest: &Manifest, diagnostics: &mut Diagnostics) {
+    let mut relations: HashMap<String, &Node> = HashMap::new();
+    let mut names: HashMap<(&str, &str), &Node> = HashMap::new();
+    for node in manifest.nodes.values().map(AsRef::as_ref).filter(|node: &&Node| node.resource_type.is_refable()) {
+        let relation = representation(node);
+        if let Some(other) = relations.insert(relation.clone(), node) {
+            diagnostics.push(same_relation(&relation, other, node));
+        }
+        let versioned = |node: &Node| node.model().is_some_and(|model| model.version.is_some());
+        match names.insert((&node.package_name, &node.name), node) {
+            Some(other) if versioned(other) != versioned(node) => {
+                let (version, plain) = if versioned(node) { (node, other) } else { (other, node) };
+                diagnostics.push(versioned_and_not(version, plain));
+            }
+            Some(other) if !versioned(node) => diagnostics.push(same_name(other, node)),
+            _ => {}
+        }
+    }
+}
+
+/// What the warehouse knows the node by, as dbt writes it.
+fn representation(node: &Node) -> String {
+    match (&node.relation_name, &node.database) {
+        (Some(relation), _) => relation.clone(),
+        (None, Some(database)) => format!("\"{database}\".\"{}\".\"{}\"", node.schema, node.alias),
+        (None, None) => format!("\"{}\".\"{}\"", node.schema, node.alias),
+    }
+}
+
+fn same_relation(relation: &str, one: &Node, other: &Node) -> Diagnostic {
+    let text = format!("dbt found two resources with the database representation \"{relation}\"");
+    let diagnostic = Diagnostic::error(text).at_opt(place(other));
+    let named = |node: &Node| format!("{} ({})", node.unique_id, node.original_file_path);
+    let diagnostic = diagnostic.note(format!("- {}", named(one))).note(format!("- {}", named(other)));
+    diagnostic.hint("change the name, `alias`, `schema` or `database` of one of them")
+}
+
+fn same_name(one: &Node, other: &Node) -> Diagnostic {
+    let text = format!("dbt found two resources with the name \"{}\"", other.name);
+    let diagnostic = Diagnostic::warning(text).at_opt(place(other));
+    let text = format!("`ref('{}')` finds only one of `{}` and `{}`", other.name, one.unique_id, other.unique_id);
+    diagnostic.note(text).hint("change the name of one of them")
+}
+
+fn versioned_and_not(version: &Node, plain: &Node) -> Diagnostic {
+    let text = format!("dbt found versioned and unversioned models with the name \"{}\"", plain.name);
+    let diagnostic = Diagnostic::error(text).at_opt(place(plain));
+    let place = version.patch_path.as_deref().unwrap_or(&version.original_file_path);
+    diagnostic
+        .note(format!("`{}` is a version in `{place}`", version.unique_id))
+        .hint(format!("rename `{}` or add it to the versions", plain.original_file_path))
+}
+
+fn place(node: &Node) -> Option<Span> {
+    node.origin.properties.clone().or_else(|| node.origin.code.clone())
+}
