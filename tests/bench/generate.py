@@ -1,0 +1,119 @@
+"""Writes dbt projects of any size, the same each time.
+
+    python3 generate.py FOLDER --models 10000 [--tests 20000] [--macros 500] [--flat]
+
+Each model has properties (description, columns, generic tests) and refers to up to three earlier
+models. `--flat` writes one-row views that refer to nothing, for the cost of a node alone.
+"""
+
+import argparse
+import random
+from pathlib import Path
+
+MODELS_PER_FOLDER = 100
+MODELS_PER_PROPERTIES = 20
+TESTS = ("not_null", "unique", "accepted_values", "relationships")
+
+
+def project(folder: Path, name: str) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "dbt_project.yml").write_text(
+        f"name: {name}\nversion: '1.0'\nconfig-version: 2\nprofile: {name}\n"
+        "flags:\n  send_anonymous_usage_stats: false\n"
+    )
+    (folder / "profiles.yml").write_text(
+        f"{name}:\n  target: dev\n  outputs:\n    dev: {{type: duckdb, path: bench.duckdb, threads: 2}}\n"
+    )
+
+
+def model_name(number: int) -> str:
+    return f"model_{number:05}"
+
+
+def folder_of(root: Path, number: int) -> Path:
+    folder = root / "models" / f"area_{number // MODELS_PER_FOLDER:03}"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def layered_sql(number: int, macros: int, chance: random.Random) -> str:
+    parents = sorted(chance.sample(range(number), min(3, number))) if number else []
+    lines = [f"{{{{ config(materialized='table', tags=['tag_{number % 10}']) }}}}", ""]
+    if not parents:
+        return "\n".join(lines + [f"select {number} as id, 'a' as status, 0 as parent_id", ""])
+    ctes = [f"p{at} as (\n    select * from {{{{ ref('{model_name(parent)}') }}}}\n)" for at, parent in enumerate(parents)]
+    lines.append("with " + ",\n".join(ctes))
+    expression = f"{{{{ macro_{number % macros:03}('p0.id') }}}}" if macros else "p0.id"
+    lines += ["select", f"    {expression} as id,", "    p0.status,", "    p0.id as parent_id", "from p0"]
+    lines += [f"left join p{at} on p{at}.id = p0.id" for at in range(1, len(parents))]
+    return "\n".join(lines + ["limit 1", ""])
+
+
+def test_of(kind: str, column: str, number: int) -> str:
+    if kind == "accepted_values":
+        return "          - accepted_values:\n              arguments:\n                values: ['a', 'b', 'c']\n"
+    if kind == "relationships":
+        parent = model_name(max(0, number - 1))
+        return (
+            "          - relationships:\n              arguments:\n"
+            f"                to: ref('{parent}')\n                field: {column}\n"
+        )
+    return f"          - {kind}\n"
+
+
+def properties(numbers: list[int], tests: dict[int, list[tuple[str, str]]]) -> str:
+    text = "version: 2\nmodels:\n"
+    for number in numbers:
+        text += f"  - name: {model_name(number)}\n    description: Model number {number}, made for measuring.\n    columns:\n"
+        for column in ("id", "status", "parent_id"):
+            text += f"      - name: {column}\n        description: The {column} of model {number}.\n"
+            own = [kind for kind, on in tests.get(number, []) if on == column]
+            if own:
+                text += "        data_tests:\n" + "".join(test_of(kind, column, number) for kind in own)
+    return text
+
+
+def spread_tests(models: int, count: int) -> dict[int, list[tuple[str, str]]]:
+    """`count` tests over the models, none of them twice."""
+    kinds = [(kind, column) for column in ("id", "parent_id", "status") for kind in TESTS]
+    kinds = [(kind, column) for kind, column in kinds if kind != "accepted_values" or column == "status"]
+    spread: dict[int, list[tuple[str, str]]] = {}
+    for at in range(min(count, models * len(kinds))):
+        model = at % models
+        spread.setdefault(model, []).append(kinds[(at // models * 3 + model) % len(kinds)])
+    return spread
+
+
+def generate(root: Path, models: int, tests: int, macros: int, flat: bool = False) -> None:
+    project(root, "bench")
+    chance = random.Random(42)
+    for number in range(models):
+        sql = f"select {number} as id\n" if flat else layered_sql(number, macros, chance)
+        (folder_of(root, number) / f"{model_name(number)}.sql").write_text(sql)
+    if not flat:
+        spread = spread_tests(models, tests)
+        for start in range(0, models, MODELS_PER_PROPERTIES):
+            numbers = list(range(start, min(start + MODELS_PER_PROPERTIES, models)))
+            (folder_of(root, start) / f"properties_{start:05}.yml").write_text(properties(numbers, spread))
+    (root / "macros").mkdir(exist_ok=True)
+    for number in range(macros):
+        body = f"{{%- macro macro_{number:03}(column, scale={number}) -%}}\n"
+        body += "    {%- if scale > 0 -%}\n        ({{ column }} + 0 * {{ scale }})\n    {%- else -%}\n        {{ column }}\n"
+        body += "    {%- endif -%}\n{%- endmacro -%}\n"
+        (root / "macros" / f"macro_{number:03}.sql").write_text(body)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--models", type=int, default=1000)
+    parser.add_argument("--tests", type=int, help="default: two for each model")
+    parser.add_argument("--macros", type=int, default=500)
+    parser.add_argument("--flat", action="store_true")
+    arguments = parser.parse_args()
+    tests = arguments.models * 2 if arguments.tests is None else arguments.tests
+    generate(arguments.folder, arguments.models, tests, arguments.macros, arguments.flat)
+
+
+if __name__ == "__main__":
+    main()
