@@ -13,7 +13,8 @@
   {%- endif -%}
   {%- if for_columns and model.columns and config.persist_column_docs() -%}
     {%- set present = get_list_of_column_names(adapter.get_columns_in_relation(relation)) -%}
-    {%- set comments = alter_column_comment(relation, validate_doc_columns(relation, model.columns, present)) -%}
+    {%- set documented = validate_doc_columns(relation, model.columns, present) -%}
+    {%- set comments = alter_column_comment(relation, tf_spell_columns(documented, present)) -%}
     {%- if comments and comments | trim -%}{%- do run_query(comments) -%}{%- endif -%}
   {%- endif -%}
 {%- endmacro -%}
@@ -65,10 +66,23 @@
   {{ return(tag ~ comment ~ tag) }}
 {%- endmacro -%}
 
+{#- The documented columns under the names that the table has, to be quoted. -#}
+{%- macro tf_spell_columns(column_dict, existing_column_names) -%}
+  {%- set by_fold = {} -%}
+  {%- for name in existing_column_names -%}{%- do by_fold.setdefault(name | lower, name) -%}{%- endfor -%}
+  {%- set spelled = {} -%}
+  {%- for name, column in column_dict.items() -%}
+    {%- set own = name if name in existing_column_names else by_fold[name | lower] -%}
+    {%- set documented = column.copy() -%}
+    {%- do documented.update({'name': own, 'quote': true}) -%}
+    {%- do spelled.update({own: documented}) -%}
+  {%- endfor -%}
+  {{ return(spelled) }}
+{%- endmacro -%}
+
 {#- One `comment on column` per documented column, as one string. -#}
 {%- macro tf_column_comments(relation, column_dict) -%}
-  {%- set present = get_list_of_column_names(adapter.get_columns_in_relation(relation)) -%}
-  {%- for name, column in column_dict.items() if name in present -%}
+  {%- for name, column in column_dict.items() -%}
     comment on column {{ relation }}.{{ adapter.quote(name) if column['quote'] else name }} is {{ tf_comment_literal(column['description']) }};
   {% endfor -%}
 {%- endmacro -%}

@@ -12,11 +12,11 @@
   {{ return(tf_materialize_view()) }}
 {%- endmaterialization -%}
 
-{#- The long build is committed before the swap, so that readers meet a lock of
-    milliseconds; not so if a hook began the transaction, for then the project
-    counts on there being one. What cannot be renamed is dropped. -#}
+{#- A table's long build is committed before the swap, so that readers meet a
+    lock of milliseconds; not so if a hook began the transaction, for then the
+    project counts on there being one. What cannot be renamed is dropped. -#}
 {%- macro redshift__tf_swap(built, target_relation, existing, aside) -%}
-  {%- if not pre_hooks | selectattr('transaction', 'equalto', True) | list -%}
+  {%- if built.is_table and not pre_hooks | selectattr('transaction', 'equalto', True) | list -%}
     {%- do adapter.commit() -%}
   {%- endif -%}
   {%- set standing = load_cached_relation(existing) if existing else none -%}
