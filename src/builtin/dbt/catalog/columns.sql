@@ -11,6 +11,15 @@
   {%- do tf_not_for_this_adapter('get_columns_in_relation') -%}
 {%- endmacro -%}
 
+{%- macro get_columns_for_unit_tests(relation) -%}
+  {{ return(adapter.dispatch('get_columns_for_unit_tests', 'dbt')(relation)) }}
+{%- endmacro -%}
+
+{#- For adapters whose relations have columns that the catalog does not list. -#}
+{%- macro default__get_columns_for_unit_tests(relation) -%}
+  {{ return(adapter.get_columns_in_relation(relation)) }}
+{%- endmacro -%}
+
 {#- Rows of (name, type, character size, precision, scale) become columns. -#}
 {%- macro sql_convert_columns_in_relation(table) -%}
   {%- set converted = [] -%}

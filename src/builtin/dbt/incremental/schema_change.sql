@@ -21,6 +21,9 @@
   {%- set incoming = adapter.get_columns_in_relation(source_relation) -%}
   {%- set standing = adapter.get_columns_in_relation(target_relation) -%}
   {%- set readable = incoming and standing -%}
+  {%- if not readable -%}
+    {%- do exceptions.warn('columns of ' ~ (target_relation if incoming else source_relation) ~ ' could not be read, so schema changes go unnoticed in this run') -%}
+  {%- endif -%}
   {%- set added = diff_columns(incoming, standing) if readable else [] -%}
   {%- set removed = diff_columns(standing, incoming) if readable else [] -%}
   {%- set retyped = diff_column_data_types(incoming, standing) if readable else [] -%}

@@ -69,7 +69,7 @@
   {%- do run_query(get_create_table_as_sql(True, shape, get_empty_subquery_sql(sql))) -%}
   {%- set types = {} -%}
   {%- set quoted = {} -%}
-  {%- for column in adapter.get_columns_in_relation(shape) -%}
+  {%- for column in get_columns_for_unit_tests(shape) -%}
     {%- do types.update({column.name | lower: column.data_type}) -%}
     {%- do quoted.update({column.name | lower: column.quoted}) -%}
   {%- endfor -%}

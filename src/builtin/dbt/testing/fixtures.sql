@@ -30,7 +30,7 @@
 {%- macro tf_fixture_types(quoted) -%}
   {%- set origin = defer_relation if defer_relation and not load_cached_relation(this) else this -%}
   {%- set types = {} -%}
-  {%- for column in adapter.get_columns_in_relation(origin) -%}
+  {%- for column in get_columns_for_unit_tests(origin) -%}
     {%- do types.update({column.name | lower: column.data_type}) -%}
     {%- do quoted.update({column.name | lower: column.quoted}) -%}
   {%- endfor -%}
