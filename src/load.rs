@@ -1,1 +1,110 @@
 //! Disk to `ProjectFiles`: every file of the project and its packages, read once.
+//!
+//! [`settings`] reads the configuration (`dbt_project.yml`, `vars.yml`, `profiles.yml`),
+//! [`project`] everything. Nothing is parsed here beyond configuration: models, macros and
+//! properties are texts. All files are read in parallel and all problems are reported.
+
+mod builtin;
+pub mod dotenv;
+mod files;
+mod ignore;
+mod render;
+mod settings;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::diagnostic::{Diagnostics, SourceFile, Warned};
+use crate::invocation::Environment;
+use crate::project::{Package, Vars};
+use crate::target::Target;
+
+pub use builtin::{BuiltinPackage, builtin_packages};
+use files::read_optional;
+pub use files::{Checksum, File, FileKind, MAX_HASHED_SEED_BYTES, MAX_TEXT_BYTES, MAX_YAML_BYTES};
+pub use render::{ConfigRenderer, RenderContext};
+pub use settings::{Request, Settings, project_flags, root, settings};
+
+/// Everything that parsing needs, in memory.
+#[derive(Debug, Clone)]
+pub struct ProjectFiles {
+    /// The root project first, then installed packages by the names of their folders.
+    pub packages: Vec<Package>,
+    pub target: Target,
+    /// Where output goes, absolute.
+    pub target_path: PathBuf,
+    pub vars: Vars,
+    pub environment: Arc<Environment>,
+    /// Of all packages: by package, kind, folder and name.
+    pub files: Vec<File>,
+    /// Macros of `dbt` and of the adapter.
+    pub builtin: Vec<BuiltinPackage>,
+    /// `selectors.yml` of the root project.
+    pub selectors: Option<Arc<SourceFile>>,
+    /// `tform.yml` of the root project.
+    pub tform: Option<Arc<SourceFile>>,
+    /// `dependencies.yml` of the root project, for its `projects:`.
+    pub dependencies: Option<Arc<SourceFile>>,
+}
+
+impl ProjectFiles {
+    /// The project that the command runs in.
+    pub fn root(&self) -> &Package {
+        &self.packages[0]
+    }
+
+    /// A package by its name.
+    pub fn package(&self, name: &str) -> Option<&Package> {
+        self.packages.iter().find(|package| &*package.name == name)
+    }
+
+    /// The files of one kind, of all packages.
+    pub fn of_kind(&self, kind: FileKind) -> impl Iterator<Item = &File> {
+        self.files.iter().filter(move |file| file.kind == kind)
+    }
+}
+
+/// Reads the project and its installed packages.
+///
+/// # Errors
+/// Everything that is wrong with the configuration; packages that are listed and not
+/// installed; every file or folder that cannot be read, is too large or not UTF-8.
+pub fn project(request: &Request) -> Result<Warned<ProjectFiles>, Diagnostics> {
+    let Warned { value: mut settings, warnings } = settings(request)?;
+    let mut problems = warnings;
+    let installed = settings::installed_packages(request, &settings, &mut problems);
+    for (package, _) in &installed {
+        settings.vars.packages.insert(package.name.clone(), package.config.vars.clone());
+    }
+    let all: Vec<(Package, String)> =
+        std::iter::once((settings.project.clone(), String::new())).chain(installed).collect();
+    let mut files = Vec::new();
+    for (package, shown_root) in &all {
+        files.extend(files::of_package(package, shown_root, &mut problems));
+    }
+    let mut optional = |name: &str| match read_optional(&request.project_dir.join(name), name) {
+        Ok(file) => file,
+        Err(problem) => {
+            problems.push(problem);
+            None
+        }
+    };
+    let (selectors, tform, dependencies) =
+        (optional("selectors.yml"), optional("tform.yml"), optional("dependencies.yml"));
+    let project_files = ProjectFiles {
+        builtin: builtin_packages(settings.target.adapter),
+        packages: all.into_iter().map(|(package, _)| package).collect(),
+        target: settings.target,
+        target_path: settings.target_path,
+        vars: settings.vars,
+        environment: settings.environment,
+        files,
+        selectors,
+        tform,
+        dependencies,
+    };
+    problems.finish(project_files)
+}
+
+#[cfg(test)]
+mod tests;

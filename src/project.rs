@@ -6,6 +6,7 @@
 //! Source: docs.getdbt.com/reference/dbt_project.yml.
 
 pub mod render;
+pub mod vars;
 pub mod version;
 
 use std::path::{Path, PathBuf};
@@ -15,6 +16,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics, SourceFile, Span, Warned};
 use crate::yaml::{Fields, Node, Value};
 
 pub use render::{StringRenderer, TreeRenderer, has_jinja};
+pub use vars::Vars;
 use version::{Requirement, Version};
 
 /// The file that makes a folder a project.

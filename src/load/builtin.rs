@@ -1,0 +1,56 @@
+//! The macros that every project has, compiled into the binary.
+
+use std::sync::{Arc, OnceLock};
+
+use crate::diagnostic::SourceFile;
+
+/// A package of built-in macros.
+#[derive(Debug, Clone)]
+pub struct BuiltinPackage {
+    /// `dbt`, `dbt_duckdb`, ...
+    pub name: &'static str,
+    /// By path. The path of each is `macros/...` within its package.
+    pub files: Vec<Arc<SourceFile>>,
+}
+
+include!(concat!(env!("OUT_DIR"), "/builtin_macros.rs"));
+
+/// The packages of built-in macros for an adapter, in the order in which names are looked
+/// for: the adapter's own, that of its parent, `dbt`.
+pub fn builtin_packages(adapter: &str) -> Vec<BuiltinPackage> {
+    static PACKAGES: OnceLock<Vec<BuiltinPackage>> = OnceLock::new();
+    let all = PACKAGES.get_or_init(|| {
+        let mut packages: Vec<BuiltinPackage> = Vec::new();
+        for (package, path, text) in BUILTIN_MACROS {
+            let file = SourceFile::new(format!("{package}/macros/{path}"), *text);
+            match packages.iter_mut().find(|known| known.name == *package) {
+                Some(known) => known.files.push(file),
+                None => packages.push(BuiltinPackage { name: package, files: vec![file] }),
+            }
+        }
+        packages
+    });
+    let wanted: &[&str] = match adapter {
+        "duckdb" => &["dbt_duckdb", "dbt"],
+        "postgres" => &["dbt_postgres", "dbt"],
+        "redshift" => &["dbt_redshift", "dbt_postgres", "dbt"],
+        _ => &["dbt"],
+    };
+    wanted.iter().filter_map(|name| all.iter().find(|package| package.name == *name)).cloned().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_adapter_has_its_packages_and_those_of_its_parents() {
+        let names = |adapter| builtin_packages(adapter).iter().map(|package| package.name).collect::<Vec<_>>();
+        assert_eq!(names("duckdb"), ["dbt_duckdb", "dbt"]);
+        assert_eq!(names("redshift"), ["dbt_redshift", "dbt_postgres", "dbt"]);
+        let dbt = builtin_packages("duckdb").pop().unwrap();
+        assert!(dbt.files.len() > 20);
+        assert!(dbt.files.iter().all(|file| file.path.starts_with("dbt/macros/") && file.path.ends_with(".sql")));
+        assert!(dbt.files.iter().any(|file| file.text.contains("macro")));
+    }
+}

@@ -1,0 +1,332 @@
+//! The files of a package: which there are, of which kind, and what they hold.
+
+use std::collections::{BTreeMap, HashSet};
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rayon::prelude::*;
+use sha2::{Digest, Sha256};
+
+use super::ignore::Ignore;
+use crate::diagnostic::{Diagnostic, Diagnostics, SourceFile, Span};
+use crate::project::{Package, ResourcePaths};
+
+/// The largest file of SQL, Python or text that is read: 16 MB. Nobody writes more by
+/// hand, and a data file with a wrong ending shall not fill the memory.
+pub const MAX_TEXT_BYTES: u64 = 16 << 20;
+/// The largest YAML file that is read: 128 MB (some projects generate theirs).
+pub const MAX_YAML_BYTES: u64 = 128 << 20;
+/// Seeds above this size are known by their path, not by their contents, as in dbt: 1 MiB.
+pub const MAX_HASHED_SEED_BYTES: u64 = 1 << 20;
+
+/// What a file is for, by its folder and ending.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum FileKind {
+    Macro,
+    Model,
+    Snapshot,
+    Analysis,
+    SingularTest,
+    /// A generic test below `tests/generic`.
+    GenericTest,
+    Seed,
+    Documentation,
+    /// `.yml` and `.yaml` of any resource folder.
+    Properties,
+    /// Rows of unit tests, below `tests/fixtures`.
+    Fixture,
+    Function,
+}
+
+/// What a file's contents are known by in the manifest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checksum {
+    /// `sha256`, `path` (large seeds) or `none`.
+    pub name: &'static str,
+    pub checksum: String,
+}
+
+impl Checksum {
+    pub fn none() -> Checksum {
+        Checksum { name: "none", checksum: String::new() }
+    }
+
+    /// Of a text without the blanks around it, as dbt computes it.
+    pub fn of_text(text: &str) -> Checksum {
+        let digest = Sha256::digest(text.trim().as_bytes());
+        Checksum { name: "sha256", checksum: hex(&digest) }
+    }
+}
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        text.push(char::from_digit(u32::from(byte >> 4), 16).unwrap_or('0'));
+        text.push(char::from_digit(u32::from(byte & 15), 16).unwrap_or('0'));
+        text
+    })
+}
+
+/// One file of a package.
+#[derive(Debug, Clone)]
+pub struct File {
+    pub package: Arc<str>,
+    pub kind: FileKind,
+    /// Relative to the package's root: `models/staging/a.sql` (`original_file_path`).
+    pub path: String,
+    /// Relative to the folder in which it was found: `staging/a.sql` (`path` in the manifest).
+    pub resource_path: String,
+    pub absolute_path: PathBuf,
+    /// The text, its byte order mark removed; empty for seeds, which are read when they run.
+    pub source: Arc<SourceFile>,
+    pub checksum: Checksum,
+}
+
+impl File {
+    /// The file's name without folders and without its last ending.
+    pub fn stem(&self) -> &str {
+        let name = self.resource_path.rsplit('/').next().unwrap_or(&self.resource_path);
+        name.rsplit_once('.').map_or(name, |(stem, _)| stem)
+    }
+
+    /// The ending in small letters: `sql`, `py`, `csv`, ...
+    pub fn extension(&self) -> String {
+        self.path.rsplit_once('.').map_or_else(String::new, |(_, extension)| extension.to_lowercase())
+    }
+}
+
+/// Reads every file of a package, in parallel; files are ordered by kind, folder and name.
+/// `shown_root` is put before the paths that people see (empty for the root project).
+pub(super) fn of_package(package: &Package, shown_root: &str, problems: &mut Diagnostics) -> Vec<File> {
+    let ignore = match read_optional(&package.root.join(".dbtignore"), &format!("{shown_root}.dbtignore")) {
+        Ok(Some(file)) => Ignore::parse(&file, problems),
+        Ok(None) => Ignore::default(),
+        Err(problem) => {
+            problems.push(problem);
+            Ignore::default()
+        }
+    };
+    let groups = groups(&package.config.paths);
+    let mut folders: BTreeMap<&str, Vec<Found>> =
+        groups.iter().flat_map(|group| &group.folders).map(|folder| (folder.as_str(), Vec::new())).collect();
+    let walked: Vec<(&str, Vec<Found>, Vec<Diagnostic>)> = folders
+        .keys()
+        .copied()
+        .collect::<Vec<_>>()
+        .into_par_iter()
+        .map(|folder| {
+            let (found, problems) = walk(&package.root, folder, shown_root);
+            (folder, found, problems)
+        })
+        .collect();
+    let mut said = HashSet::new();
+    for (folder, found, walk_problems) in walked {
+        folders.insert(folder, found);
+        problems.extend(walk_problems.into_iter().filter(|problem| said.insert(problem.message.clone())));
+    }
+    let mut wanted = Vec::new();
+    let mut seen = HashSet::new();
+    for group in &groups {
+        for folder in &group.folders {
+            for found in folders.get(folder.as_str()).into_iter().flatten() {
+                if group.takes(found) && !ignore.ignores(&found.path) && seen.insert((group.kind, &found.path)) {
+                    wanted.push((group.kind, found));
+                }
+            }
+        }
+    }
+    let read: Vec<Result<File, Diagnostic>> =
+        wanted.into_par_iter().map(|(kind, found)| read(package, kind, found, shown_root)).collect();
+    let mut files = Vec::with_capacity(read.len());
+    for result in read {
+        match result {
+            Ok(file) => files.push(file),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    files
+}
+
+/// A kind of file with the folders and endings that make it.
+struct Group {
+    kind: FileKind,
+    folders: Vec<String>,
+    endings: &'static [&'static str],
+}
+
+impl Group {
+    fn takes(&self, found: &Found) -> bool {
+        let name = found.resource_path.rsplit('/').next().unwrap_or("");
+        let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
+        let special = self.kind == FileKind::SingularTest
+            && found.resource_path.split_once('/').is_some_and(|(first, _)| matches!(first, "generic" | "fixtures"));
+        // Names that editors give to their temporary files begin with one of these.
+        !name.starts_with(['!', '.', '#', '~'])
+            && self.endings.iter().any(|known| known.eq_ignore_ascii_case(ending))
+            && !special
+    }
+}
+
+fn groups(paths: &ResourcePaths) -> Vec<Group> {
+    let below = |folder: &str| paths.tests.iter().map(|path| format!("{path}/{folder}")).collect::<Vec<_>>();
+    let group = |kind, folders: &[String], endings| Group { kind, folders: folders.to_vec(), endings };
+    vec![
+        group(FileKind::Macro, &paths.macros, &["sql"]),
+        group(FileKind::Model, &paths.models, &["sql", "py"]),
+        group(FileKind::Snapshot, &paths.snapshots, &["sql"]),
+        group(FileKind::Analysis, &paths.analyses, &["sql"]),
+        group(FileKind::SingularTest, &paths.tests, &["sql"]),
+        group(FileKind::GenericTest, &below("generic"), &["sql"]),
+        group(FileKind::Seed, &paths.seeds, &["csv"]),
+        group(FileKind::Documentation, &paths.docs.clone().unwrap_or_else(|| paths.all()), &["md"]),
+        group(FileKind::Properties, &paths.all(), &["yml", "yaml"]),
+        group(FileKind::Fixture, &below("fixtures"), &["csv", "sql"]),
+        group(FileKind::Function, &paths.functions, &["sql", "py"]),
+    ]
+}
+
+/// A file that was seen, not yet read.
+struct Found {
+    path: String,
+    resource_path: String,
+    absolute_path: PathBuf,
+}
+
+/// Every file below a folder, by name. Links to files are followed, links to folders are
+/// not (as in dbt); a folder that does not exist has no files.
+fn walk(root: &Path, folder: &str, shown_root: &str) -> (Vec<Found>, Vec<Diagnostic>) {
+    let top = root.join(folder);
+    let mut found = Vec::new();
+    let mut problems = Vec::new();
+    for entry in walkdir::WalkDir::new(&top).sort_by_file_name() {
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(error) => {
+                let missing = error.io_error().is_some_and(|error| error.kind() == ErrorKind::NotFound);
+                if !missing {
+                    problems.push(unreadable_folder(root, shown_root, &error));
+                }
+                continue;
+            }
+        };
+        let is_file = entry.file_type().is_file()
+            || (entry.path_is_symlink() && entry.path().metadata().is_ok_and(|metadata| metadata.is_file()));
+        if !is_file {
+            continue;
+        }
+        let Some(resource_path) = entry.path().strip_prefix(&top).ok().and_then(slashes) else {
+            problems.push(Diagnostic::error(format!("the name of file `{}` is not UTF-8", entry.path().display())));
+            continue;
+        };
+        let path = match folder {
+            "" | "." => resource_path.clone(),
+            _ => format!("{}/{resource_path}", folder.trim_start_matches("./")),
+        };
+        found.push(Found { path, resource_path, absolute_path: entry.into_path() });
+    }
+    (found, problems)
+}
+
+fn unreadable_folder(root: &Path, shown_root: &str, error: &walkdir::Error) -> Diagnostic {
+    let path = error.path().unwrap_or(root);
+    let shown = path.strip_prefix(root).ok().and_then(slashes).unwrap_or_else(|| path.display().to_string());
+    let reason = error.io_error().map_or_else(|| error.to_string(), reason);
+    Diagnostic::error(format!("folder `{shown_root}{shown}` cannot be read: {reason}"))
+}
+
+/// A relative path with `/` between its parts.
+fn slashes(path: &Path) -> Option<String> {
+    let parts: Option<Vec<&str>> = path.components().map(|part| part.as_os_str().to_str()).collect();
+    Some(parts?.join("/"))
+}
+
+/// Why the system refused, in small letters and without its number.
+pub(crate) fn reason(error: &std::io::Error) -> String {
+    match error.kind() {
+        ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        ErrorKind::NotFound => "no such file or folder".to_owned(),
+        _ => {
+            let text = error.to_string();
+            text.split(" (os error").next().unwrap_or(&text).to_lowercase()
+        }
+    }
+}
+
+fn read(package: &Package, kind: FileKind, found: &Found, shown_root: &str) -> Result<File, Diagnostic> {
+    let shown = format!("{shown_root}{}", found.path);
+    let (source, checksum) = if kind == FileKind::Seed {
+        (SourceFile::new(shown.clone(), ""), seed_checksum(found, &shown)?)
+    } else {
+        let limit = if kind == FileKind::Properties { MAX_YAML_BYTES } else { MAX_TEXT_BYTES };
+        let source = read_text(&found.absolute_path, &shown, limit)?;
+        let has_checksum = matches!(
+            kind,
+            FileKind::Model | FileKind::Snapshot | FileKind::Analysis | FileKind::SingularTest | FileKind::Function
+        );
+        let checksum = if has_checksum { Checksum::of_text(&source.text) } else { Checksum::none() };
+        (source, checksum)
+    };
+    Ok(File {
+        package: package.name.clone(),
+        kind,
+        path: found.path.clone(),
+        resource_path: found.resource_path.clone(),
+        absolute_path: found.absolute_path.clone(),
+        source,
+        checksum,
+    })
+}
+
+fn seed_checksum(found: &Found, shown: &str) -> Result<Checksum, Diagnostic> {
+    let metadata = fs::metadata(&found.absolute_path).map_err(|error| unreadable(shown, &error))?;
+    if metadata.len() > MAX_HASHED_SEED_BYTES {
+        return Ok(Checksum { name: "path", checksum: found.path.clone() });
+    }
+    Ok(Checksum::of_text(&read_text(&found.absolute_path, shown, MAX_HASHED_SEED_BYTES)?.text))
+}
+
+fn unreadable(shown: &str, error: &std::io::Error) -> Diagnostic {
+    Diagnostic::error(format!("`{shown}` cannot be read: {}", reason(error)))
+}
+
+/// Reads a text file of at most `limit` bytes.
+///
+/// # Errors
+/// It cannot be read, is larger, or is not UTF-8 (with the place).
+pub(crate) fn read_text(path: &Path, shown: &str, limit: u64) -> Result<Arc<SourceFile>, Diagnostic> {
+    let size = fs::metadata(path).map_err(|error| unreadable(shown, &error))?.len();
+    if size > limit {
+        let problem = format!("`{shown}` is too large: {}, the limit is {}", megabytes(size), megabytes(limit));
+        return Err(Diagnostic::error(problem).hint("data belongs into a seed or a source, not into a model"));
+    }
+    let bytes = fs::read(path).map_err(|error| unreadable(shown, &error))?;
+    match String::from_utf8(bytes) {
+        Ok(mut text) => {
+            if text.starts_with('\u{feff}') {
+                text.drain(..'\u{feff}'.len_utf8());
+            }
+            Ok(SourceFile::new(shown, text))
+        }
+        Err(error) => {
+            let start = error.utf8_error().valid_up_to();
+            let byte = error.as_bytes().get(start).copied().unwrap_or_default();
+            let file = SourceFile::new(shown, String::from_utf8_lossy(error.as_bytes()));
+            Err(Diagnostic::error(format!("`{shown}` is not UTF-8: byte 0x{byte:02x}"))
+                .at(Span::new(&file, start, start + '\u{fffd}'.len_utf8()))
+                .hint("save the file as UTF-8"))
+        }
+    }
+}
+
+/// As [`read_text`] for a file that need not exist.
+pub(crate) fn read_optional(path: &Path, shown: &str) -> Result<Option<Arc<SourceFile>>, Diagnostic> {
+    match fs::metadata(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        _ => read_text(path, shown, MAX_YAML_BYTES).map(Some),
+    }
+}
+
+fn megabytes(bytes: u64) -> String {
+    format!("{:.1} MB", bytes as f64 / f64::from(1 << 20))
+}
