@@ -1,1 +1,336 @@
-//! The files under `target-path`.
+//! The files that an invocation leaves for others: what is in them, writing and reading.
+//!
+//! `manifest.json` (schema v12) is [`Manifest`] itself; `run_results.json` (v6),
+//! `sources.json` (v3) and `catalog.json` (v1) are the structs here. Files appear whole or
+//! not at all: each is written beside its place and renamed, so that concurrent invocations
+//! and readers never see half of one.
+//! Source: docs.getdbt.com/reference/artifacts/dbt-artifacts, schemas.getdbt.com.
+
+pub mod read;
+pub mod semantic;
+#[cfg(test)]
+mod tests;
+
+use std::fs::{self, File};
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+use chrono::{DateTime, Utc};
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::diagnostic::Diagnostic;
+use crate::event::{Status, Timing};
+use crate::invocation::{DBT_VERSION, Invocation};
+use crate::manifest::{Freshness, Manifest, Quoting};
+use crate::resource::UniqueId;
+
+pub const MANIFEST: &str = "manifest.json";
+pub const RUN_RESULTS: &str = "run_results.json";
+pub const SOURCES: &str = "sources.json";
+pub const CATALOG: &str = "catalog.json";
+pub const SEMANTIC_MANIFEST: &str = "semantic_manifest.json";
+
+const MANIFEST_SCHEMA: &str = "https://schemas.getdbt.com/dbt/manifest/v12.json";
+const RUN_RESULTS_SCHEMA: &str = "https://schemas.getdbt.com/dbt/run-results/v6.json";
+const SOURCES_SCHEMA: &str = "https://schemas.getdbt.com/dbt/sources/v3.json";
+const CATALOG_SCHEMA: &str = "https://schemas.getdbt.com/dbt/catalog/v1.json";
+
+/// The head of every artifact but the manifest, which has more in its own.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Header {
+    #[serde(default)]
+    pub dbt_schema_version: String,
+    #[serde(default)]
+    pub dbt_version: String,
+    #[serde(default)]
+    pub generated_at: String,
+    #[serde(default)]
+    pub invocation_id: Option<String>,
+    #[serde(default)]
+    pub invocation_started_at: Option<String>,
+    #[serde(default)]
+    pub env: IndexMap<String, String>,
+}
+
+impl Header {
+    fn new(schema: &str, invocation: &Invocation) -> Self {
+        Header {
+            dbt_schema_version: schema.to_owned(),
+            dbt_version: DBT_VERSION.to_owned(),
+            generated_at: timestamp(Utc::now()),
+            invocation_id: Some(invocation.invocation_id.clone()),
+            invocation_started_at: Some(timestamp(invocation.started_at)),
+            env: invocation.environment.custom(),
+        }
+    }
+}
+
+/// A moment as artifacts have it: UTC, microseconds, `Z`.
+pub fn timestamp(moment: DateTime<Utc>) -> String {
+    moment.format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string()
+}
+
+/// `run_results.json`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct RunResults {
+    pub metadata: Header,
+    pub results: Vec<RunResult>,
+    /// Seconds.
+    #[serde(default)]
+    pub elapsed_time: f64,
+    /// The flags of the invocation, by lower-case name.
+    #[serde(default)]
+    pub args: Map<String, Value>,
+}
+
+impl RunResults {
+    pub fn new(invocation: &Invocation, results: Vec<RunResult>, elapsed_seconds: f64) -> Self {
+        RunResults {
+            metadata: Header::new(RUN_RESULTS_SCHEMA, invocation),
+            results,
+            elapsed_time: elapsed_seconds,
+            args: invocation.flags.arguments(),
+        }
+    }
+}
+
+/// What became of one node.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct RunResult {
+    /// A word of [`Status`]: `success`, `pass`, `warn`, `error`, `fail`, `skipped`, ...
+    pub status: String,
+    #[serde(default)]
+    pub timing: Vec<TimingSpan>,
+    #[serde(default)]
+    pub thread_id: String,
+    /// Seconds.
+    #[serde(default)]
+    pub execution_time: f64,
+    #[serde(default)]
+    pub adapter_response: Map<String, Value>,
+    #[serde(default)]
+    pub message: Option<String>,
+    #[serde(default)]
+    pub failures: Option<u64>,
+    pub unique_id: UniqueId,
+    #[serde(default)]
+    pub compiled: Option<bool>,
+    #[serde(default)]
+    pub compiled_code: Option<String>,
+    #[serde(default)]
+    pub relation_name: Option<String>,
+    #[serde(default)]
+    pub batch_results: Option<BatchResults>,
+}
+
+impl RunResult {
+    /// A result with nothing but its node and what became of it.
+    pub fn new(unique_id: &UniqueId, status: Status) -> Self {
+        RunResult { unique_id: unique_id.clone(), status: status.as_str().to_owned(), ..RunResult::default() }
+    }
+}
+
+/// The batches of a microbatch model, each from (inclusive) and to (exclusive).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BatchResults {
+    #[serde(default)]
+    pub successful: Vec<(String, String)>,
+    #[serde(default)]
+    pub failed: Vec<(String, String)>,
+}
+
+/// How long one phase took.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TimingSpan {
+    /// `compile` or `execute`.
+    pub name: String,
+    #[serde(default)]
+    pub started_at: Option<String>,
+    #[serde(default)]
+    pub completed_at: Option<String>,
+}
+
+impl From<&Timing> for TimingSpan {
+    fn from(timing: &Timing) -> Self {
+        TimingSpan {
+            name: timing.name.to_owned(),
+            started_at: timing.started_at.map(timestamp),
+            completed_at: timing.completed_at.map(timestamp),
+        }
+    }
+}
+
+/// `sources.json`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Sources {
+    pub metadata: Header,
+    pub results: Vec<FreshnessResult>,
+    /// Seconds.
+    #[serde(default)]
+    pub elapsed_time: f64,
+}
+
+impl Sources {
+    pub fn new(invocation: &Invocation, results: Vec<FreshnessResult>, elapsed_seconds: f64) -> Self {
+        Sources { metadata: Header::new(SOURCES_SCHEMA, invocation), results, elapsed_time: elapsed_seconds }
+    }
+}
+
+/// How fresh one source is, or why that could not be told.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FreshnessResult {
+    pub unique_id: UniqueId,
+    /// `pass`, `warn`, `error`, or `runtime error`, with which only `error` is there beside it.
+    pub status: String,
+    #[serde(flatten)]
+    pub outcome: FreshnessOutcome,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum FreshnessOutcome {
+    Measured(Box<Measurement>),
+    Failed { error: Option<String> },
+}
+
+/// When a source was last loaded, seen from when.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Measurement {
+    /// ISO 8601 with an offset.
+    pub max_loaded_at: String,
+    pub snapshotted_at: String,
+    pub max_loaded_at_time_ago_in_s: f64,
+    pub criteria: Freshness,
+    #[serde(default)]
+    pub adapter_response: Map<String, Value>,
+    #[serde(default)]
+    pub timing: Vec<TimingSpan>,
+    #[serde(default)]
+    pub thread_id: String,
+    /// Seconds.
+    #[serde(default)]
+    pub execution_time: f64,
+}
+
+impl FreshnessResult {
+    pub fn measurement(&self) -> Option<&Measurement> {
+        match &self.outcome {
+            FreshnessOutcome::Measured(measurement) => Some(measurement),
+            FreshnessOutcome::Failed { .. } => None,
+        }
+    }
+}
+
+/// `catalog.json`: what the warehouse says of the relations.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Catalog {
+    pub metadata: Header,
+    pub nodes: IndexMap<UniqueId, CatalogTable>,
+    pub sources: IndexMap<UniqueId, CatalogTable>,
+    #[serde(default)]
+    pub errors: Option<Vec<String>>,
+}
+
+impl Catalog {
+    pub fn new(invocation: &Invocation) -> Self {
+        Catalog { metadata: Header::new(CATALOG_SCHEMA, invocation), ..Catalog::default() }
+    }
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct CatalogTable {
+    pub metadata: TableMetadata,
+    /// By name, in the order of the relation.
+    pub columns: IndexMap<String, CatalogColumn>,
+    #[serde(default)]
+    pub stats: IndexMap<String, Statistic>,
+    #[serde(default)]
+    pub unique_id: Option<UniqueId>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct TableMetadata {
+    /// `BASE TABLE`, `VIEW`, ... as the warehouse calls it.
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub schema: String,
+    pub name: String,
+    pub database: Option<String>,
+    pub comment: Option<String>,
+    pub owner: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct CatalogColumn {
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// From one.
+    pub index: u64,
+    pub name: String,
+    pub comment: Option<String>,
+}
+
+/// A figure about a relation: its size, its rows, when it was changed.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Statistic {
+    pub id: String,
+    pub label: String,
+    pub value: Value,
+    pub include: bool,
+    #[serde(default)]
+    pub description: Option<String>,
+}
+
+/// Fills in the manifest's own head.
+pub fn stamp_manifest(manifest: &mut Manifest, invocation: &Invocation, adapter_type: &str, quoting: Quoting) {
+    let header = Header::new(MANIFEST_SCHEMA, invocation);
+    let metadata = &mut manifest.metadata;
+    metadata.dbt_schema_version = header.dbt_schema_version;
+    metadata.dbt_version = header.dbt_version;
+    metadata.generated_at = header.generated_at;
+    metadata.invocation_id = header.invocation_id;
+    metadata.invocation_started_at.clone_from(&header.invocation_started_at);
+    metadata.run_started_at = Some(invocation.started_at.format("%Y-%m-%dT%H:%M:%S%.6f+00:00").to_string());
+    metadata.env = header.env;
+    metadata.send_anonymous_usage_stats = Some(false);
+    metadata.adapter_type = Some(adapter_type.to_owned());
+    metadata.quoting = quoting;
+}
+
+/// Writes an artifact to `folder/name`, making the folder.
+///
+/// # Errors
+/// The folder cannot be made, or the file not written; what was there stays as it was.
+pub fn write<T: Serialize>(folder: &Path, name: &str, artifact: &T) -> Result<(), Diagnostic> {
+    let path = folder.join(name);
+    write_file(&path, |file| serde_json::to_writer(file, artifact).map_err(std::io::Error::from))
+}
+
+/// Writes a file whole or not at all, making its folder.
+///
+/// # Errors
+/// As [`write`].
+pub fn write_file(
+    path: &Path,
+    content: impl FnOnce(&mut BufWriter<File>) -> std::io::Result<()>,
+) -> Result<(), Diagnostic> {
+    let failed = |problem: std::io::Error| Diagnostic::error(format!("cannot write `{}`: {problem}", path.display()));
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).map_err(failed)?;
+    }
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(format!(".{}.tmp", uuid::Uuid::new_v4().simple()));
+    let written = File::create(&beside).and_then(|file| {
+        let mut buffer = BufWriter::with_capacity(1 << 16, file);
+        content(&mut buffer)?;
+        buffer.flush()?;
+        fs::rename(&beside, path)
+    });
+    written.map_err(|problem| {
+        // What is left beside the place is of no use; that it cannot be taken away changes nothing.
+        drop(fs::remove_file(&beside));
+        failed(problem)
+    })
+}

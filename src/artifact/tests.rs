@@ -1,0 +1,85 @@
+//! Writing and reading artifacts back.
+
+use super::*;
+use crate::graph::{ResolveOptions, resolve, table};
+
+#[test]
+fn a_manifest_is_read_back_as_it_was_written() {
+    let text = "source raw.orders | tags=a
+         group g
+         seed codes
+         model b <- codes, raw.orders | tags=x materialized=table group=g config.unique_key=id
+         model v <- b | version=1 latest=1
+         model off | disabled
+         snapshot s <- b
+         test n <- b | generic=not_null column=id
+         test single <- b
+         analysis an <- b
+         exposure e <- b
+         unit_test u <- b
+         semantic_model sm <- b | measure=total
+         metric m | measure=total
+         saved_query q | metrics=m";
+    let mut manifest = resolve(table::manifest(text), &ResolveOptions::default()).unwrap().value.into_manifest();
+    manifest.metadata.dbt_schema_version = MANIFEST_SCHEMA.to_owned();
+    let written = serde_json::to_string(&manifest).unwrap();
+    let read = read::parse_manifest(&written).unwrap_or_else(|problem| panic!("{problem}\n{written}"));
+    let again = serde_json::to_value(&read).unwrap();
+    let first = serde_json::to_value(&manifest).unwrap();
+    for (key, value) in first.as_object().unwrap() {
+        if key != "docs" {
+            assert_eq!(&again[key], value, "{key}");
+        }
+    }
+    assert_eq!(read.nodes["model.shop.b"].config.materialized(), "table");
+    assert_eq!(read.nodes["seed.shop.codes"].config.resource_type(), crate::resource::ResourceType::Seed);
+}
+
+#[test]
+fn older_manifests_are_read_and_those_that_cannot_be_are_named() {
+    let old = r#"{"metadata": {"dbt_schema_version": "https://schemas.getdbt.com/dbt/manifest/v8.json"},
+        "nodes": {"model.p.a": {"resource_type": "model", "unique_id": "model.p.a", "name": "a", "refs": [["b"], ["q", "c"]],
+            "raw_sql": "select 1", "checksum": {"name": "sha256", "checksum": "x"}, "config": {"materialized": "view"}}},
+        "sources": {}, "macros": {}, "disabled": null}"#;
+    let manifest = read::parse_manifest(old).unwrap();
+    let node = &manifest.nodes["model.p.a"];
+    assert_eq!(&*node.raw_code, "select 1");
+    assert_eq!(node.code().unwrap().refs[1].package.as_deref(), Some("q"));
+    for (schema, said) in [("v4", "the oldest"), ("v20", "the newest")] {
+        let text = old.replace("v8", schema);
+        assert!(read::parse_manifest(&text).unwrap_err().contains(said));
+    }
+    assert!(read::parse_manifest("{}").unwrap_err().contains("does not say which schema"));
+}
+
+#[test]
+fn files_appear_whole_and_nothing_stays_beside_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().join("deep/target");
+    let results = RunResults {
+        results: vec![RunResult::new(&UniqueId::from("model.p.a"), Status::Success)],
+        ..RunResults::default()
+    };
+    write(&target, RUN_RESULTS, &results).unwrap();
+    assert_eq!(read::run_results(&target.join(RUN_RESULTS)).unwrap(), Some(results.clone()));
+    let refused = write_file(&target.join(RUN_RESULTS), |_| Err(std::io::Error::other("no space left")));
+    assert!(refused.unwrap_err().message.contains("no space left"));
+    assert_eq!(read::run_results(&target.join(RUN_RESULTS)).unwrap(), Some(results), "the old one stays");
+    assert_eq!(fs::read_dir(&target).unwrap().count(), 1);
+    assert_eq!(read::sources(&target.join(SOURCES)).unwrap(), None);
+}
+
+#[test]
+fn freshness_is_a_measurement_or_an_error() {
+    let text = r#"{"metadata": {}, "elapsed_time": 0.1, "results": [
+        {"unique_id": "source.p.raw.t", "status": "pass", "max_loaded_at": "2026-01-01T00:00:00+00:00",
+         "snapshotted_at": "2026-01-02T00:00:00+00:00", "max_loaded_at_time_ago_in_s": 86400.0,
+         "criteria": {"warn_after": {"count": 1, "period": "day"}, "error_after": {"count": null, "period": null}, "filter": null},
+         "adapter_response": {}, "timing": [], "thread_id": "Thread-1", "execution_time": 0.01},
+        {"unique_id": "source.p.raw.u", "status": "runtime error", "error": "no such table"}]}"#;
+    let sources: Sources = serde_json::from_str(text).unwrap();
+    assert_eq!(sources.results[0].measurement().map(|found| found.max_loaded_at_time_ago_in_s), Some(86400.0));
+    assert!(sources.results[1].measurement().is_none());
+    let written = serde_json::to_value(&sources).unwrap();
+    assert_eq!(written["results"], serde_json::from_str::<Value>(text).unwrap()["results"]);
+}
