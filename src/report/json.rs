@@ -4,7 +4,7 @@
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Map, Value, json};
 
-use crate::event::{BatchLine, Event, HookLine, NodeInfo, NodeResult, Position, ResultLine, Timing};
+use crate::event::{BatchLine, Event, HookLine, NodeInfo, NodeResult, Position, ResultLine, Status, Timing};
 
 /// What `info` says beside the event's own facts.
 #[derive(Debug, Clone)]
@@ -187,7 +187,8 @@ fn line_data(event: &Event) -> Value {
         Event::LogBatchResult { line, status, message, seconds } => {
             let mut data = batch_data(line);
             data["execution_time"] = Value::from(*seconds);
-            data["status"] = Value::from(if status.is_failure() { status.as_str() } else { message.as_str() });
+            let named = status.is_failure() || *status == Status::Skipped;
+            data["status"] = Value::from(if named { status.as_str() } else { message.as_str() });
             data
         }
         Event::LogHookStartLine(hook) => hook_data(hook),
@@ -302,7 +303,7 @@ fn grouped(result: &NodeResult, mut data: Value) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{NodeFacts, Status};
+    use crate::event::NodeFacts;
     use std::sync::Arc;
 
     #[test]
