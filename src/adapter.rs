@@ -1,8 +1,8 @@
 //! Warehouses: what tform asks of one, and what each of them can do.
 //!
 //! An [`Adapter`] opens [`Connection`]s; everything in which warehouses differ is a method of
-//! these two or data in [`Capabilities`].
-//! What Jinja sees of it (`adapter`, `api`) is `jinja::adapter_object`.
+//! these two or data in [`Capabilities`]. The only place that knows adapters by name is
+//! [`open`]. What Jinja sees of it (`adapter`, `api`) is `jinja::adapter_object`.
 
 mod cache;
 mod cell;
@@ -14,7 +14,13 @@ mod relation;
 pub mod seed;
 mod session;
 
+use std::path::Path as FilePath;
 use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use crate::diagnostic::Diagnostic;
+use crate::target::Target;
 
 pub use cache::RelationCache;
 pub use cell::{AdapterResponse, Cell, Decimal, QueryResult, ResultColumn};
@@ -136,6 +142,15 @@ pub struct Capabilities {
     pub grants: bool,
     pub persist_docs: bool,
     pub cancelable: bool,
+    /// Whether a source may be a file or a table function (`external_location`).
+    pub external_sources: bool,
+    /// Whether texts have a greatest length, so that columns may have to be widened.
+    pub text_has_length: bool,
+    /// Whether a relation that does not exist simply has no columns.
+    pub missing_has_no_columns: bool,
+    /// Whether moments in filters are written with their offset; without, where it keeps
+    /// the warehouse from skipping blocks.
+    pub event_time_offset: bool,
     /// The expression for the present moment.
     pub date_function: &'static str,
     /// The place holder of a bound value.
@@ -158,6 +173,13 @@ impl Capabilities {
             SeedType::DateTime => datetime,
             SeedType::Time => time,
         }
+    }
+
+    /// A moment as filters on an event time write it.
+    pub fn event_time_text(&self, moment: DateTime<Utc>) -> String {
+        let text = moment.format("%Y-%m-%d %H:%M:%S%.6f").to_string();
+        let text = text.strip_suffix(".000000").unwrap_or(&text);
+        if self.event_time_offset { format!("{text}+00:00") } else { text.to_owned() }
     }
 
     /// `identifier` in quotes.
@@ -236,6 +258,28 @@ pub trait Adapter: Send + Sync {
     }
 }
 
+/// The warehouse of a target; nothing is connected yet. `project_dir` is where relative paths start.
+///
+/// # Errors
+/// If the target asks for what tform does not have.
+pub fn open(target: &Target, project_dir: &FilePath) -> Result<Arc<dyn Adapter>, Diagnostic> {
+    match target.adapter {
+        "duckdb" => {
+            let settings = duckdb::Settings::from_profile(target.connection.values(), project_dir)?;
+            Ok(Arc::new(duckdb::Duckdb::new(settings)))
+        }
+        other => {
+            Err(Diagnostic::error(format!("target `{}` is of type `{other}`, which cannot be run yet", target.name))
+                .hint("this version runs targets of type `duckdb`; it parses and lists projects of other types"))
+        }
+    }
+}
+
+/// The data about an adapter of this name, for parsing without a connection; `None` for unknown names.
+pub fn capabilities_of(adapter: &str) -> Option<&'static Capabilities> {
+    (adapter == duckdb::CAPABILITIES.adapter).then_some(&duckdb::CAPABILITIES)
+}
+
 /// Facts of a target that macros ask for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Facts {
@@ -267,6 +311,9 @@ pub trait Connection: Send {
 
     /// All relations of the given schemas, by one query per database.
     fn list_relations(&mut self, schemas: &[Schemas]) -> Result<Vec<Relation>, AdapterError>;
+
+    /// The schemas of a database.
+    fn list_schemas(&mut self, database: &str) -> Result<Vec<String>, AdapterError>;
 
     /// The tables of the given schemas with their columns, by one query per database.
     fn catalog(&mut self, schemas: &[Schemas]) -> Result<Vec<CatalogTable>, AdapterError>;

@@ -50,6 +50,11 @@ impl AdapterError {
         AdapterError::new(ErrorKind::Other, message)
     }
 
+    /// Whether the warehouse says that a relation is not there.
+    pub fn is_missing_relation(&self) -> bool {
+        self.message.to_lowercase().contains("does not exist")
+    }
+
     #[must_use]
     pub fn with_hint(mut self, hint: impl Into<String>) -> AdapterError {
         self.hint = Some(hint.into());

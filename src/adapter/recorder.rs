@@ -147,6 +147,11 @@ impl Connection for Recording {
         Ok(self.0.relations.clone())
     }
 
+    fn list_schemas(&mut self, database: &str) -> Result<Vec<String>, AdapterError> {
+        self.note(format!("list schemas of {database}"));
+        Ok(vec!["main".to_owned()])
+    }
+
     fn catalog(&mut self, schemas: &[Schemas]) -> Result<Vec<CatalogTable>, AdapterError> {
         for wanted in schemas {
             self.note(format!("catalog of {}: {}", wanted.database, wanted.schemas.join(", ")));

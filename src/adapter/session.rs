@@ -120,8 +120,12 @@ impl Warehouse {
 
     /// A session for one thread; it connects when its first statement comes.
     pub fn session(self: &Arc<Self>, name: &str) -> Arc<Session> {
-        let state =
-            State { connection: None, in_transaction: false, work: Work { name: name.to_owned(), ..Work::default() } };
+        let state = State {
+            connection: None,
+            in_transaction: false,
+            last_error: None,
+            work: Work { name: name.to_owned(), ..Work::default() },
+        };
         let session = Arc::new(Session { warehouse: self.clone(), state: Mutex::new(state), cancel: Mutex::default() });
         let mut sessions = lock(&self.sessions);
         sessions.retain(|session| session.strong_count() > 0);
@@ -188,6 +192,7 @@ pub struct Work {
 struct State {
     connection: Option<Box<dyn Connection>>,
     in_transaction: bool,
+    last_error: Option<AdapterError>,
     work: Work,
 }
 
@@ -237,7 +242,20 @@ impl Session {
 
     /// From now on the session's statements are said to belong to `work`.
     pub fn set_work(&self, work: Work) {
-        lock(&self.state).work = work;
+        let mut state = lock(&self.state);
+        state.work = work;
+        state.last_error = None;
+    }
+
+    /// What the warehouse refused last within the present work. Templates see only its text;
+    /// who runs a node decides by its kind whether to run the node again.
+    pub fn last_error(&self) -> Option<AdapterError> {
+        lock(&self.state).last_error.clone()
+    }
+
+    /// The last error was expected, and nothing failed by it.
+    pub fn forget_error(&self) {
+        lock(&self.state).last_error = None;
     }
 
     pub fn in_transaction(&self) -> bool {
@@ -275,6 +293,7 @@ impl Session {
         result.map_err(|mut error| {
             let before = comment.map_or(0, |comment| comment.lines_before());
             error.line = error.line.map(|line| line.saturating_sub(before).max(1));
+            state.last_error = Some(error.clone());
             error
         })
     }
@@ -296,6 +315,14 @@ impl Session {
         let mut state = self.connected()?;
         self.begin_in(&mut state)?;
         self.send(&mut state, &what, |connection| connection.load_seed(load))
+    }
+
+    /// The schemas of a database.
+    ///
+    /// # Errors
+    /// If the warehouse cannot be asked.
+    pub fn list_schemas(&self, database: &str) -> Result<Vec<String>, AdapterError> {
+        self.with_connection("list schemas", |connection| connection.list_schemas(database))
     }
 
     /// The tables of some schemas with their columns.
@@ -412,6 +439,7 @@ impl Session {
             let message = format!("{adapter} error: {error}\nError running SQL: {logged}");
             self.warehouse.emit(Event::AdapterDebug { message, node });
             self.rollback_in(state);
+            state.last_error = Some(error.clone());
         }
         result
     }

@@ -175,6 +175,13 @@ impl Connection for DuckdbConnection {
         Ok(found.rows.iter().map(relation).collect())
     }
 
+    fn list_schemas(&mut self, database: &str) -> Result<Vec<String>, AdapterError> {
+        let database = literal(&database.to_lowercase());
+        let sql = format!("select schema_name from duckdb_schemas() where lower(database_name) = {database}");
+        let found = self.run(&sql, &[], Fetch::All)?;
+        Ok(found.rows.iter().filter_map(|row| row.first()?.as_str().map(str::to_owned)).collect())
+    }
+
     fn catalog(&mut self, schemas: &[Schemas]) -> Result<Vec<CatalogTable>, AdapterError> {
         let filter = schema_filter(schemas);
         let sql = format!(

@@ -1,7 +1,10 @@
 //! DuckDB, really run, in memory and in files.
 
+use std::path::Path as FilePath;
+
 use super::*;
 use crate::adapter::{Cell, ErrorKind, Fetch, Path, QueryResult, Relation, RelationKind, Schemas, SeedLoad};
+use crate::target::{self, Target};
 
 fn memory() -> Box<dyn Connection> {
     Duckdb::new(Settings::memory()).open("test").unwrap()
@@ -265,4 +268,23 @@ fn what_cannot_be_opened_is_said_clearly() {
 #[test]
 fn the_version_is_the_librarys() {
     assert!(Duckdb::new(Settings::memory()).version().starts_with("1."));
+}
+
+#[test]
+fn a_target_is_opened_by_its_type() {
+    let target =
+        |adapter: &'static str| Target { adapter, ..target::embedded("shop", FilePath::new("/nowhere"), None) };
+    let opened = crate::adapter::open(&target("duckdb"), FilePath::new("/project")).unwrap();
+    assert_eq!((opened.capabilities().adapter, opened.default_database()), ("duckdb", "shop"));
+    let refused = crate::adapter::open(&target("postgres"), FilePath::new("/project")).err().unwrap();
+    assert_eq!(refused.message, "target `dev` is of type `postgres`, which cannot be run yet");
+}
+
+#[test]
+fn schemas_are_listed_and_moments_written() {
+    let mut connection = memory();
+    connection.execute("create schema \"Odd one\"", Fetch::None).unwrap();
+    assert!(connection.list_schemas("Memory").unwrap().contains(&"Odd one".to_owned()));
+    let moment = chrono::DateTime::from_timestamp_micros(1_704_067_200_000_001).unwrap();
+    assert_eq!(CAPABILITIES.event_time_text(moment), "2024-01-01 00:00:00.000001+00:00");
 }
