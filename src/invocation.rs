@@ -399,6 +399,42 @@ pub fn validate(
     diagnostics.finish(invocation)
 }
 
+/// Flags of this invocation that `retry` does not take from the last one.
+const OWN_OF_RETRY: [&str; 7] =
+    ["log_path", "output", "profiles_dir", "project_dir", "defer_state", "target_path", "warn_error"];
+
+/// The command line that repeats an earlier one: `arguments` are its flags by name as
+/// `run_results.json` has them, and what `line` (the `retry` itself) says goes before them.
+///
+/// Selections are left out: `retry` names its nodes.
+pub fn repeated_line(line: &CommandLine, which: Which, arguments: &Map<String, Value>) -> CommandLine {
+    let mut given = indexmap::IndexMap::new();
+    for flag in table::FLAGS.iter().filter(|flag| flag.place.accepts(which)) {
+        let selects =
+            matches!(flag.name, "select" | "exclude" | "selector" | "resource_type" | "exclude_resource_type");
+        if selects || flag.inert || OWN_OF_RETRY.contains(&flag.name) {
+            continue;
+        }
+        let value = match arguments.get(flag.name) {
+            Some(Value::Bool(on)) => Given::Switch(*on),
+            Some(Value::String(text)) => Given::Words(vec![text.clone()]),
+            Some(Value::Number(number)) => Given::Words(vec![number.to_string()]),
+            Some(Value::Object(map)) if map.values().all(|value| value.as_array().is_some_and(Vec::is_empty)) => {
+                continue;
+            }
+            Some(value @ Value::Object(_)) => Given::Words(vec![value.to_string()]),
+            _ => continue,
+        };
+        // A default written out would stand in the way of the environment and the project.
+        if value != settings::initial_as_given(flag) {
+            given.insert(flag.name, value);
+        }
+    }
+    given.extend(line.given.iter().map(|(name, value)| (*name, value.clone())));
+    let operand = arguments.get("macro").and_then(Value::as_str).map(str::to_owned);
+    CommandLine { which, given, operand, words: line.words.clone() }
+}
+
 fn absolute(current_dir: &Path, given: &str) -> PathBuf {
     let joined = current_dir.join(given);
     // Takes away `.` and `..` by text alone: the folder need not exist yet.

@@ -96,8 +96,8 @@ pub fn parse_manifest(text: &str) -> Result<Manifest, String> {
     };
     Ok(Manifest {
         metadata: serde_json::from_value(metadata).map_err(|problem| format!("metadata: {problem}"))?,
-        nodes: section(&raw, "nodes", |value| node(value))?,
-        sources: section(&raw, "sources", |value| source(value))?,
+        nodes: section(&raw, "nodes", node)?,
+        sources: section(&raw, "sources", source)?,
         macros: section(&raw, "macros", |value| {
             from::<Macro>(
                 value,
@@ -109,7 +109,7 @@ pub fn parse_manifest(text: &str) -> Result<Manifest, String> {
         })?,
         // Nothing asks for the texts of an earlier invocation's descriptions.
         docs: IndexMap::new(),
-        exposures: section(&raw, "exposures", |value| exposure(value))?,
+        exposures: section(&raw, "exposures", exposure)?,
         metrics: section(&raw, "metrics", |value| semantic(value, ResourceType::Metric))?,
         groups: section(&raw, "groups", |value| {
             from::<Group>(value, &json!({"path": "", "original_file_path": "", "owner": {}}))
@@ -123,7 +123,7 @@ pub fn parse_manifest(text: &str) -> Result<Manifest, String> {
             .unwrap_or_default(),
         saved_queries: section(&raw, "saved_queries", |value| semantic(value, ResourceType::SavedQuery))?,
         semantic_models: section(&raw, "semantic_models", |value| semantic(value, ResourceType::SemanticModel))?,
-        unit_tests: section(&raw, "unit_tests", |value| unit_test(value))?,
+        unit_tests: section(&raw, "unit_tests", unit_test)?,
         functions: section(&raw, "functions", |value| semantic(value, ResourceType::Function))?,
     })
 }

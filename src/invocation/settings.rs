@@ -182,6 +182,16 @@ fn initial(flag: &Flag) -> Value {
     }
 }
 
+/// A flag's default as if it stood on the command line.
+pub(super) fn initial_as_given(flag: &Flag) -> Given {
+    match initial(flag) {
+        Value::Bool(on) => Given::Switch(on),
+        Value::String(text) => Given::Words(vec![text]),
+        Value::Number(number) => Given::Words(vec![number.to_string()]),
+        _ => Given::Words(Vec::new()),
+    }
+}
+
 fn list<'a>(flag: &Flag, words: impl Iterator<Item = &'a str>) -> Result<Value, String> {
     let words = words.map(|word| match flag.kind {
         Kind::Choices(choices) => choice(choices, word),

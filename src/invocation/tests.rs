@@ -178,3 +178,15 @@ fn exit_codes_are_dbts_unless_detailed_ones_are_asked_for() {
     assert_eq!(codes(ExitCodes::Standard), [0, 1, 1, 2, 2]);
     assert_eq!(codes(ExitCodes::Detailed), [0, 1, 3, 4, 5]);
 }
+
+#[test]
+fn a_retry_repeats_the_flags_of_the_last_invocation_but_its_own_go_before() {
+    let arguments = json!({"which": "build", "full_refresh": true, "vars": {"a": 1}, "target": "prod", "print": true,
+        "fail_fast": false, "warn_error_options": {"error": [], "warn": [], "silence": []}, "select": ["x"]});
+    let retry = line(Which::Retry, &[("target", word("dev"))]);
+    let repeated = repeated_line(&retry, Which::Build, arguments.as_object().unwrap());
+    let invocation = check(repeated, [], json!({"fail_fast": true})).unwrap();
+    assert!(invocation.flags.full_refresh && invocation.flags.fail_fast);
+    assert_eq!((invocation.target.as_deref(), invocation.vars.get("a")), (Some("dev"), Some(&json!(1))));
+    assert!(invocation.selection.select.is_empty());
+}

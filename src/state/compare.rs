@@ -1,0 +1,307 @@
+//! What changed since an earlier manifest.
+//!
+//! Compared is what people wrote, not what came of it: raw code, unrendered configs,
+//! columns of contracts. So another target, another machine, or line endings are no
+//! changes. Macros that come with the program are not compared: they are not the project's.
+
+use std::collections::{HashMap, HashSet};
+
+use serde_json::{Map, Value};
+
+use crate::config::merge::canonical_key;
+use crate::manifest::{Detail, Disabled, Exposure, Manifest, Node, Resource, SemanticResource, Source};
+use crate::resource::{ResourceType, UniqueId};
+
+/// What `state:` can ask about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Aspect {
+    New,
+    Old,
+    Modified,
+    Unmodified,
+    Body,
+    Configs,
+    PersistedDescriptions,
+    Relation,
+    Macros,
+    Contract,
+}
+
+impl Aspect {
+    pub const NAMES: [(&'static str, Aspect); 10] = [
+        ("new", Aspect::New),
+        ("old", Aspect::Old),
+        ("modified", Aspect::Modified),
+        ("unmodified", Aspect::Unmodified),
+        ("modified.body", Aspect::Body),
+        ("modified.configs", Aspect::Configs),
+        ("modified.persisted_descriptions", Aspect::PersistedDescriptions),
+        ("modified.relation", Aspect::Relation),
+        ("modified.macros", Aspect::Macros),
+        ("modified.contract", Aspect::Contract),
+    ];
+
+    pub fn from_name(name: &str) -> Option<Aspect> {
+        Aspect::NAMES.iter().find(|(known, _)| *known == name).map(|(_, aspect)| *aspect)
+    }
+}
+
+/// Configs whose change is none: where a node is put is `relation`'s matter, tags and groups are nobody's.
+const UNCOMPARED: [&str; 5] = ["alias", "schema", "database", "tags", "group"];
+
+/// A manifest beside an earlier one.
+#[derive(Debug)]
+pub struct Comparison<'a> {
+    current: &'a Manifest,
+    previous: &'a Manifest,
+    /// Macros that changed, or that call one that did.
+    changed_macros: HashSet<&'a UniqueId>,
+    /// Compare a source's database and schema as written (`state_modified_compare_more_unrendered_values`).
+    unrendered_sources: bool,
+}
+
+impl<'a> Comparison<'a> {
+    pub fn new(current: &'a Manifest, previous: &'a Manifest, unrendered_sources: bool) -> Self {
+        let changed_macros = changed_macros(current, previous);
+        Comparison { current, previous, changed_macros, unrendered_sources }
+    }
+
+    /// Whether the resource is what `aspect` asks for.
+    pub fn is(&self, resource: Resource<'_>, aspect: Aspect) -> bool {
+        let old = self.previous.resource(resource.unique_id());
+        let lacks_or = |same: fn(&Node, &Node) -> bool| match (resource, old) {
+            (Resource::Node(new), Some(Resource::Node(old))) => !same(new, old),
+            (Resource::Node(_), _) => true,
+            _ => false,
+        };
+        match aspect {
+            Aspect::New => old.is_none(),
+            Aspect::Old => old.is_some(),
+            Aspect::Modified => self.is_modified(resource, old),
+            Aspect::Unmodified => !self.is_modified(resource, old),
+            Aspect::Body => lacks_or(same_body),
+            Aspect::PersistedDescriptions => lacks_or(same_persisted_descriptions),
+            Aspect::Contract => lacks_or(same_contract),
+            Aspect::Configs => match (resource, old) {
+                (Resource::UnitTest(_), _) => false,
+                (_, None) => true,
+                (resource, Some(old)) => !same_config(resource, old),
+            },
+            Aspect::Relation => match (resource, old) {
+                (Resource::Source(new), Some(Resource::Source(old))) => !self.same_source_relation(new, old),
+                (Resource::Source(_), _) => true,
+                _ => lacks_or(same_relation),
+            },
+            Aspect::Macros => self.macros_changed(resource),
+        }
+    }
+
+    fn is_modified(&self, resource: Resource<'_>, old: Option<Resource<'_>>) -> bool {
+        let differs = match (resource, old) {
+            (Resource::Node(new), Some(Resource::Node(old))) => !same_node(new, old),
+            (Resource::Source(new), Some(Resource::Source(old))) => !self.same_source(new, old),
+            (Resource::Exposure(new), Some(Resource::Exposure(old))) => !same_exposure(new, old),
+            (Resource::UnitTest(new), Some(Resource::UnitTest(old))) => new.checksum != old.checksum,
+            (Resource::Semantic(new), Some(Resource::Semantic(old))) => !same_semantic(new, old),
+            // New sources, exposures and metrics do not count as modified, unlike new nodes.
+            (Resource::Node(_) | Resource::UnitTest(_), _) => true,
+            _ => false,
+        };
+        differs || self.macros_changed(resource)
+    }
+
+    fn macros_changed(&self, resource: Resource<'_>) -> bool {
+        let macros: &[UniqueId] = match resource {
+            Resource::Node(node) => match &node.detail {
+                Detail::Seed(seed) => &seed.depends_on.macros,
+                _ => node.code().map_or(&[], |code| &code.depends_on.macros),
+            },
+            Resource::Exposure(exposure) => &exposure.depends_on.macros,
+            Resource::UnitTest(test) => &test.depends_on.macros,
+            Resource::Semantic(semantic) => &semantic.depends_on.macros,
+            Resource::Source(_) => &[],
+        };
+        macros.iter().any(|id| self.changed_macros.contains(id))
+    }
+
+    fn same_source(&self, new: &Source, old: &Source) -> bool {
+        self.same_source_relation(new, old)
+            && new.fqn == old.fqn
+            && same_unrendered(&new.unrendered_config, &old.unrendered_config, &[])
+            && new.quoting == old.quoting
+            && new.freshness.clone().unwrap_or_default() == old.freshness.clone().unwrap_or_default()
+            && new.loaded_at_field == old.loaded_at_field
+            && new.external == old.external
+    }
+
+    fn same_source_relation(&self, new: &Source, old: &Source) -> bool {
+        let place = match self.unrendered_sources {
+            true => {
+                new.unrendered_database == old.unrendered_database && new.unrendered_schema == old.unrendered_schema
+            }
+            false => new.database == old.database && new.schema == old.schema,
+        };
+        place && new.identifier == old.identifier
+    }
+
+    /// Models with a contract that were removed or switched off since: whoever reads them breaks.
+    pub fn removed_contracts(&self) -> Vec<&'a UniqueId> {
+        let removed = self.previous.nodes.values().filter(|node| {
+            let contracted = node.code().is_some_and(|code| code.contract.enforced);
+            contracted && node.resource_type == ResourceType::Model && !self.current.nodes.contains_key(&node.unique_id)
+        });
+        removed.map(|node| &node.unique_id).collect()
+    }
+
+    /// What a resource that this manifest has switched off was, for messages.
+    pub fn is_switched_off(&self, id: &str) -> bool {
+        self.current
+            .disabled
+            .get(id)
+            .is_some_and(|disabled| disabled.iter().any(|one| matches!(one, Disabled::Node(_))))
+    }
+}
+
+/// Macros with another text than before, and those that call one of them.
+fn changed_macros<'a>(current: &'a Manifest, previous: &Manifest) -> HashSet<&'a UniqueId> {
+    let adapter = current.metadata.adapter_type.as_deref().unwrap_or_default();
+    let is_ours = |package: &str| {
+        package == "dbt"
+            || package == "dbt_postgres"
+            || package.strip_prefix("dbt_").is_some_and(|rest| rest == adapter)
+    };
+    let mut callers: HashMap<&UniqueId, Vec<&'a UniqueId>> = HashMap::new();
+    let mut queue: Vec<&'a UniqueId> = Vec::new();
+    for (id, found) in &current.macros {
+        for called in &found.depends_on.macros {
+            callers.entry(called).or_default().push(id);
+        }
+        let same = |old: &str| same_text(&found.macro_sql, old);
+        if !is_ours(&found.package_name) && !previous.macros.get(id).is_some_and(|old| same(&old.macro_sql)) {
+            queue.push(id);
+        }
+    }
+    let mut changed: HashSet<&'a UniqueId> = queue.iter().copied().collect();
+    while let Some(id) = queue.pop() {
+        for caller in callers.get(id).into_iter().flatten() {
+            if changed.insert(caller) {
+                queue.push(caller);
+            }
+        }
+    }
+    changed
+}
+
+fn same_node(new: &Node, old: &Node) -> bool {
+    if matches!(new.detail, Detail::GenericTest(_)) {
+        return same_node_config(new, old) && new.fqn == old.fqn;
+    }
+    let same_reference = match (new.model(), old.model()) {
+        (Some(new), Some(old)) => {
+            new.latest_version == old.latest_version
+                && new.access == old.access
+                && new.deprecation_date == old.deprecation_date
+        }
+        _ => true,
+    };
+    same_body(new, old)
+        && same_node_config(new, old)
+        && same_persisted_descriptions(new, old)
+        && new.fqn == old.fqn
+        && same_relation(new, old)
+        && same_contract(new, old)
+        && same_reference
+}
+
+fn same_body(new: &Node, old: &Node) -> bool {
+    match new.resource_type {
+        ResourceType::Seed => new.checksum == old.checksum,
+        _ => same_text(&new.raw_code, &old.raw_code),
+    }
+}
+
+/// The same but for line endings and white space at the end.
+fn same_text(new: &str, old: &str) -> bool {
+    new == old || new.trim_end().lines().eq(old.trim_end().lines())
+}
+
+fn same_config(new: Resource<'_>, old: Resource<'_>) -> bool {
+    match (new, old) {
+        (Resource::Node(new), Resource::Node(old)) => same_node_config(new, old),
+        (Resource::Source(new), Resource::Source(old)) => {
+            same_unrendered(&new.unrendered_config, &old.unrendered_config, &[])
+        }
+        (Resource::Exposure(new), Resource::Exposure(old)) => {
+            same_unrendered(&new.unrendered_config, &old.unrendered_config, &[])
+        }
+        (Resource::Semantic(new), Resource::Semantic(old)) => {
+            // One has only what was set, the other, out of an artifact, the defaults as well.
+            new.config.entries().collect::<HashMap<_, _>>() == old.config.entries().collect::<HashMap<_, _>>()
+        }
+        _ => false,
+    }
+}
+
+fn same_node_config(new: &Node, old: &Node) -> bool {
+    same_unrendered(&new.unrendered_config, &old.unrendered_config, &UNCOMPARED)
+}
+
+fn same_unrendered(new: &Map<String, Value>, old: &Map<String, Value>, uncompared: &[&str]) -> bool {
+    let compared = |map: &Map<String, Value>| -> HashMap<String, Value> {
+        let entries = map.iter().map(|(key, value)| (canonical_key(key).to_owned(), value.clone()));
+        entries.filter(|(key, _)| !uncompared.contains(&key.as_str())).collect()
+    };
+    compared(new) == compared(old)
+}
+
+/// Descriptions count where they are written to the warehouse (`persist_docs`).
+fn same_persisted_descriptions(new: &Node, old: &Node) -> bool {
+    let persists = |key: &str| {
+        new.config.get("persist_docs").and_then(|docs| docs.get(key)).and_then(Value::as_bool).unwrap_or(false)
+    };
+    let columns = |node: &Node| -> HashMap<String, String> {
+        node.columns.iter().map(|(name, column)| (name.clone(), column.description.clone())).collect()
+    };
+    (!persists("relation") || new.description == old.description)
+        && (!persists("columns") || columns(new) == columns(old))
+}
+
+/// Where people said that the node goes, not where it went.
+fn same_relation(new: &Node, old: &Node) -> bool {
+    let written = |node: &Node, key: &str| node.unrendered_config.get(key).cloned();
+    ["database", "schema", "alias"].iter().all(|key| written(new, key) == written(old, key))
+}
+
+fn same_contract(new: &Node, old: &Node) -> bool {
+    let (Some(new_code), Some(old_code)) = (new.code(), old.code()) else { return true };
+    if new.resource_type != ResourceType::Model {
+        return true;
+    }
+    match (new_code.contract.enforced, old_code.contract.enforced) {
+        (false, false) => true,
+        (true, true) => new_code.contract.checksum == old_code.contract.checksum,
+        _ => false,
+    }
+}
+
+fn same_exposure(new: &Exposure, old: &Exposure) -> bool {
+    let parents = |exposure: &Exposure| exposure.depends_on.nodes.iter().cloned().collect::<HashSet<_>>();
+    new.fqn == old.fqn
+        && new.kind == old.kind
+        && new.owner == old.owner
+        && new.maturity == old.maturity
+        && new.url == old.url
+        && new.description == old.description
+        && new.label == old.label
+        && parents(new) == parents(old)
+        && same_unrendered(&new.unrendered_config, &old.unrendered_config, &[])
+}
+
+fn same_semantic(new: &SemanticResource, old: &SemanticResource) -> bool {
+    // What the reader of an artifact fills in, or the parser leaves out, is no change.
+    let body = |resource: &SemanticResource| -> HashMap<String, Value> {
+        let written = resource.body.iter().filter(|(key, value)| !value.is_null() && key.as_str() != "created_at");
+        written.map(|(key, value)| (key.clone(), value.clone())).collect()
+    };
+    new.fqn == old.fqn && body(new) == body(old)
+}
