@@ -12,7 +12,7 @@ mod arguments;
 pub mod blocks;
 pub mod config_object;
 pub mod context;
-mod datetime;
+pub mod datetime;
 mod decimal;
 mod evaluate;
 mod exceptions;
@@ -28,12 +28,14 @@ mod methods;
 mod native;
 mod operators;
 mod parser;
+mod regex;
 mod render;
 mod static_calls;
 mod strings;
 mod syntax;
 mod tests;
 mod text_filters;
+mod timezone;
 pub mod values;
 mod yaml;
 
@@ -455,3 +457,5 @@ pub fn call(state: &mut State<'_, '_>, callee: &Value, arguments: Arguments) -> 
 
 #[cfg(test)]
 mod engine_tests;
+#[cfg(test)]
+mod python_tests;

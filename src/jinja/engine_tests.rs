@@ -191,11 +191,11 @@ fn errors_point_into_the_macro_and_show_the_calls() {
     1 | {% macro double(x) %}{{ return(x * 2) }}{% endmacro %}
       |    ^^^^^^^^^^^^
 
-    error: block is not closed
-      --> models/m.sql:2:9
+    error: `if` block is not closed
+      --> models/m.sql:2:1
       |
     2 | {% if x %}
-      |         ^^
+      | ^^^^^
       = help: close it with `{% endif %}`
 
     error: `+` does not work on values of type `str` and `int`

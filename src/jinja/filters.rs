@@ -197,6 +197,9 @@ fn round(value: &Value, arguments: Arguments) -> Result<Value, Fault> {
     let [precision, method] = arguments.bind("round", ["precision", "method"])?;
     let precision = integer(precision.as_ref(), "round", "precision")?.unwrap_or(0);
     let method = string(method.as_ref(), "round", "method")?.unwrap_or_else(|| "common".to_owned());
+    if let (Some(Number::Integer(whole)), "common") = (Number::of(value), method.as_str()) {
+        return Ok(round_integer(whole, precision));
+    }
     let number = Number::of(value).map(Number::float).or_else(|| super::decimal::float(value));
     let number = number.ok_or_else(|| format!("`round` needs a number, not `{}`", values::type_name(value)))?;
     let scale = 10_f64.powi(i32::try_from(precision).unwrap_or(0).clamp(-300, 300));
@@ -211,6 +214,15 @@ fn round(value: &Value, arguments: Arguments) -> Result<Value, Fault> {
         _ => return Err("the method of `round` must be `common`, `ceil` or `floor`".to_owned()),
     };
     Ok(Value::from(rounded))
+}
+
+/// Python rounds integers to integers, half to even.
+fn round_integer(whole: i128, precision: i64) -> Value {
+    let Some(scale) = u32::try_from(-precision).ok().filter(|digits| *digits > 0) else { return values::integer(whole) };
+    let Some(scale) = 10_i128.checked_pow(scale) else { return Value::from(0) };
+    let (quotient, rest) = (whole.div_euclid(scale), whole.rem_euclid(scale));
+    let up = rest * 2 > scale || (rest * 2 == scale && quotient % 2 != 0);
+    values::integer((quotient + i128::from(up)) * scale)
 }
 
 fn sum(value: &Value, arguments: Arguments) -> Result<Value, Fault> {

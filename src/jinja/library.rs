@@ -13,7 +13,7 @@ use super::arguments::{Arguments, integer, required, truth};
 use super::interpreter::Namespace;
 use super::render::{Render, Stop, current};
 use super::values::{self, Fault, Pairs};
-use super::{exceptions, itertools, json, methods, yaml};
+use super::{datetime, exceptions, itertools, json, methods, regex, timezone, yaml};
 use crate::diagnostic::Diagnostic;
 
 /// How many numbers `range` gives at most, as Jinja's sandbox has it.
@@ -119,7 +119,15 @@ pub fn globals() -> HashMap<&'static str, Value> {
 
 /// dbt's `modules`.
 fn modules() -> Value {
-    Module::value("modules", vec![("itertools", itertools::module())])
+    Module::value(
+        "modules",
+        vec![
+            ("datetime", datetime::module()),
+            ("pytz", timezone::module()),
+            ("re", regex::module()),
+            ("itertools", itertools::module()),
+        ],
+    )
 }
 
 fn return_value(_render: &Arc<Render>, arguments: Arguments) -> Result<Value, Stop> {
@@ -239,8 +247,44 @@ fn range(_render: &Arc<Render>, arguments: Arguments) -> Result<Value, Stop> {
     if length > MAX_RANGE {
         return Err(format!("`range` gives at most {MAX_RANGE} numbers").into());
     }
-    let item = |index: i128| values::integer(start + index * step);
-    Ok(values::list((0..length.max(0)).map(item).collect()))
+    let length = usize::try_from(length.max(0)).unwrap_or(0);
+    Ok(Value::from_object(Range { start, stop, step, length }))
+}
+
+/// What `range` gives.
+struct Range {
+    start: i128,
+    stop: i128,
+    step: i128,
+    length: usize,
+}
+
+impl fmt::Debug for Range {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.step {
+            1 => write!(formatter, "range({}, {})", self.start, self.stop),
+            step => write!(formatter, "range({}, {}, {step})", self.start, self.stop),
+        }
+    }
+}
+
+impl Object for Range {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Seq
+    }
+
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        let index = values::position(key.as_i64()?, self.length)?;
+        Some(values::integer(self.start + i128::try_from(index).ok()? * self.step))
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::Seq(self.length)
+    }
+
+    fn render(self: &Arc<Self>, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, formatter)
+    }
 }
 
 fn dict(_render: &Arc<Render>, arguments: Arguments) -> Result<Value, Stop> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use indexmap::IndexSet;
-use minijinja::value::{Object, ObjectRepr, Tuple, ValueKind};
+use minijinja::value::{Enumerator, Object, ObjectRepr, Tuple, ValueKind};
 use minijinja::{Error, ErrorKind, State, Value};
 
 use super::arguments::{Arguments, integer, required, truth};
@@ -167,12 +167,43 @@ fn map_method(receiver: &Value, name: &str, arguments: Arguments) -> Result<Valu
     Ok(view(name, pairs))
 }
 
+/// What `keys`, `values` and `items` of a dict give.
+struct View {
+    name: &'static str,
+    items: Vec<Value>,
+}
+
+impl std::fmt::Debug for View {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{}({})", self.name, values::representation(&values::list(self.items.clone())))
+    }
+}
+
+impl Object for View {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Iterable
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::Values(self.items.clone())
+    }
+
+    fn enumerator_len(self: &Arc<Self>) -> Option<usize> {
+        Some(self.items.len())
+    }
+
+    fn render(self: &Arc<Self>, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Debug::fmt(self, formatter)
+    }
+}
+
 fn view(name: &str, pairs: Vec<(Value, Value)>) -> Value {
-    values::list(match name {
-        "keys" => pairs.into_iter().map(|(key, _)| key).collect(),
-        "values" => pairs.into_iter().map(|(_, value)| value).collect(),
-        _ => pairs.into_iter().map(|(key, value)| values::tuple(vec![key, value])).collect(),
-    })
+    let (name, items) = match name {
+        "keys" => ("dict_keys", pairs.into_iter().map(|(key, _)| key).collect()),
+        "values" => ("dict_values", pairs.into_iter().map(|(_, value)| value).collect()),
+        _ => ("dict_items", pairs.into_iter().map(|(key, value)| values::tuple(vec![key, value])).collect()),
+    };
+    Value::from_object(View { name, items })
 }
 
 fn list_method(list: &List, name: &str, arguments: Arguments) -> Result<Value, Fault> {

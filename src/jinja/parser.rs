@@ -10,7 +10,7 @@ use std::sync::Arc;
 use minijinja::Value;
 
 use super::filters;
-use super::lexer::{Token, TokenKind, normalize_newlines, tokenize};
+use super::lexer::{Token, TokenKind, tokenize};
 use super::syntax::{
     Call, CallArguments, CallBlock, Comparison, Definition, Expression, FilterBlock, FilterCall, For, If, Kind, Node,
     Operator, Parameter, Place, SetBlock, Symbol, Target, Template, TestCall, With,
@@ -86,6 +86,8 @@ struct Parser<'a> {
     symbols: HashMap<Arc<str>, Symbol>,
     depth: usize,
     loops: usize,
+    /// The tags of the blocks that are open.
+    opened: Vec<Place>,
     /// How often `caller`, `varargs`, `kwargs` were read so far.
     special_names: [(Symbol, usize); 3],
 }
@@ -100,6 +102,7 @@ impl<'a> Parser<'a> {
             symbols: HashMap::new(),
             depth: 0,
             loops: 0,
+            opened: Vec::new(),
             special_names: [(0, 0); 3],
         };
         for (index, name) in ["caller", "varargs", "kwargs"].into_iter().enumerate() {
@@ -231,7 +234,6 @@ impl<'a> Parser<'a> {
     /// Statements up to (and not including) the tag that starts with one of `ends`;
     /// its `{%` is consumed. With no `ends`, up to the end of the template.
     fn statements(&mut self, ends: &[&str]) -> Parsed<Vec<Node>> {
-        let opened = self.last_place();
         let mut nodes = Vec::new();
         loop {
             match &self.token().kind {
@@ -250,16 +252,19 @@ impl<'a> Parser<'a> {
                     if self.is_any_name(ends) {
                         return Ok(nodes);
                     }
+                    let start = self.last_place();
+                    self.opened.push(start.to(self.place()));
                     let statement = self.deeper(|parser| parser.statement(ends))?;
+                    self.opened.pop();
                     nodes.extend(statement);
                     self.block_end()?;
                 }
                 TokenKind::End if ends.is_empty() => return Ok(nodes),
                 TokenKind::End => {
                     let closing = ends.last().copied().unwrap_or_default();
-                    return Err(self
-                        .fail("block is not closed", opened)
-                        .hint(format!("close it with `{{% {closing} %}}`")));
+                    let opened = self.opened.last().copied().unwrap_or_default();
+                    let message = format!("`{}` block is not closed", closing.trim_start_matches("end"));
+                    return Err(self.fail(message, opened).hint(format!("close it with `{{% {closing} %}}`")));
                 }
                 _ => return Err(self.expected("text or a tag")),
             }
@@ -1028,14 +1033,11 @@ impl<'a> Parser<'a> {
     }
 }
 
-/// The text of a template that holds no tags, as it renders: line ends normalised and
-/// the last one dropped. `None` if it holds tags.
+/// The text of a template without any sign of Jinja, which dbt leaves as it is.
 pub fn plain_text(text: &str) -> Option<String> {
-    let bytes = text.as_bytes();
-    let has_tag = bytes.windows(2).any(|pair| pair[0] == b'{' && matches!(pair[1], b'{' | b'%' | b'#'));
-    if has_tag {
-        return None;
-    }
-    let text = normalize_newlines(text);
-    Some(text.strip_suffix('\n').unwrap_or(&text).to_owned())
+    let has_tag = text.as_bytes().windows(2).any(|pair| {
+        (pair[0] == b'{' && matches!(pair[1], b'{' | b'%' | b'#'))
+            || (pair[1] == b'}' && matches!(pair[0], b'}' | b'%' | b'#'))
+    });
+    if has_tag { None } else { Some(text.to_owned()) }
 }

@@ -194,7 +194,7 @@ fn split_whitespace(text: &str, limit: Option<usize>, from_right: bool) -> Value
         return strings(text.split_whitespace().collect());
     };
     let mut parts = Vec::new();
-    let mut rest = text.trim();
+    let mut rest = if from_right { text.trim_end() } else { text.trim_start() };
     while !rest.is_empty() && parts.len() < limit {
         let cut = if from_right { rest.rfind(char::is_whitespace) } else { rest.find(char::is_whitespace) };
         let Some(at) = cut else { break };

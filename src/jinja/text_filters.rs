@@ -192,7 +192,8 @@ pub fn urlencode(value: &Value, _arguments: Arguments) -> Result<Value, Fault> {
     }
     let mut parts = Vec::new();
     for (key, value) in super::methods::entries(value)? {
-        parts.push(format!("{}={}", quote(&text(&key), ""), quote(&text(&value), "")));
+        let pair = format!("{}={}", quote(&text(&key), ""), quote(&text(&value), ""));
+        parts.push(pair.replace("%20", "+"));
     }
     Ok(Value::from(parts.join("&")))
 }
