@@ -22,8 +22,12 @@ use crate::target::Target;
 pub use builtin::{BuiltinPackage, builtin_packages};
 use files::read_optional;
 pub use files::{Checksum, File, FileKind, MAX_HASHED_SEED_BYTES, MAX_TEXT_BYTES, MAX_YAML_BYTES};
+pub(crate) use files::{hex, reason};
 pub use render::{ConfigRenderer, RenderContext};
-pub use settings::{Request, Settings, project_flags, root, settings};
+pub use settings::{
+    PackageContents, PackageList, Request, Settings, lock_file, package_contents, package_list, project_flags, root,
+    settings,
+};
 
 /// Everything that parsing needs, in memory.
 #[derive(Debug, Clone)]

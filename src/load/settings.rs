@@ -373,3 +373,82 @@ fn check_names(project: &Package, packages: &[(Package, String)], problems: &mut
         }
     }
 }
+
+/// The list of packages of a project.
+#[derive(Debug, Clone)]
+pub struct PackageList {
+    pub file: Arc<SourceFile>,
+    pub root: Node,
+    /// `packages.yml` and lock files are rendered, `dependencies.yml` is not.
+    pub is_rendered: bool,
+}
+
+/// The list of packages of the project in a folder: `packages.yml`, or `packages:` of
+/// `dependencies.yml`. `shown_root` is put before the paths that people see.
+///
+/// # Errors
+/// Both have packages, or one of them cannot be read.
+pub fn package_list(
+    folder: &Path,
+    shown_root: &str,
+    warnings: &mut Diagnostics,
+) -> Result<Option<PackageList>, Diagnostic> {
+    let mut read = |name: &str| config_file(&folder.join(name), &format!("{shown_root}{name}"), warnings);
+    let packages = read("packages.yml")?;
+    let dependencies = read("dependencies.yml")?;
+    let listed =
+        |file: &Option<ConfigFile>| file.as_ref().and_then(|file| Some(file.root.get("packages")?.span(&file.file)));
+    match (listed(&packages), listed(&dependencies)) {
+        (Some(one), Some(other)) => {
+            return Err(Diagnostic::error("`packages` cannot be in both `packages.yml` and `dependencies.yml`")
+                .at(other)
+                .note_at("also given here", one));
+        }
+        (None, Some(_)) => {
+            let list = dependencies.map(|file| PackageList { file: file.file, root: file.root, is_rendered: false });
+            return Ok(list);
+        }
+        _ => {}
+    }
+    let Some(ConfigFile { file, root }) = packages else { return Ok(None) };
+    if let Some(projects) = root.as_map().and_then(|map| map.entry("projects")) {
+        return Err(Diagnostic::error("`projects` belongs into `dependencies.yml`").at(projects.key.span(&file)));
+    }
+    Ok(Some(PackageList { file, root, is_rendered: true }))
+}
+
+/// What a package that is being installed says of itself.
+#[derive(Debug, Clone)]
+pub struct PackageContents {
+    pub name: String,
+    pub list: Option<PackageList>,
+}
+
+/// Reads the name and the list of packages of the project in a folder; `shown` names the
+/// package for people.
+///
+/// # Errors
+/// There is no project, it has no name, or its files are broken.
+pub fn package_contents(folder: &Path, shown: &str) -> Result<PackageContents, Diagnostic> {
+    let mut warnings = Diagnostics::new();
+    let shown_root = format!("{}/", shown.trim_end_matches('/'));
+    let shown_file = format!("{shown_root}{}", project::FILE_NAME);
+    let Some(file) = config_file(&folder.join(project::FILE_NAME), &shown_file, &mut warnings)? else {
+        return Err(Diagnostic::error(format!("no `{}` found in package `{shown}`", project::FILE_NAME))
+            .hint("a package is a folder with that file, check its address and its `subdirectory`"));
+    };
+    let Some(name) = file.root.get("name").and_then(Node::as_str) else {
+        return Err(Diagnostic::error(format!("`name` is missing in `{shown_file}`")));
+    };
+    let list = package_list(folder, &shown_root, &mut warnings)?;
+    Ok(PackageContents { name: name.to_owned(), list })
+}
+
+/// Reads a list of packages by its path; `None` if there is no such file.
+///
+/// # Errors
+/// It cannot be read, or is not YAML.
+pub fn lock_file(path: &Path, shown: &str) -> Result<Option<PackageList>, Diagnostic> {
+    let file = config_file(path, shown, &mut Diagnostics::new())?;
+    Ok(file.map(|file| PackageList { file: file.file, root: file.root, is_rendered: true }))
+}

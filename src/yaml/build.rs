@@ -168,15 +168,27 @@ impl Builder<'_> {
                 Value::Map(Map { entries: if merges.is_empty() { entries } else { self.merge(merges, entries)? } })
             }
         };
-        let end = self.trimmed_end(begin.start, extent.end.max(begin.end));
+        let end = self.end_of_collection(begin.start, extent.end.max(begin.end), &value);
         self.node(Node { value, extent: Extent { start: begin.start, end } }, anchor)
     }
 
-    /// Block collections end where the next token begins; the blanks between are not theirs.
-    fn trimmed_end(&self, start: u32, end: u32) -> u32 {
+    /// A block collection has no end of its own: the parser gives the place of the next
+    /// token, beyond blanks and comments. It ends with its last child.
+    fn end_of_collection(&self, start: u32, end: u32, value: &Value) -> u32 {
         let bytes = &self.file.text.as_bytes()[start as usize..end as usize];
-        let blanks = bytes.iter().rev().take_while(|byte| byte.is_ascii_whitespace()).count();
-        end - blanks as u32
+        if matches!(bytes.first(), Some(b'[' | b'{')) {
+            return end;
+        }
+        // What an alias stands for lies elsewhere.
+        let inside = |at: &u32| (start..=end).contains(at);
+        match value {
+            Value::List(items) => items.iter().map(|item| item.extent.end).filter(inside).max(),
+            Value::Map(map) => {
+                map.entries.iter().flat_map(|entry| [entry.key.extent.end, entry.value.extent.end]).filter(inside).max()
+            }
+            _ => None,
+        }
+        .unwrap_or(end)
     }
 
     fn alias(&mut self, anchor: usize, extent: Extent) -> Result<(), Diagnostic> {
