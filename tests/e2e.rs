@@ -3,6 +3,7 @@
 //!     cargo test --test e2e              # every case
 //!     cargo test --test e2e -- seeds/    # those whose name contains a word
 //!     UPDATE=1 cargo test --test e2e     # writes what came out into the files
+//!     UPDATE=new cargo test --test e2e   # ... only for commands that have no output yet
 //!
 //! CONTRIBUTING.md shows how to write a case; `case.rs` has the form, `step.rs` the commands.
 
@@ -37,6 +38,14 @@ struct Outcome {
     failure: Option<String>,
 }
 
+/// Which expected output is rewritten.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Update {
+    Nothing,
+    New,
+    All,
+}
+
 /// One case on one engine.
 struct Job {
     name: String,
@@ -47,7 +56,11 @@ struct Job {
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).filter(|word| !word.starts_with('-')).collect();
-    let update = std::env::var_os("UPDATE").is_some_and(|value| !value.is_empty() && value != "0");
+    let update = match std::env::var("UPDATE").as_deref() {
+        Err(_) | Ok("" | "0") => Update::Nothing,
+        Ok("new") => Update::New,
+        Ok(_) => Update::All,
+    };
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/e2e/cases");
     let (mut jobs, mut outcomes) = (Vec::new(), Vec::new());
     for path in case_files(&root) {
@@ -80,7 +93,7 @@ fn main() -> ExitCode {
 }
 
 /// Runs the jobs on as many threads as there are processors.
-fn run(jobs: &[Job], update: bool) -> Vec<Outcome> {
+fn run(jobs: &[Job], update: Update) -> Vec<Outcome> {
     let (next, outcomes) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     let workers = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     std::thread::scope(|scope| {
@@ -99,11 +112,13 @@ fn run(jobs: &[Job], update: bool) -> Vec<Outcome> {
     outcomes.into_inner().unwrap_or_default()
 }
 
-fn run_case(job: &Job, update: bool) -> Result<(), String> {
+fn run_case(job: &Job, update: Update) -> Result<(), String> {
     let mut case = Case::read(&job.path)?;
     let results = step::run_all(&case, job.engine)?;
-    if update {
-        return case.update(&results, &job.path);
+    match update {
+        Update::Nothing => {}
+        Update::All => return case.update(&results, &job.path),
+        Update::New => case.fill(&results, &job.path)?,
     }
     let mut problems = Vec::new();
     for (command, actual) in case.commands().zip(&results) {

@@ -218,7 +218,9 @@ fn round(value: &Value, arguments: Arguments) -> Result<Value, Fault> {
 
 /// Python rounds integers to integers, half to even.
 fn round_integer(whole: i128, precision: i64) -> Value {
-    let Some(scale) = u32::try_from(-precision).ok().filter(|digits| *digits > 0) else { return values::integer(whole) };
+    let Some(scale) = u32::try_from(-precision).ok().filter(|digits| *digits > 0) else {
+        return values::integer(whole);
+    };
     let Some(scale) = 10_i128.checked_pow(scale) else { return Value::from(0) };
     let (quotient, rest) = (whole.div_euclid(scale), whole.rem_euclid(scale));
     let up = rest * 2 > scale || (rest * 2 == scale && quotient % 2 != 0);

@@ -18,8 +18,7 @@ const MULTILINE: i64 = 8;
 const DOT_ALL: i64 = 16;
 const VERBOSE: i64 = 64;
 
-const FUNCTIONS: [&str; 9] =
-    ["match", "search", "fullmatch", "findall", "finditer", "sub", "subn", "split", "compile"];
+const FUNCTIONS: [&str; 9] = ["match", "search", "fullmatch", "findall", "finditer", "sub", "subn", "split", "compile"];
 
 /// The value of `modules.re`.
 pub fn module() -> Value {
@@ -153,9 +152,7 @@ fn match_value(regex: &Regex, text: &str, captures: &Captures<'_, str>) -> Value
     let position = |byte: usize| text[..byte].chars().count();
     let groups = (0..captures.len())
         .map(|index| {
-            captures.get(index).map(|group| {
-                (group.as_str().to_owned(), position(group.start()), position(group.end()))
-            })
+            captures.get(index).map(|group| (group.as_str().to_owned(), position(group.start()), position(group.end())))
         })
         .collect();
     let names = regex.capture_names().map(|name| name.map(str::to_owned)).collect();
@@ -183,9 +180,12 @@ impl Match {
             group.as_ref().map_or_else(|| default.clone(), |(text, ..)| Value::from(text.as_str()))
         };
         Some(match name {
-            "group" if arguments.positional.len() > 1 => {
-                arguments.positional.iter().map(|index| self.group_text(index)).collect::<Result<_, _>>().map(values::tuple)
-            }
+            "group" if arguments.positional.len() > 1 => arguments
+                .positional
+                .iter()
+                .map(|index| self.group_text(index))
+                .collect::<Result<_, _>>()
+                .map(values::tuple),
             "group" => self.group_text(&first),
             "groups" => Ok(values::tuple(self.groups.iter().skip(1).map(text).collect())),
             "groupdict" => {
@@ -223,12 +223,7 @@ impl Object for Match {
         }
     }
 
-    fn call_method(
-        self: &Arc<Self>,
-        _state: &mut State<'_, '_>,
-        method: &str,
-        args: &[Value],
-    ) -> Result<Value, Error> {
+    fn call_method(self: &Arc<Self>, _state: &mut State<'_, '_>, method: &str, args: &[Value]) -> Result<Value, Error> {
         match self.method(method, &Arguments::from_values(args)) {
             Some(result) => result.map_err(|message| Stop::from(message).into_error()),
             None => Err(Error::from(ErrorKind::UnknownMethod)),
@@ -245,12 +240,7 @@ impl Object for Pattern {
         (key.as_str() == Some("pattern")).then(|| Value::from(self.source.as_str()))
     }
 
-    fn call_method(
-        self: &Arc<Self>,
-        state: &mut State<'_, '_>,
-        method: &str,
-        args: &[Value],
-    ) -> Result<Value, Error> {
+    fn call_method(self: &Arc<Self>, state: &mut State<'_, '_>, method: &str, args: &[Value]) -> Result<Value, Error> {
         if !FUNCTIONS.contains(&method) || method == "compile" {
             return Err(Error::from(ErrorKind::UnknownMethod));
         }

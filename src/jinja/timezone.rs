@@ -114,7 +114,8 @@ impl Zone {
             }),
             "normalize" | "fromutc" => arguments.bind(name, ["dt"]).and_then(|[moment]| {
                 let moment = moment_argument(moment, name)?;
-                let offset = moment.zone.as_ref().filter(|_| name == "normalize").map(Zone::offset).unwrap_or_else(zero);
+                let offset =
+                    moment.zone.as_ref().filter(|_| name == "normalize").map(Zone::offset).unwrap_or_else(zero);
                 let utc = moment.naive.checked_sub_offset(offset).ok_or("the date is out of range")?;
                 let zone = self.at_utc(utc);
                 let naive = utc.checked_add_offset(zone.offset).ok_or("the date is out of range")?;
@@ -168,12 +169,7 @@ impl Object for Zone {
         (key.as_str() == Some("zone")).then(|| Value::from(self.zone_name()))
     }
 
-    fn call_method(
-        self: &Arc<Self>,
-        _state: &mut State<'_, '_>,
-        method: &str,
-        args: &[Value],
-    ) -> Result<Value, Error> {
+    fn call_method(self: &Arc<Self>, _state: &mut State<'_, '_>, method: &str, args: &[Value]) -> Result<Value, Error> {
         match self.method(method, Arguments::from_values(args)) {
             Some(result) => result.map_err(|message| Stop::from(message).into_error()),
             None => Err(Error::from(ErrorKind::UnknownMethod)),

@@ -116,6 +116,16 @@ impl Case {
         fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))
     }
 
+    /// Writes the file with `results` for those commands that expect nothing so far.
+    pub fn fill(&mut self, results: &[Vec<String>], path: &Path) -> Result<(), String> {
+        let pairs = self.commands().zip(results);
+        let kept = pairs.map(|(command, result)| if command.expected.is_empty() { result } else { &command.expected });
+        let filled: Vec<Vec<String>> = kept.cloned().collect();
+        self.update(&filled, path)?;
+        *self = Case::read(path)?;
+        Ok(())
+    }
+
     pub fn with_results(&self, results: &[Vec<String>]) -> String {
         let mut lines = self.head.clone();
         let mut results = results.iter();

@@ -81,12 +81,7 @@ impl Object for Class {
         made.map_err(|message| Stop::from(message).into_error())
     }
 
-    fn call_method(
-        self: &Arc<Self>,
-        _state: &mut State<'_, '_>,
-        method: &str,
-        args: &[Value],
-    ) -> Result<Value, Error> {
+    fn call_method(self: &Arc<Self>, _state: &mut State<'_, '_>, method: &str, args: &[Value]) -> Result<Value, Error> {
         let arguments = Arguments::from_values(args);
         let result = match self.as_ref() {
             Class::Moment => moment_function(method, arguments),
@@ -268,7 +263,10 @@ fn date_function(name: &str, arguments: Arguments) -> Option<Result<Value, Fault
             let text = required(text, name, "date_string")?;
             let text = text.as_str().ok_or("`fromisoformat` needs a string")?;
             let invalid = || format!("`{text}` is not a date in ISO 8601 form");
-            NaiveDate::parse_from_str(text, "%Y-%m-%d").or_else(|_| NaiveDate::parse_from_str(text, "%Y%m%d")).map(date).map_err(|_| invalid())
+            NaiveDate::parse_from_str(text, "%Y-%m-%d")
+                .or_else(|_| NaiveDate::parse_from_str(text, "%Y%m%d"))
+                .map(date)
+                .map_err(|_| invalid())
         }),
         "fromtimestamp" => arguments.bind(name, ["timestamp"]).and_then(|[timestamp]| {
             let utc = instant(&required(timestamp, name, "timestamp")?)?;

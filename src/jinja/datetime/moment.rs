@@ -256,9 +256,8 @@ fn part(value: Option<&Value>, name: &str, default: u32) -> Result<u32, Fault> {
 }
 
 fn replace_day(day: NaiveDate, [year, month, of_month]: [Option<Value>; 3]) -> Result<NaiveDate, Fault> {
-    let year = integer(year.as_ref(), "replace", "year")?.map_or(Ok(day.year()), |year| {
-        i32::try_from(year).map_err(|_| "the year is out of range".to_owned())
-    })?;
+    let year = integer(year.as_ref(), "replace", "year")?
+        .map_or(Ok(day.year()), |year| i32::try_from(year).map_err(|_| "the year is out of range".to_owned()))?;
     let month = part(month.as_ref(), "month", day.month())?;
     let of_month = part(of_month.as_ref(), "day", day.day())?;
     calendar_day(year, month, of_month)
@@ -275,10 +274,7 @@ pub fn calendar_day(year: i32, month: u32, day: u32) -> Result<NaiveDate, Fault>
     NaiveDate::from_ymd_opt(year, month, day).ok_or_else(|| "day is out of range for month".to_owned())
 }
 
-fn replace_clock(
-    time: NaiveTime,
-    [hour, minute, second, microsecond]: [Option<Value>; 4],
-) -> Result<NaiveTime, Fault> {
+fn replace_clock(time: NaiveTime, [hour, minute, second, microsecond]: [Option<Value>; 4]) -> Result<NaiveTime, Fault> {
     let hour = part(hour.as_ref(), "hour", time.hour())?;
     let minute = part(minute.as_ref(), "minute", time.minute())?;
     let second = part(second.as_ref(), "second", time.second())?;

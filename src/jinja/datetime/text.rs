@@ -9,7 +9,17 @@ use crate::jinja::timezone::Zone;
 use crate::jinja::values::Fault;
 
 const MONTHS: [&str; 12] = [
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
     "December",
 ];
 const DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
@@ -111,7 +121,11 @@ fn write_directive(
         'V' => write!(output, "{:02}", day.iso_week().week()),
         'G' => write!(output, "{}", day.iso_week().year()),
         'g' => write!(output, "{:02}", day.iso_week().year().rem_euclid(100)),
-        's' => write!(output, "{}", moment.and_utc().timestamp() - zone.map_or(0, |zone| i64::from(zone.offset().local_minus_utc()))),
+        's' => write!(
+            output,
+            "{}",
+            moment.and_utc().timestamp() - zone.map_or(0, |zone| i64::from(zone.offset().local_minus_utc()))
+        ),
         'z' => write!(output, "{}", zone.map(|zone| offset_text(zone.offset(), false)).unwrap_or_default()),
         'Z' => write!(output, "{}", zone.map(Zone::abbreviation).unwrap_or_default()),
         'D' | 'x' => write!(output, "{}", nested("%m/%d/%y")?),
