@@ -8,8 +8,10 @@
 //! Templates are parsed and run here, on minijinja's values and objects but not in its
 //! machine: see [`interpreter`] for why.
 
+pub mod adapter_object;
 mod arguments;
 pub mod blocks;
+pub mod cells;
 pub mod config_object;
 pub mod context;
 pub mod datetime;
@@ -29,10 +31,12 @@ mod native;
 mod operators;
 mod parser;
 mod regex;
+pub mod relation_object;
 mod render;
 mod static_calls;
 mod strings;
 mod syntax;
+pub mod table;
 mod tests;
 mod text_filters;
 mod timezone;

@@ -1,0 +1,219 @@
+//! The methods of `adapter` about relations and schemas.
+
+use minijinja::{Error, Value};
+
+use super::{Answer, Call, failed, fault, refused};
+use crate::adapter::{Path, Relation, RelationKind, Session};
+use crate::jinja::relation_object::{relation_argument, relation_of, value_of};
+use crate::jinja::values;
+
+pub fn call(call: &mut Call<'_, '_, '_, '_>) -> Option<Answer> {
+    Some(match call.method {
+        "get_relation" => get_relation(call),
+        "already_exists" => already_exists(call),
+        "list_relations" => list_relations(call),
+        "list_relations_without_caching" => list_relations_without_caching(call),
+        "list_schemas" => list_schemas(call),
+        "check_schema_exists" => check_schema_exists(call),
+        "create_schema" | "drop_schema" => schema_macro(call),
+        "drop_relation" => drop_relation(call),
+        "truncate_relation" => relation_macro(call, "truncate_relation"),
+        "rename_relation" => rename_relation(call),
+        "cache_added" | "cache_dropped" => cache_changed(call),
+        "cache_renamed" => cache_renamed(call),
+        "verify_database" => verify_database(call),
+        "get_rows_different_sql" => rows_different(call),
+        "is_ducklake" | "use_ducklake_table_workarounds" => is_ducklake(call),
+        _ => return None,
+    })
+}
+
+/// The session; the caller has made sure that there is one.
+pub(super) fn session<'a>(call: &Call<'a, '_, '_, '_>) -> Result<&'a Session, Error> {
+    let session = call.adapter.session.as_deref();
+    session.ok_or_else(|| fault(format!("`adapter.{}` needs the warehouse, which parsing has not", call.method)))
+}
+
+fn text(value: Option<Value>) -> Option<String> {
+    value.map(|value| values::text(&value)).filter(|text| !text.is_empty())
+}
+
+/// A method's only argument, a relation.
+fn one_relation(call: &mut Call<'_, '_, '_, '_>) -> Result<Relation, Error> {
+    let function = format!("adapter.{}", call.method);
+    let [relation] = call.bind(["relation"])?;
+    relation_argument(relation, &function, "relation").map_err(failed)
+}
+
+fn find(call: &Call<'_, '_, '_, '_>, database: Option<&str>, schema: Option<&str>, identifier: Option<&str>) -> Answer {
+    let session = session(call)?;
+    let database = database.or(Some(call.adapter.options.database.as_str()));
+    session.warehouse().ensure_loaded(session, database, schema).map_err(refused)?;
+    // Where the project does not quote, the warehouse folded the name.
+    let quoting = call.adapter.capabilities().relation.quote.with(call.adapter.options.quoting);
+    let folded = |text: Option<&str>, quoted: bool| text.map(|text| if quoted { text.to_owned() } else { text.to_lowercase() });
+    let path = Path::new(
+        folded(database, quoting.database).as_deref(),
+        folded(schema, quoting.schema).as_deref(),
+        folded(identifier, quoting.identifier).as_deref(),
+    );
+    let found = session.warehouse().cache().find(&path).map_err(refused)?;
+    Ok(found.map_or_else(values::none, value_of))
+}
+
+fn get_relation(call: &mut Call<'_, '_, '_, '_>) -> Answer {
+    let [database, schema, identifier] = call.bind(["database", "schema", "identifier"])?.map(text);
+    // Temporary relations stand in no schema, and the cache knows none of them.
+    let (Some(schema), Some(identifier)) = (schema, identifier) else { return Ok(values::none()) };
+    find(call, database.as_deref(), Some(&schema), Some(&identifier))
+}
+
+fn already_exists(call: &mut Call<'_, '_, '_, '_>) -> Answer {
+    let [schema, name] = call.bind(["schema", "name"])?.map(text);
+    find(call, None, schema.as_deref(), name.as_deref()).map(|found| Value::from(!found.is_none()))
+}
+
+fn list_relations(call: &mut Call<'_, '_, '_, '_>) -> Answer {
+    let [database, schema] = call.bind(["database", "schema"])?.map(text);
+    let session = session(call)?;
+    let database = database.as_deref().or(Some(call.adapter.options.database.as_str()));
+    session.warehouse().ensure_loaded(session, database, schema.as_deref()).map_err(refused)?;
+    let found = session.warehouse().cache().relations(database, schema.as_deref());
+    Ok(values::list(found.into_iter().map(value_of).collect()))
+}
+
+/// The macro gives rows of database, name, schema and type.
+fn list_relations_without_caching(call: &mut Call<'_, '_, '_, '_>) -> Answer {
+    let function = format!("adapter.{}", call.method);
+    let [relation] = call.bind(["schema_relation"])?;
+    let relation = relation_argument(relation, &function, "schema_relation").map_err(failed)?;
+    let rows = call.call_macro("list_relations_without_caching", vec![("schema_relation", value_of(relation))])?;
+    let rows = crate::jinja::table::rows(&rows);
+    let relation = |row: &Vec<Value>| {
+        let part = |index: usize| row.get(index).filter(|value| !value.is_none()).map(values::text);
+        let (database, name, schema, kind) = (part(0), part(1), part(2), part(3));
+        let path = Path::new(database.as_deref(), schema.as_deref(), name.as_deref());
+        let kind = kind.map(|kind| RelationKind::parse(&kind).unwrap_or(RelationKind::External));
+        value_of(call.capabilities().relation(path, kind))
+    };
+    Ok(values::list(rows.iter().map(relation).collect()))
+}
+
+fn list_schemas(call: &mut Call<'_, '_, '_, '_>) -> Answer {
+    let [database] = call.bind(["database"])?;
+    let found = call.call_macro("list_schemas", vec![("database", database.unwrap_or_else(values::none))])?;
+    let rows = crate::jinja::table::rows(&found);
+    Ok(values::list(rows.into_iter().filter_map(|row| row.into_iter().next()).collect()))
+}
+
+fn check_schema_exists(call: &mut Call<'_, '_, '_, '_>) -> Answer {
+    let [database, schema] = call.bind(["database", "schema"])?.map(text);
+    let schema = schema.unwrap_or_default();
+    let path = Path::new(database.as_deref(), Some(&schema), Some("INFORMATION_SCHEMA"));
+    let information_schema = value_of(call.relation(path).information_schema(None));
+    let named = vec![("information_schema", information_schema), ("schema", Value::from(schema))];
+    let found = call.call_macro("check_schema_exists", named)?;
+    let count = crate::jinja::table::rows(&found).into_iter().flatten().next();
+    Ok(Value::from(count.is_some_and(|count| count.is_true())))
+}
+
+fn schema_macro(call: &mut Call<'_, '_, '_, '_>) -> Answer {
+    let relation = one_relation(call)?.without_identifier();
+    call.call_macro(call.method, vec![("relation", value_of(relation.clone()))])?;
+    let session = session(call)?;
+    session.commit().map_err(refused)?;
+    if call.method == "drop_schema" {
+        session.warehouse().cache().drop_schema(relation.database(), relation.schema());
+    }
+    Ok(values::none())
+}
+
+fn relation_macro(call: &mut Call<'_, '_, '_, '_>, name: &str) -> Answer {
+    let relation = one_relation(call)?;
+    call.call_macro(name, vec![("relation", value_of(relation))])?;
+    Ok(values::none())
+}
+
+fn drop_relation(call: &mut Call<'_, '_, '_, '_>) -> Answer {
+    let relation = one_relation(call)?;
+    if relation.kind.is_none() {
+        return Err(fault(format!("Tried to drop relation {}, but its type is null.", relation.render())));
+    }
+    session(call)?.warehouse().cache().drop(&relation);
+    call.call_macro("drop_relation", vec![("relation", value_of(relation))])?;
+    Ok(values::none())
+}
+
+fn two_relations(call: &mut Call<'_, '_, '_, '_>) -> Result<[Relation; 2], Error> {
+    let function = format!("adapter.{}", call.method);
+    let [from, to] = call.bind(["from_relation", "to_relation"])?;
+    let from = relation_argument(from, &function, "from_relation").map_err(failed)?;
+    Ok([from, relation_argument(to, &function, "to_relation").map_err(failed)?])
+}
+
+fn rename_relation(call: &mut Call<'_, '_, '_, '_>) -> Answer {
+    let [from, to] = two_relations(call)?;
+    session(call)?.warehouse().cache().rename(&from, &to).map_err(refused)?;
+    call.call_macro("rename_relation", vec![("from_relation", value_of(from)), ("to_relation", value_of(to))])?;
+    Ok(values::none())
+}
+
+fn cache_changed(call: &mut Call<'_, '_, '_, '_>) -> Answer {
+    let relation = one_relation(call)?;
+    let cache = session(call)?.warehouse().cache();
+    match call.method {
+        "cache_added" => cache.add(relation),
+        _ => cache.drop(&relation),
+    }
+    Ok(Value::from(""))
+}
+
+fn cache_renamed(call: &mut Call<'_, '_, '_, '_>) -> Answer {
+    let [from, to] = two_relations(call)?;
+    session(call)?.warehouse().cache().rename(&from, &to).map_err(refused)?;
+    Ok(Value::from(""))
+}
+
+fn verify_database(call: &mut Call<'_, '_, '_, '_>) -> Answer {
+    let [database] = call.bind(["database"])?.map(text);
+    let (kind, own) = (call.capabilities().adapter, &call.adapter.options.database);
+    match database.map(|database| database.trim_matches('"').to_lowercase()) {
+        Some(database) if database != own.to_lowercase() => {
+            Err(fault(format!("Cross-db references not allowed in {kind} ({database} vs {own})")))
+        }
+        _ => Ok(Value::from("")),
+    }
+}
+
+/// One row: by how many rows two relations differ in number, and how many rows are in one only.
+fn rows_different(call: &mut Call<'_, '_, '_, '_>) -> Answer {
+    let [left, right, names, operator] = call.bind(["relation_a", "relation_b", "column_names", "except_operator"])?;
+    let function = "adapter.get_rows_different_sql";
+    let left = relation_argument(left, function, "relation_a").map_err(failed)?;
+    let right = relation_argument(right, function, "relation_b").map_err(failed)?;
+    let mut columns: Vec<String> = match names {
+        Some(names) => values::items(&names).map_err(failed)?.iter().map(values::text).collect(),
+        None => super::columns::of_relation(call, &left)?.iter().map(|column| column.name.clone()).collect(),
+    };
+    columns.iter_mut().for_each(|name| *name = call.capabilities().quote(name));
+    columns.sort();
+    let columns = columns.join(", ");
+    let except = operator.map_or_else(|| "except".to_owned(), |operator| values::text(&operator));
+    let side = |from: &Relation, without: &Relation| {
+        format!("(select {columns} from {from} {except} select {columns} from {without})")
+    };
+    Ok(Value::from(format!(
+        "select\n  (select count(*) from {left}) - (select count(*) from {right}) as row_count_difference,\n  \
+         (select count(*) from ({} union all {}) as differing) as num_mismatched",
+        side(&left, &right),
+        side(&right, &left)
+    )))
+}
+
+fn is_ducklake(call: &mut Call<'_, '_, '_, '_>) -> Answer {
+    let [relation] = call.bind(["relation"])?;
+    let database = relation.as_ref().and_then(relation_of).and_then(Relation::database);
+    let ducklake = database.is_some_and(|database| call.adapter.options.facts.ducklake_databases.iter().any(|known| known == database));
+    // Renaming in DuckLake works since DuckDB 1.5.3; the engine here is newer.
+    Ok(Value::from(ducklake && call.method == "is_ducklake"))
+}

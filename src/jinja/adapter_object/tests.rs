@@ -1,0 +1,283 @@
+//! The adapter object with tform's own macros: on DuckDB, really run, and on the recorder.
+
+use super::*;
+use crate::adapter::duckdb::{CAPABILITIES, Duckdb, Settings};
+use crate::adapter::recorder::Recorder;
+use crate::adapter::{Adapter, Path, RelationKind, Warehouse};
+use crate::diagnostic::SourceFile;
+use crate::jinja::context::Function;
+use crate::jinja::relation_object::{api, value_of};
+use crate::jinja::{Engine, EngineOptions, Scope, TemplateSource, blocks, table};
+use crate::load::builtin_packages;
+
+/// What templates in these tests know: the adapter, and where `statement` keeps results.
+struct Place {
+    engine: Engine,
+    context: Value,
+    adapter: Value,
+}
+
+fn options() -> AdapterOptions {
+    AdapterOptions {
+        capabilities: &CAPABILITIES,
+        facts: Facts { external_root: Some("out".into()), ducklake_databases: vec!["lake".into()], ..Facts::default() },
+        database: "memory".into(),
+        schema: "main".into(),
+        quoting: PolicyChange::default(),
+        project_name: "shop".into(),
+        project_dir: PathBuf::from("/shop"),
+        behavior: HashMap::from([("some_flag".to_owned(), true)]),
+    }
+}
+
+fn engine(own_macros: &str) -> Engine {
+    let own = SourceFile::new("macros/own.sql", own_macros);
+    let mut macros = blocks::macros(&own, "shop").unwrap();
+    let packages = builtin_packages("duckdb");
+    for package in &packages {
+        for file in &package.files {
+            macros.extend(blocks::macros(file, package.name).unwrap());
+        }
+    }
+    let options = EngineOptions {
+        internal_packages: packages.iter().map(|package| package.name.to_owned()).collect(),
+        adapter_prefixes: vec!["duckdb".to_owned()],
+        ..EngineOptions::new("shop")
+    };
+    Engine::new(macros, options).unwrap()
+}
+
+impl Place {
+    fn new(adapter: Value, own_macros: &str) -> Place {
+        let results = values::dict_of::<String>([]);
+        let stored = results.clone();
+        let store = Function::value("store_result", move |_, arguments| {
+            let [name, response, table] = arguments.bind("store_result", ["name", "response", "agate_table"]).map_err(fault)?;
+            let entry = values::dict_of([("response", response.unwrap_or_default()), ("table", table.unwrap_or_default())]);
+            if let Some(stored) = stored.downcast_object_ref::<values::Dict>() {
+                stored.lock().insert(name.unwrap_or_default(), entry);
+            }
+            Ok(Value::from(""))
+        });
+        let load = Function::value("load_result", move |_, arguments| {
+            let [name] = arguments.bind("load_result", ["name"]).map_err(fault)?;
+            Ok(results.get_item(&name.unwrap_or_default()).unwrap_or_default())
+        });
+        let context = values::dict_of([
+            ("adapter", adapter.clone()),
+            ("api", api(&CAPABILITIES, PolicyChange::default())),
+            ("execute", Value::from(session_of(&adapter).is_some())),
+            ("store_result", store),
+            ("load_result", load),
+            ("write", Function::value("write", |_, _| Ok(Value::from("")))),
+            ("context", values::dict_of::<String>([])),
+            ("t", value_of(relation("t"))),
+        ]);
+        Place { engine: engine(own_macros), context, adapter }
+    }
+
+    fn duckdb() -> Place {
+        Place::on(Arc::new(Duckdb::new(Settings::memory())), "")
+    }
+
+    fn on(adapter: Arc<dyn Adapter>, own_macros: &str) -> Place {
+        let session = Warehouse::new(adapter, drop).session("master");
+        Place::new(AdapterObject::running(&Arc::new(options()), &session), own_macros)
+    }
+
+    fn render(&self, template: &str) -> Result<String, Diagnostic> {
+        let scope = Scope::new("shop", self.context.clone());
+        let rendered = self.engine.render(&TemplateSource::text("models/m.sql", template), &scope)?;
+        Ok(rendered.value.trim().to_owned())
+    }
+
+    fn check(&self, template: &str, expected: &str) {
+        let found = self.render(template).unwrap_or_else(|problem| panic!("{template}\n{problem}"));
+        assert_eq!(found, expected, "{template}");
+    }
+
+    fn refuses(&self, template: &str, part: &str) {
+        let problem = self.render(template).expect_err(template).message;
+        assert!(problem.contains(part), "{template}: {problem}");
+    }
+
+    fn sql(&self, sql: &str) {
+        session_of(&self.adapter).unwrap().query(sql).unwrap();
+    }
+}
+
+fn relation(name: &str) -> Relation {
+    CAPABILITIES.relation(Path::new(Some("memory"), Some("main"), Some(name)), Some(RelationKind::Table))
+}
+
+#[test]
+fn statements_give_a_response_and_a_table() {
+    let place = Place::duckdb();
+    place.check("{% set r = adapter.execute('select 1 as a, 2.50 as b', fetch=true) %}{{ r[0] }} {{ r[1].rows[0]['b'] }}", "OK 2.50");
+    place.check("{% set r = run_query('select range as n from range(3)') %}{{ r.columns[0].values() }}", "(0, 1, 2)");
+    place.check("{{ run_query('select null as a, true as b').rows[0].values() }}", "(None, True)");
+    place.check("{{ adapter.execute('select 1', fetch=false)[1] | length }}", "0");
+    place.check("{{ adapter.execute('select * from range(9)', fetch=true, limit=2)[1] | length }}", "2");
+    place.refuses("{{ run_query('select nope') }}", "Binder Error");
+    let error = session_of(&place.adapter).unwrap().last_error().unwrap();
+    assert_eq!(error.kind, crate::adapter::ErrorKind::Syntax);
+}
+
+#[test]
+fn the_cache_follows_create_rename_and_drop() {
+    let place = Place::duckdb();
+    place.sql("create table t as select 1 as id; create view v as select 2 as id");
+    let get = |name: &str| format!("{{{{ adapter.get_relation('memory', 'main', '{name}') }}}}");
+    place.check(&get("t"), r#""memory"."main"."t""#);
+    place.check(&get("missing"), "None");
+    place.check("{{ adapter.get_relation(database='memory', schema='main', identifier='v').type }}", "view");
+    place.check("{{ adapter.list_relations('memory', 'main') | map(attribute='name') | sort | join(' ') }}", "t v");
+    place.check(
+        "{% set u = t.incorporate(path={'identifier': 'u'}) %}{% do adapter.rename_relation(t, u) %}\
+         {{ load_relation(t) is none }} {{ load_relation(u).type }} {{ run_query('select id from u').rows[0][0] }}",
+        "True table 1",
+    );
+    place.check(
+        "{% set u = load_relation(t.incorporate(path={'identifier': 'u'})) %}{% do adapter.drop_relation(u) %}{{ load_relation(u) }}",
+        "None",
+    );
+    place.check("{{ adapter.list_relations_without_caching(t.without_identifier()) | map(attribute='type') | join }}", "view");
+    place.refuses("{% do adapter.drop_relation(t.incorporate(type=none)) %}", "its type is null");
+    place.refuses("{% do adapter.drop_relation('t') %}", "expects a relation");
+}
+
+#[test]
+fn schemas_are_made_listed_and_dropped() {
+    let place = Place::duckdb();
+    let schema = "{% set s = api.Relation.create(database='memory', schema='made', identifier='x') %}";
+    place.check(&format!("{schema}{{% do adapter.create_schema(s) %}}{{{{ 'made' in adapter.list_schemas('memory') }}}}"), "True");
+    place.check("{{ adapter.check_schema_exists('memory', 'made') }} {{ adapter.check_schema_exists('memory', 'no') }}", "True False");
+    place.check(&format!("{schema}{{% do adapter.drop_schema(s) %}}{{{{ adapter.check_schema_exists('memory', 'made') }}}}"), "False");
+    let wanted = [Schemas { database: String::new(), schemas: vec!["MAIN".into(), "next".into()] }];
+    let missing = missing_schemas(&place.adapter, &wanted).unwrap();
+    assert_eq!(missing.iter().map(values::text).collect::<Vec<_>>(), [r#""memory"."next""#]);
+}
+
+#[test]
+fn columns_are_read_compared_and_described() {
+    let place = Place::duckdb();
+    place.sql("create table t (id integer, name varchar, price decimal(9,2)); create table u (id integer)");
+    let u = "{% set u = t.incorporate(path={'identifier': 'u'}) %}";
+    place.check("{% for c in adapter.get_columns_in_relation(t) %}{{ c.name }} {{ c.dtype }};{% endfor %}", "id INTEGER;name VARCHAR;price DECIMAL(9,2);");
+    place.check(&format!("{u}{{{{ adapter.get_missing_columns(t, u) | map(attribute='name') | join(',') }}}}"), "name,price");
+    place.check("{{ adapter.get_columns_in_relation(t.incorporate(path={'identifier': 'gone'})) }}", "[]");
+    place.check("{{ adapter.get_column_schema_from_query(\"select 1 as a, {'x': 1, 'y': 's'} as b\") | map(attribute='name') | join(',') }}", "a,b.x,b.y");
+    place.check("{{ adapter.get_columns_in_relation(t)[1].data_type }}", "character varying(256)");
+    place.check("{{ api.Column('a', 'numeric', none, 5, 2).data_type }} {{ api.Column.translate_type('string') }}", "numeric(5,2) TEXT");
+    place.refuses("{{ adapter.valid_snapshot_target(t) }}", "dbt_scd_id, dbt_valid_from, dbt_valid_to");
+    place.check(&format!("{u}{{% set sql = adapter.get_rows_different_sql(u, u) %}}{{{{ run_query(sql).rows[0].values() }}}}"), "(0, 0)");
+}
+
+#[test]
+fn names_types_and_constraints_are_written() {
+    let place = Place::duckdb();
+    let table = table::new(
+        vec!["a".into(), "b".into(), "c".into()],
+        vec![vec![Value::from(1), Value::from("x"), Value::from(1.5)], vec![values::none(); 3]],
+    );
+    let place = Place { context: values::dict_of([("adapter", place.adapter.clone()), ("rows", table)]), ..place };
+    let cases = [
+        ("{{ adapter.quote('a') }} {{ adapter.quote_as_configured('a', 'schema') }} {{ adapter.quote_as_configured('a', 'x') }}", r#""a" "a" a"#),
+        ("{{ adapter.quote_seed_column('a', none) }} {{ adapter.quote_seed_column('a', false) }}", r#""a" a"#),
+        ("{{ adapter.convert_type(rows, 0) }} {{ adapter.convert_type(rows, 1) }} {{ adapter.convert_type(rows, 2) }}", "integer text float8"),
+        (
+            "{{ adapter.render_raw_columns_constraints({'a': {'name': 'a', 'data_type': 'int', 'quote': true, 'constraints': \
+             [{'type': 'not_null'}, {'type': 'check', 'expression': 'a > 0'}, {'type': 'foreign_key', 'to': '\"d\".\"s\".\"t\"', 'to_columns': ['id']}]}}) }}",
+            r#"['"a" int not null check (a > 0) references "s"."t" (id)']"#,
+        ),
+        (
+            "{{ adapter.render_raw_model_constraints([{'type': 'primary_key', 'columns': ['a', 'b'], 'name': 'pk'}, {'type': 'custom', 'expression': 'x'}]) }}",
+            "['constraint pk primary key (a, b)', 'x']",
+        ),
+        ("{{ adapter.type() }} {{ adapter.external_root() }} {{ adapter.behavior.some_flag.no_warn }} {{ adapter.behavior.other | string }}", "duckdb out True False"),
+        ("{{ adapter.get_hard_deletes_behavior({'invalidate_hard_deletes': true}) }} {{ adapter.get_hard_deletes_behavior({}) }}", "invalidate ignore"),
+        ("{{ adapter.get_seed_file_path({'root_path': '/p', 'original_file_path': 'seeds/a.csv'}) }}", "/p/seeds/a.csv"),
+        ("{{ adapter.valid_incremental_strategies() }}", "['append', 'delete+insert', 'merge', 'microbatch']"),
+        ("{% set i = adapter.parse_index({'columns': ['a'], 'unique': true}) %}{{ i.columns }} {{ i.unique }} {{ i.render(none) | length }}", "['a'] True 32"),
+    ];
+    for (template, expected) in cases {
+        place.check(template, expected);
+    }
+    place.refuses("{{ adapter.parse_index({'unique': true}) }}", "Invalid index config");
+    place.refuses("{{ adapter.render_raw_model_constraints([{'type': 'odd'}]) }}", "Could not parse constraint");
+    place.refuses("{{ adapter.get_relatoin('a', 'b', 'c') }}", "`adapter` has no method `get_relatoin`");
+    place.refuses("{{ adapter.submit_python_job({}, '') }}", "does not run Python");
+}
+
+#[test]
+fn relations_have_what_packages_ask_of_them() {
+    let place = Place::new(AdapterObject::parsing(&Arc::new(options())), "");
+    let cases = [
+        ("{{ t }} {{ t.name }} {{ t.is_table }} {{ t.can_be_renamed }} {{ t.database ~ t.schema }}", r#""memory"."main"."t" t True False memorymain"#),
+        ("{{ t is mapping }} {{ t.get('metadata', {}).get('type', '') }} {{ t is none }}", "True DuckDBRelation False"),
+        ("{{ t.include(database=false) }} {{ t.quote(identifier=false) }} {{ t.without_identifier() }}", r#""main"."t" "memory"."main".t "memory"."main""#),
+        ("{{ t.incorporate(path={'database': none, 'identifier': 'u'}, type='view').is_view }}", "True"),
+        ("{{ t.incorporate(path={'database': none, 'schema': none}) }}", r#""t""#),
+        ("{{ t.information_schema('columns') }} {{ t.information_schema().replace(information_schema_view='SCHEMATA') }}", r#""memory".INFORMATION_SCHEMA.columns "memory".INFORMATION_SCHEMA.SCHEMATA"#),
+        ("{{ t.matches(schema='main') }} {{ t.replace_path(identifier='x') }}", r#"True "memory"."main"."x""#),
+        ("{{ t == api.Relation.create('memory', 'main', 't', type='table') }} {{ t == t.include(schema=false) }}", "True False"),
+        ("{{ api.Relation.create(identifier='a', quote_policy={'identifier': false}) }} {{ api.Relation.View }} {{ t.Table }}", "a view table"),
+        ("{{ api.Relation.scd_args(['a', 'b'], 'at') }} {{ api.Relation.add_ephemeral_prefix('x') }}", "['a', 'b', 'at'] __dbt__cte__x"),
+        ("{{ t.path.identifier }} {{ t.quote_policy.schema }} {{ t['schema'] }} {{ t.quoted('z') }}", r#"t True main "z""#),
+        ("{% set x = {t: 1} %}{{ x[api.Relation.create('memory', 'main', 't', type='table')] }}", "1"),
+    ];
+    for (template, expected) in cases {
+        place.check(template, expected);
+    }
+    place.refuses("{{ api.Relation.create(type='tabel') }}", "`tabel` is not a type of relation");
+    place.refuses("{{ t.incorporate(colour='red') }}", "a relation has no setting `colour`");
+}
+
+#[test]
+fn parsing_asks_nothing() {
+    let place = Place::new(AdapterObject::parsing(&Arc::new(options())), "");
+    let cases = [
+        ("{{ adapter.get_relation('a', 'b', 'c') }}{{ adapter.get_columns_in_relation(t) }}", "None[]"),
+        ("{{ adapter.execute('select 1')[1] | length }}{{ adapter.check_schema_exists('a', 'b') }}", "0False"),
+        ("{{ adapter.create_schema(t) }}{{ adapter.commit() }}{{ adapter.type() }}", "Noneduckdb"),
+        ("{{ adapter.dispatch('current_timestamp', 'dbt')() }}", "now()"),
+    ];
+    for (template, expected) in cases {
+        place.check(template, expected);
+    }
+}
+
+#[test]
+fn a_project_overrides_what_the_adapter_does() {
+    let recorder = Arc::new(Recorder::new(&CAPABILITIES));
+    let own = "{% macro create_schema(relation) %}{% do adapter.execute('make ' ~ relation) %}{% endmacro %}\
+               {% macro get_incremental_mine_sql(arg_dict) %}mine{% endmacro %}";
+    let place = Place::on(recorder.clone(), own);
+    place.check("{% do adapter.create_schema(t) %}{{ adapter.get_incremental_strategy_macro(context, 'mine')({}) }}", "mine");
+    assert_eq!(recorder.statements(), [r#"make "memory"."main""#]);
+    place.refuses("{{ adapter.get_incremental_strategy_macro(context, 'insert_overwrite') }}", "is not valid for this adapter");
+    place.refuses("{{ adapter.get_incremental_strategy_macro(context, 'gone') }}", "get_incremental_gone_sql");
+}
+
+#[test]
+fn statements_begin_a_transaction_and_commit_ends_it() {
+    let recorder = Arc::new(Recorder::new(&CAPABILITIES));
+    let place = Place::on(recorder.clone(), "");
+    place.check(
+        "{% call statement('a') %}create a{% endcall %}{% do adapter.add_query('insert %s', bindings=[1, none]) %}\
+         {{ adapter.commit() }}{{ adapter.commit() }}{% do run_query('select 1') %}",
+        "",
+    );
+    let expected = ["BEGIN", "create a", "insert %s -- 1, None", "COMMIT", "select 1"];
+    assert_eq!(recorder.statements(), expected);
+}
+
+#[test]
+fn grants_are_read_from_rows() {
+    let rows = [("select", "a"), ("insert", "a"), ("select", "b")];
+    let rows = rows.map(|(privilege, grantee)| vec![Value::from(grantee), Value::from(privilege)]);
+    let place = Place::duckdb();
+    let grants = table::new(vec!["GRANTEE".into(), "privilege_type".into()], rows.to_vec());
+    let place = Place { context: values::dict_of([("adapter", place.adapter.clone()), ("grants", grants)]), ..place };
+    place.check("{{ adapter.standardize_grants_dict(grants) }}", "{'select': ['a', 'b'], 'insert': ['a']}");
+}

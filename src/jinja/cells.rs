@@ -1,0 +1,148 @@
+//! Between a warehouse's cells and the values of templates.
+//!
+//! What a type becomes is what dbt's tables make of it: dates and moments are Python's,
+//! lists and structs are their JSON text, times and intervals are text.
+
+use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime};
+use minijinja::Value;
+use minijinja::value::ValueKind;
+
+use super::values::{self, Number};
+use super::{datetime, decimal, table};
+use crate::adapter::seed::SeedTable;
+use crate::adapter::{Cell, Decimal, QueryResult};
+
+/// A result as a table for templates.
+pub fn table(result: QueryResult) -> Value {
+    let names = result.unique_names();
+    table::new(names, result.rows.into_iter().map(|row| row.into_iter().map(value).collect()).collect())
+}
+
+/// A seed's rows as a table for templates.
+pub fn seed_table(seed: SeedTable) -> Value {
+    table::new(seed.columns, seed.rows.into_iter().map(|row| row.into_iter().map(value).collect()).collect())
+}
+
+/// A cell as a value for templates.
+pub fn value(cell: Cell) -> Value {
+    match cell {
+        Cell::Null => values::none(),
+        Cell::Bool(flag) => Value::from(flag),
+        Cell::Int(number) => values::integer(number),
+        Cell::Float(number) => Value::from(number),
+        Cell::Decimal(number) => decimal_value(number),
+        Cell::Text(text) => Value::from(text),
+        Cell::Date(date) => datetime::date(date),
+        Cell::Timestamp(at) => datetime::naive_datetime(at),
+        Cell::TimestampTz(at) => datetime::datetime(at),
+        Cell::List(_) | Cell::Struct(_) | Cell::Map(_) => Value::from(json_text(&cell)),
+        Cell::Time(_) | Cell::Interval { .. } | Cell::Bytes(_) => Value::from(cell.to_string()),
+    }
+}
+
+/// A decimal number; one that is too long for templates' decimals becomes a whole number or a double.
+fn decimal_value(number: Decimal) -> Value {
+    match rust_decimal::Decimal::try_from_i128_with_scale(number.mantissa, number.scale) {
+        Ok(number) => decimal::decimal(number),
+        Err(_) => number.whole().map_or_else(|| Value::from(number.to_f64()), values::integer),
+    }
+}
+
+/// JSON with Python's spaces.
+fn json_text(cell: &Cell) -> String {
+    let quoted = |text: &str| serde_json::Value::from(text).to_string();
+    let pair = |key: &str, cell: &Cell| format!("{}: {}", quoted(key), json_text(cell));
+    match cell {
+        Cell::List(cells) => format!("[{}]", cells.iter().map(json_text).collect::<Vec<_>>().join(", ")),
+        Cell::Struct(fields) => {
+            format!("{{{}}}", fields.iter().map(|(name, cell)| pair(name, cell)).collect::<Vec<_>>().join(", "))
+        }
+        Cell::Map(entries) => {
+            let entries = entries.iter().map(|(key, cell)| pair(&key.to_string(), cell));
+            format!("{{{}}}", entries.collect::<Vec<_>>().join(", "))
+        }
+        Cell::Int(number) => number.to_string(),
+        other => other.to_json().to_string(),
+    }
+}
+
+/// A template's value as a cell, to be bound in a statement or to be judged by its type.
+pub fn cell_of(value: &Value) -> Cell {
+    match value.kind() {
+        ValueKind::None | ValueKind::Undefined => return Cell::Null,
+        ValueKind::Bool => return Cell::Bool(value.is_true()),
+        ValueKind::String => return Cell::Text(value.as_str().unwrap_or_default().to_owned()),
+        _ => {}
+    }
+    match Number::of(value) {
+        Some(Number::Integer(number)) => return Cell::Int(number),
+        Some(Number::Float(number)) => return Cell::Float(number),
+        None => {}
+    }
+    if let Some(number) = decimal::of(value) {
+        return Cell::Decimal(Decimal { mantissa: number.mantissa(), scale: number.scale() });
+    }
+    let text = values::text(value);
+    let read = match values::type_name(value) {
+        "datetime.date" => NaiveDate::parse_from_str(&text, "%Y-%m-%d").ok().map(Cell::Date),
+        "datetime.time" => NaiveTime::parse_from_str(&text, "%H:%M:%S%.f").ok().map(Cell::Time),
+        "datetime.datetime" => moment(&text),
+        _ => None,
+    };
+    read.unwrap_or(Cell::Text(text))
+}
+
+/// `2020-01-02 03:04:05`, perhaps with a fraction and an offset.
+fn moment(text: &str) -> Option<Cell> {
+    let with_offset = DateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f%:z").ok().map(Cell::TimestampTz);
+    with_offset.or_else(|| NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f").ok().map(Cell::Timestamp))
+}
+
+/// The cells of one column of a table.
+pub fn column_cells(table: &Value, index: usize) -> Vec<Cell> {
+    table::rows(table).iter().map(|row| row.get(index).map_or(Cell::Null, cell_of)).collect()
+}
+
+/// The table with texts in place of dates with time.
+pub fn with_texts_for_times(table: &Value) -> Value {
+    let text = |value: Value| match values::type_name(&value) {
+        "datetime.datetime" => Value::from(values::text(&value)),
+        _ => value,
+    };
+    let rows = table::rows(table).into_iter().map(|row| row.into_iter().map(text).collect());
+    table::new(table::column_names(table), rows.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_become_values_and_cells_again() {
+        let moment = NaiveDate::from_ymd_opt(2024, 2, 29).unwrap().and_hms_opt(1, 2, 3).unwrap();
+        let cases = [
+            (Cell::Null, "None", "NoneType"),
+            (Cell::Bool(true), "True", "bool"),
+            (Cell::Int(5), "5", "int"),
+            (Cell::Float(1.5), "1.5", "float"),
+            (Cell::Decimal(Decimal { mantissa: 110, scale: 2 }), "1.10", "decimal.Decimal"),
+            (Cell::Text("a".into()), "a", "str"),
+            (Cell::Date(moment.date()), "2024-02-29", "datetime.date"),
+            (Cell::Timestamp(moment), "2024-02-29 01:02:03", "datetime.datetime"),
+            (Cell::TimestampTz(moment.and_utc().fixed_offset()), "2024-02-29 01:02:03+00:00", "datetime.datetime"),
+        ];
+        for (cell, printed, kind) in cases {
+            let value = value(cell.clone());
+            assert_eq!((values::text(&value).as_str(), values::type_name(&value)), (printed, kind));
+            assert_eq!(cell_of(&value), cell);
+        }
+    }
+
+    #[test]
+    fn nested_cells_become_json() {
+        let nested = Cell::Struct(vec![("a".into(), Cell::List(vec![Cell::Int(1), Cell::Text("\"".into()), Cell::Null]))]);
+        assert_eq!(values::text(&value(nested)), r#"{"a": [1, "\"", null]}"#);
+        let huge = Decimal { mantissa: i128::MAX, scale: 1 };
+        assert_eq!(values::type_name(&value(Cell::Decimal(huge))), "float");
+    }
+}
