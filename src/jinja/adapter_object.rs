@@ -174,14 +174,15 @@ impl Call<'_, '_, '_, '_> {
     fn parsing(&mut self) -> Answer {
         let method = self.method;
         Ok(match method {
-            "get_columns_in_relation" | "get_missing_columns" | "get_columns_in_table" | "list_relations"
-            | "list_relations_without_caching" | "list_schemas" | "get_column_schema_from_query" => {
-                values::list(Vec::new())
-            }
+            "get_columns_in_relation"
+            | "get_missing_columns"
+            | "get_columns_in_table"
+            | "list_relations"
+            | "list_relations_without_caching"
+            | "list_schemas"
+            | "get_column_schema_from_query" => values::list(Vec::new()),
             "check_schema_exists" | "already_exists" | "location_exists" => Value::from(false),
-            "execute" | "get_partitions_metadata" => {
-                values::tuple(vec![Value::from(""), super::table::empty()])
-            }
+            "execute" | "get_partitions_metadata" => values::tuple(vec![Value::from(""), super::table::empty()]),
             "add_query" => values::tuple(vec![values::none(), values::none()]),
             "commit" | "cache_added" | "cache_dropped" | "cache_renamed" | "warn_once" => Value::from(""),
             _ => values::none(),

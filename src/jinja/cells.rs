@@ -140,7 +140,8 @@ mod tests {
 
     #[test]
     fn nested_cells_become_json() {
-        let nested = Cell::Struct(vec![("a".into(), Cell::List(vec![Cell::Int(1), Cell::Text("\"".into()), Cell::Null]))]);
+        let nested =
+            Cell::Struct(vec![("a".into(), Cell::List(vec![Cell::Int(1), Cell::Text("\"".into()), Cell::Null]))]);
         assert_eq!(values::text(&value(nested)), r#"{"a": [1, "\"", null]}"#);
         let huge = Decimal { mantissa: i128::MAX, scale: 1 };
         assert_eq!(values::type_name(&value(Cell::Decimal(huge))), "float");

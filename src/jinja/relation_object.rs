@@ -40,7 +40,10 @@ pub fn relation_of(value: &Value) -> Option<&Relation> {
 pub fn relation_argument(value: Option<Value>, function: &str, name: &str) -> Result<Relation, Fault> {
     let value = required(value, function, name)?;
     relation_of(&value).cloned().ok_or_else(|| {
-        format!("`{function}` expects a relation as its argument `{name}`, but got a value of type `{}`", values::type_name(&value))
+        format!(
+            "`{function}` expects a relation as its argument `{name}`, but got a value of type `{}`",
+            values::type_name(&value)
+        )
     })
 }
 
@@ -102,7 +105,9 @@ fn incorporate(relation: &mut Relation, name: &str, value: &Value) -> Result<(),
             for (key, value) in pairs {
                 let key = values::text(&key);
                 let Some(part_name) = Part::ALL.into_iter().find(|part| part.as_str() == key) else {
-                    return Err(format!("`{key}` is not a part of a relation's path (these are: database, schema, identifier)"));
+                    return Err(format!(
+                        "`{key}` is not a part of a relation's path (these are: database, schema, identifier)"
+                    ));
                 };
                 relation.path.set(part_name, part(&value, &key)?);
             }
@@ -147,7 +152,8 @@ fn incorporate_all(mut relation: Relation, named: &[(Arc<str>, Value)]) -> Resul
 
 fn change_of(arguments: Arguments, function: &str) -> Result<PolicyChange, Fault> {
     let flags = arguments.bind(function, ["database", "schema", "identifier"])?;
-    let [database, schema, identifier] = flags.map(|flag| flag.filter(|flag| !flag.is_none()).map(|flag| flag.is_true()));
+    let [database, schema, identifier] =
+        flags.map(|flag| flag.filter(|flag| !flag.is_none()).map(|flag| flag.is_true()));
     Ok(PolicyChange { database, schema, identifier })
 }
 
@@ -226,7 +232,8 @@ impl RelationObject {
             "render_limited" => arguments.none(method).map(|()| Some(Value::from(relation.render_limited()))),
             "render_event_time_filtered" => {
                 let [rendered] = arguments.bind(method, ["rendered"])?;
-                let rendered = rendered.filter(Value::is_true).map_or_else(|| relation.render(), |text| values::text(&text));
+                let rendered =
+                    rendered.filter(Value::is_true).map_or_else(|| relation.render(), |text| values::text(&text));
                 Ok(Some(Value::from(relation.render_event_time_filtered(rendered))))
             }
             "include" => changed(relation.include(change_of(arguments, method)?)),
@@ -306,7 +313,8 @@ fn class_method(style: &'static RelationStyle, method: &str, arguments: Argument
 /// `api.Relation.create(database, schema, identifier, type, ...)`.
 fn create(style: &'static RelationStyle, quote: Policy, mut arguments: Arguments) -> Result<Relation, Fault> {
     let names = ["database", "schema", "identifier", "type"];
-    let (own, others) = std::mem::take(&mut arguments.named).into_iter().partition(|(name, _)| names.contains(&name.as_ref()));
+    let (own, others) =
+        std::mem::take(&mut arguments.named).into_iter().partition(|(name, _)| names.contains(&name.as_ref()));
     arguments.named = own;
     let [database, schema, identifier, kind_word] = arguments.bind("api.Relation.create", names)?;
     let mut path = Path::default();
@@ -454,7 +462,9 @@ impl ColumnObject {
                 let other = column_of(&other).ok_or_else(|| format!("`{method}` expects a column"))?;
                 return Ok(Some(Value::from(column.can_expand_to(other))));
             }
-            "string_size" => return column.string_size().map(|size| Some(Value::from(size))).map_err(|error| error.message),
+            "string_size" => {
+                return column.string_size().map(|size| Some(Value::from(size))).map_err(|error| error.message);
+            }
             "literal" => {
                 let [value] = arguments.bind(method, ["value"])?;
                 let value = values::text(&required(value, method, "value")?);
@@ -526,10 +536,8 @@ fn column_class_method(
         "numeric_type" => {
             let [dtype, precision, scale] = arguments.bind(method, ["dtype", "precision", "scale"])?;
             let dtype = values::text(&required(dtype, method, "dtype")?);
-            let (precision, scale) = (
-                integer(precision.as_ref(), method, "precision")?,
-                integer(scale.as_ref(), method, "scale")?,
-            );
+            let (precision, scale) =
+                (integer(precision.as_ref(), method, "precision")?, integer(scale.as_ref(), method, "scale")?);
             Ok(Some(Value::from(Column::numeric_type(&dtype, precision, scale))))
         }
         "from_description" => {
@@ -573,7 +581,9 @@ fn new_column(dialect: &'static ColumnDialect, arguments: Arguments) -> Result<C
     let name = values::text(&required(name, "api.Column", "column")?);
     let dtype = values::text(&required(dtype, "api.Column", "dtype")?);
     // Catalogs give sizes as decimals or texts too.
-    let number = |value: Option<Value>| value.filter(|value| !value.is_none()).and_then(|value| values::text(&value).parse().ok());
+    let number = |value: Option<Value>| {
+        value.filter(|value| !value.is_none()).and_then(|value| values::text(&value).parse().ok())
+    };
     Ok(Column {
         char_size: number(char_size),
         numeric_precision: number(precision),

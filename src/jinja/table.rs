@@ -220,7 +220,12 @@ impl Object for Column {
         Enumerator::Values(self.values().collect())
     }
 
-    fn call_method(self: &Arc<Self>, _state: &mut State<'_, '_>, method: &str, _args: &[Value]) -> Result<Value, Error> {
+    fn call_method(
+        self: &Arc<Self>,
+        _state: &mut State<'_, '_>,
+        method: &str,
+        _args: &[Value],
+    ) -> Result<Value, Error> {
         let known = || self.values().filter(|value| !value.is_none());
         Ok(values::tuple(match method {
             "values" => self.values().collect(),
@@ -405,8 +410,7 @@ impl Table {
     }
 
     fn rename(&self, arguments: Arguments) -> Result<Value, Fault> {
-        let [names, _, _, _] =
-            arguments.bind("rename", ["column_names", "row_names", "slug_columns", "slug_rows"])?;
+        let [names, _, _, _] = arguments.bind("rename", ["column_names", "row_names", "slug_columns", "slug_rows"])?;
         let names = required(names, "rename", "column_names")?;
         let renamed: Vec<Arc<str>> = match names.kind() {
             minijinja::value::ValueKind::Map => {
@@ -476,7 +480,8 @@ impl Table {
     }
 
     fn is_numeric(&self, index: usize) -> bool {
-        let mut values = self.0.rows.iter().filter_map(|row| row.get(index)).filter(|value| !value.is_none()).peekable();
+        let mut values =
+            self.0.rows.iter().filter_map(|row| row.get(index)).filter(|value| !value.is_none()).peekable();
         values.peek().is_some() && values.all(|value| super::decimal::float(value).is_some())
     }
 }

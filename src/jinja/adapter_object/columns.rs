@@ -37,7 +37,9 @@ pub(super) fn of_relation(call: &mut Call<'_, '_, '_, '_>, relation: &Relation) 
     let column = |value: &Value| {
         column_of(value).cloned().ok_or_else(|| {
             let kind = values::type_name(value);
-            fault(format!("the macro `get_columns_in_relation` must give a list of columns, but there is a `{kind}` in it"))
+            fault(format!(
+                "the macro `get_columns_in_relation` must give a list of columns, but there is a `{kind}` in it"
+            ))
         })
     };
     items.iter().map(column).collect()
@@ -66,7 +68,8 @@ fn get_columns(call: &mut Call<'_, '_, '_, '_>) -> Answer {
 }
 
 fn get_columns_in_table(call: &mut Call<'_, '_, '_, '_>) -> Answer {
-    let [schema, identifier] = call.bind(["schema", "identifier"])?.map(|value| values::text(&value.unwrap_or_default()));
+    let [schema, identifier] =
+        call.bind(["schema", "identifier"])?.map(|value| values::text(&value.unwrap_or_default()));
     let path = Path::new(Some(&call.adapter.options.database), Some(&schema), Some(&identifier));
     let relation = call.relation(path);
     of_any_relation(call, &relation).map(columns_value)
@@ -161,8 +164,11 @@ fn quote(call: &mut Call<'_, '_, '_, '_>) -> Answer {
 }
 
 fn quote_as_configured(call: &mut Call<'_, '_, '_, '_>) -> Answer {
-    let [identifier, key] = call.bind(["identifier", "quote_key"])?.map(|value| values::text(&value.unwrap_or_default()));
-    let Some(part) = Part::ALL.into_iter().find(|part| part.as_str() == key) else { return Ok(Value::from(identifier)) };
+    let [identifier, key] =
+        call.bind(["identifier", "quote_key"])?.map(|value| values::text(&value.unwrap_or_default()));
+    let Some(part) = Part::ALL.into_iter().find(|part| part.as_str() == key) else {
+        return Ok(Value::from(identifier));
+    };
     let policy = call.capabilities().relation.quote.with(call.adapter.options.quoting);
     Ok(Value::from(if policy.part(part) { call.capabilities().quote(&identifier) } else { identifier }))
 }
@@ -192,7 +198,8 @@ fn convert_type(call: &mut Call<'_, '_, '_, '_>) -> Answer {
 }
 
 fn sql_for_tests(call: &mut Call<'_, '_, '_, '_>) -> Answer {
-    let text = |value: Option<Value>, default: &str| value.map_or_else(|| default.to_owned(), |value| values::text(&value));
+    let text =
+        |value: Option<Value>, default: &str| value.map_or_else(|| default.to_owned(), |value| values::text(&value));
     Ok(Value::from(match call.method {
         "update_column_sql" => {
             let [table, column, clause, condition] = call.bind(["dst_name", "dst_column", "clause", "where_clause"])?;

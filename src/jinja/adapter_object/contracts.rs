@@ -31,7 +31,8 @@ struct Constraint {
 
 fn constraint(raw: &Value) -> Result<Constraint, Fault> {
     let wrong = || format!("Could not parse constraint: {}", values::representation(raw));
-    let get = |key: &str| raw.get_item(&Value::from(key)).ok().filter(|value| !value.is_none() && !value.is_undefined());
+    let get =
+        |key: &str| raw.get_item(&Value::from(key)).ok().filter(|value| !value.is_none() && !value.is_undefined());
     let text = |key: &str| get(key).map(|value| values::text(&value));
     let list = |key: &str| -> Result<Vec<String>, Fault> {
         let items = get(key).map(|value| values::items(&value)).transpose()?;
@@ -134,7 +135,9 @@ fn columns(call: &mut Call<'_, '_, '_, '_>) -> Answer {
     let [raw] = call.bind(["raw_columns"])?;
     let mut rendered = Vec::new();
     for (_, column) in raw.as_ref().and_then(values::pairs).unwrap_or_default() {
-        let get = |key: &str| column.get_item(&Value::from(key)).ok().filter(|value| !value.is_none() && !value.is_undefined());
+        let get = |key: &str| {
+            column.get_item(&Value::from(key)).ok().filter(|value| !value.is_none() && !value.is_undefined())
+        };
         let text = |key: &str| get(key).map(|value| values::text(&value)).unwrap_or_default();
         let name = text("name");
         let quoted = get("quote").is_some_and(|quote| quote.is_true());

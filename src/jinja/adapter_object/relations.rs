@@ -51,7 +51,8 @@ fn find(call: &Call<'_, '_, '_, '_>, database: Option<&str>, schema: Option<&str
     session.warehouse().ensure_loaded(session, database, schema).map_err(refused)?;
     // Where the project does not quote, the warehouse folded the name.
     let quoting = call.adapter.capabilities().relation.quote.with(call.adapter.options.quoting);
-    let folded = |text: Option<&str>, quoted: bool| text.map(|text| if quoted { text.to_owned() } else { text.to_lowercase() });
+    let folded =
+        |text: Option<&str>, quoted: bool| text.map(|text| if quoted { text.to_owned() } else { text.to_lowercase() });
     let path = Path::new(
         folded(database, quoting.database).as_deref(),
         folded(schema, quoting.schema).as_deref(),
@@ -213,7 +214,8 @@ fn rows_different(call: &mut Call<'_, '_, '_, '_>) -> Answer {
 fn is_ducklake(call: &mut Call<'_, '_, '_, '_>) -> Answer {
     let [relation] = call.bind(["relation"])?;
     let database = relation.as_ref().and_then(relation_of).and_then(Relation::database);
-    let ducklake = database.is_some_and(|database| call.adapter.options.facts.ducklake_databases.iter().any(|known| known == database));
+    let ducklake = database
+        .is_some_and(|database| call.adapter.options.facts.ducklake_databases.iter().any(|known| known == database));
     // Renaming in DuckLake works since DuckDB 1.5.3; the engine here is newer.
     Ok(Value::from(ducklake && call.method == "is_ducklake"))
 }

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use minijinja::value::{Enumerator, Object, ObjectRepr};
 use minijinja::Value;
+use minijinja::value::{Enumerator, Object, ObjectRepr};
 
 use super::relations::session;
 use super::{Answer, Call, fault, refused};
@@ -155,4 +155,3 @@ pub fn response_of(value: &Value) -> AdapterResponse {
         None => AdapterResponse { message: values::text(value), ..AdapterResponse::default() },
     }
 }
-

@@ -34,9 +34,9 @@ pub fn call(call: &mut Call<'_, '_, '_, '_>) -> Option<Answer> {
         "get_hard_deletes_behavior" => hard_deletes(call),
         "standardize_grants_dict" => grants(call),
         "parse_index" => parse_index(call),
-        "escape_sql_string" => {
-            call.bind(["value"]).map(|[value]| Value::from(values::text(&value.unwrap_or_default()).replace('\'', "''")))
-        }
+        "escape_sql_string" => call
+            .bind(["value"])
+            .map(|[value]| Value::from(values::text(&value.unwrap_or_default()).replace('\'', "''"))),
         "get_seed_file_path" => seed_file(call),
         "batch_id_for_model" => batch_id(call),
         "pre_model_hook" | "post_model_hook" | "parse_partition_by" | "build_catalog_relation" => Ok(values::none()),
@@ -197,7 +197,8 @@ impl Object for Index {
         let [relation] = Arguments::from_values(args).bind("render", ["relation"]).map_err(failed)?;
         let table = relation.as_ref().and_then(relation_of).map(crate::adapter::Relation::render).unwrap_or_default();
         let now = chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Micros, false);
-        let parts = [self.columns.join("_"), table, self.unique.to_string(), self.kind.clone().unwrap_or_default(), now];
+        let parts =
+            [self.columns.join("_"), table, self.unique.to_string(), self.kind.clone().unwrap_or_default(), now];
         Ok(Value::from(hex(&md5_of(&parts.join("_")))))
     }
 }

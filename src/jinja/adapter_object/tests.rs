@@ -52,8 +52,10 @@ impl Place {
         let results = values::dict_of::<String>([]);
         let stored = results.clone();
         let store = Function::value("store_result", move |_, arguments| {
-            let [name, response, table] = arguments.bind("store_result", ["name", "response", "agate_table"]).map_err(fault)?;
-            let entry = values::dict_of([("response", response.unwrap_or_default()), ("table", table.unwrap_or_default())]);
+            let [name, response, table] =
+                arguments.bind("store_result", ["name", "response", "agate_table"]).map_err(fault)?;
+            let entry =
+                values::dict_of([("response", response.unwrap_or_default()), ("table", table.unwrap_or_default())]);
             if let Some(stored) = stored.downcast_object_ref::<values::Dict>() {
                 stored.lock().insert(name.unwrap_or_default(), entry);
             }
@@ -113,7 +115,10 @@ fn relation(name: &str) -> Relation {
 #[test]
 fn statements_give_a_response_and_a_table() {
     let place = Place::duckdb();
-    place.check("{% set r = adapter.execute('select 1 as a, 2.50 as b', fetch=true) %}{{ r[0] }} {{ r[1].rows[0]['b'] }}", "OK 2.50");
+    place.check(
+        "{% set r = adapter.execute('select 1 as a, 2.50 as b', fetch=true) %}{{ r[0] }} {{ r[1].rows[0]['b'] }}",
+        "OK 2.50",
+    );
     place.check("{% set r = run_query('select range as n from range(3)') %}{{ r.columns[0].values() }}", "(0, 1, 2)");
     place.check("{{ run_query('select null as a, true as b').rows[0].values() }}", "(None, True)");
     place.check("{{ adapter.execute('select 1', fetch=false)[1] | length }}", "0");
@@ -141,7 +146,10 @@ fn the_cache_follows_create_rename_and_drop() {
         "{% set u = load_relation(t.incorporate(path={'identifier': 'u'})) %}{% do adapter.drop_relation(u) %}{{ load_relation(u) }}",
         "None",
     );
-    place.check("{{ adapter.list_relations_without_caching(t.without_identifier()) | map(attribute='type') | join }}", "view");
+    place.check(
+        "{{ adapter.list_relations_without_caching(t.without_identifier()) | map(attribute='type') | join }}",
+        "view",
+    );
     place.refuses("{% do adapter.drop_relation(t.incorporate(type=none)) %}", "its type is null");
     place.refuses("{% do adapter.drop_relation('t') %}", "expects a relation");
 }
@@ -150,9 +158,18 @@ fn the_cache_follows_create_rename_and_drop() {
 fn schemas_are_made_listed_and_dropped() {
     let place = Place::duckdb();
     let schema = "{% set s = api.Relation.create(database='memory', schema='made', identifier='x') %}";
-    place.check(&format!("{schema}{{% do adapter.create_schema(s) %}}{{{{ 'made' in adapter.list_schemas('memory') }}}}"), "True");
-    place.check("{{ adapter.check_schema_exists('memory', 'made') }} {{ adapter.check_schema_exists('memory', 'no') }}", "True False");
-    place.check(&format!("{schema}{{% do adapter.drop_schema(s) %}}{{{{ adapter.check_schema_exists('memory', 'made') }}}}"), "False");
+    place.check(
+        &format!("{schema}{{% do adapter.create_schema(s) %}}{{{{ 'made' in adapter.list_schemas('memory') }}}}"),
+        "True",
+    );
+    place.check(
+        "{{ adapter.check_schema_exists('memory', 'made') }} {{ adapter.check_schema_exists('memory', 'no') }}",
+        "True False",
+    );
+    place.check(
+        &format!("{schema}{{% do adapter.drop_schema(s) %}}{{{{ adapter.check_schema_exists('memory', 'made') }}}}"),
+        "False",
+    );
     let wanted = [Schemas { database: String::new(), schemas: vec!["MAIN".into(), "next".into()] }];
     let missing = missing_schemas(&place.adapter, &wanted).unwrap();
     assert_eq!(missing.iter().map(values::text).collect::<Vec<_>>(), [r#""memory"."next""#]);
@@ -163,14 +180,26 @@ fn columns_are_read_compared_and_described() {
     let place = Place::duckdb();
     place.sql("create table t (id integer, name varchar, price decimal(9,2)); create table u (id integer)");
     let u = "{% set u = t.incorporate(path={'identifier': 'u'}) %}";
-    place.check("{% for c in adapter.get_columns_in_relation(t) %}{{ c.name }} {{ c.dtype }};{% endfor %}", "id INTEGER;name VARCHAR;price DECIMAL(9,2);");
-    place.check(&format!("{u}{{{{ adapter.get_missing_columns(t, u) | map(attribute='name') | join(',') }}}}"), "name,price");
+    place.check(
+        "{% for c in adapter.get_columns_in_relation(t) %}{{ c.name }} {{ c.dtype }};{% endfor %}",
+        "id INTEGER;name VARCHAR;price DECIMAL(9,2);",
+    );
+    place.check(
+        &format!("{u}{{{{ adapter.get_missing_columns(t, u) | map(attribute='name') | join(',') }}}}"),
+        "name,price",
+    );
     place.check("{{ adapter.get_columns_in_relation(t.incorporate(path={'identifier': 'gone'})) }}", "[]");
     place.check("{{ adapter.get_column_schema_from_query(\"select 1 as a, {'x': 1, 'y': 's'} as b\") | map(attribute='name') | join(',') }}", "a,b.x,b.y");
     place.check("{{ adapter.get_columns_in_relation(t)[1].data_type }}", "character varying(256)");
-    place.check("{{ api.Column('a', 'numeric', none, 5, 2).data_type }} {{ api.Column.translate_type('string') }}", "numeric(5,2) TEXT");
+    place.check(
+        "{{ api.Column('a', 'numeric', none, 5, 2).data_type }} {{ api.Column.translate_type('string') }}",
+        "numeric(5,2) TEXT",
+    );
     place.refuses("{{ adapter.valid_snapshot_target(t) }}", "dbt_scd_id, dbt_valid_from, dbt_valid_to");
-    place.check(&format!("{u}{{% set sql = adapter.get_rows_different_sql(u, u) %}}{{{{ run_query(sql).rows[0].values() }}}}"), "(0, 0)");
+    place.check(
+        &format!("{u}{{% set sql = adapter.get_rows_different_sql(u, u) %}}{{{{ run_query(sql).rows[0].values() }}}}"),
+        "(0, 0)",
+    );
 }
 
 #[test]
@@ -182,9 +211,15 @@ fn names_types_and_constraints_are_written() {
     );
     let place = Place { context: values::dict_of([("adapter", place.adapter.clone()), ("rows", table)]), ..place };
     let cases = [
-        ("{{ adapter.quote('a') }} {{ adapter.quote_as_configured('a', 'schema') }} {{ adapter.quote_as_configured('a', 'x') }}", r#""a" "a" a"#),
+        (
+            "{{ adapter.quote('a') }} {{ adapter.quote_as_configured('a', 'schema') }} {{ adapter.quote_as_configured('a', 'x') }}",
+            r#""a" "a" a"#,
+        ),
         ("{{ adapter.quote_seed_column('a', none) }} {{ adapter.quote_seed_column('a', false) }}", r#""a" a"#),
-        ("{{ adapter.convert_type(rows, 0) }} {{ adapter.convert_type(rows, 1) }} {{ adapter.convert_type(rows, 2) }}", "integer text float8"),
+        (
+            "{{ adapter.convert_type(rows, 0) }} {{ adapter.convert_type(rows, 1) }} {{ adapter.convert_type(rows, 2) }}",
+            "integer text float8",
+        ),
         (
             "{{ adapter.render_raw_columns_constraints({'a': {'name': 'a', 'data_type': 'int', 'quote': true, 'constraints': \
              [{'type': 'not_null'}, {'type': 'check', 'expression': 'a > 0'}, {'type': 'foreign_key', 'to': '\"d\".\"s\".\"t\"', 'to_columns': ['id']}]}}) }}",
@@ -194,11 +229,23 @@ fn names_types_and_constraints_are_written() {
             "{{ adapter.render_raw_model_constraints([{'type': 'primary_key', 'columns': ['a', 'b'], 'name': 'pk'}, {'type': 'custom', 'expression': 'x'}]) }}",
             "['constraint pk primary key (a, b)', 'x']",
         ),
-        ("{{ adapter.type() }} {{ adapter.external_root() }} {{ adapter.behavior.some_flag.no_warn }} {{ adapter.behavior.other | string }}", "duckdb out True False"),
-        ("{{ adapter.get_hard_deletes_behavior({'invalidate_hard_deletes': true}) }} {{ adapter.get_hard_deletes_behavior({}) }}", "invalidate ignore"),
-        ("{{ adapter.get_seed_file_path({'root_path': '/p', 'original_file_path': 'seeds/a.csv'}) }}", "/p/seeds/a.csv"),
+        (
+            "{{ adapter.type() }} {{ adapter.external_root() }} {{ adapter.behavior.some_flag.no_warn }} {{ adapter.behavior.other | string }}",
+            "duckdb out True False",
+        ),
+        (
+            "{{ adapter.get_hard_deletes_behavior({'invalidate_hard_deletes': true}) }} {{ adapter.get_hard_deletes_behavior({}) }}",
+            "invalidate ignore",
+        ),
+        (
+            "{{ adapter.get_seed_file_path({'root_path': '/p', 'original_file_path': 'seeds/a.csv'}) }}",
+            "/p/seeds/a.csv",
+        ),
         ("{{ adapter.valid_incremental_strategies() }}", "['append', 'delete+insert', 'merge', 'microbatch']"),
-        ("{% set i = adapter.parse_index({'columns': ['a'], 'unique': true}) %}{{ i.columns }} {{ i.unique }} {{ i.render(none) | length }}", "['a'] True 32"),
+        (
+            "{% set i = adapter.parse_index({'columns': ['a'], 'unique': true}) %}{{ i.columns }} {{ i.unique }} {{ i.render(none) | length }}",
+            "['a'] True 32",
+        ),
     ];
     for (template, expected) in cases {
         place.check(template, expected);
@@ -213,17 +260,38 @@ fn names_types_and_constraints_are_written() {
 fn relations_have_what_packages_ask_of_them() {
     let place = Place::new(AdapterObject::parsing(&Arc::new(options())), "");
     let cases = [
-        ("{{ t }} {{ t.name }} {{ t.is_table }} {{ t.can_be_renamed }} {{ t.database ~ t.schema }}", r#""memory"."main"."t" t True False memorymain"#),
+        (
+            "{{ t }} {{ t.name }} {{ t.is_table }} {{ t.can_be_renamed }} {{ t.database ~ t.schema }}",
+            r#""memory"."main"."t" t True False memorymain"#,
+        ),
         ("{{ t is mapping }} {{ t.get('metadata', {}).get('type', '') }} {{ t is none }}", "True DuckDBRelation False"),
-        ("{{ t.include(database=false) }} {{ t.quote(identifier=false) }} {{ t.without_identifier() }}", r#""main"."t" "memory"."main".t "memory"."main""#),
+        (
+            "{{ t.include(database=false) }} {{ t.quote(identifier=false) }} {{ t.without_identifier() }}",
+            r#""main"."t" "memory"."main".t "memory"."main""#,
+        ),
         ("{{ t.incorporate(path={'database': none, 'identifier': 'u'}, type='view').is_view }}", "True"),
         ("{{ t.incorporate(path={'database': none, 'schema': none}) }}", r#""t""#),
-        ("{{ t.information_schema('columns') }} {{ t.information_schema().replace(information_schema_view='SCHEMATA') }}", r#""memory".INFORMATION_SCHEMA.columns "memory".INFORMATION_SCHEMA.SCHEMATA"#),
+        (
+            "{{ t.information_schema('columns') }} {{ t.information_schema().replace(information_schema_view='SCHEMATA') }}",
+            r#""memory".INFORMATION_SCHEMA.columns "memory".INFORMATION_SCHEMA.SCHEMATA"#,
+        ),
         ("{{ t.matches(schema='main') }} {{ t.replace_path(identifier='x') }}", r#"True "memory"."main"."x""#),
-        ("{{ t == api.Relation.create('memory', 'main', 't', type='table') }} {{ t == t.include(schema=false) }}", "True False"),
-        ("{{ api.Relation.create(identifier='a', quote_policy={'identifier': false}) }} {{ api.Relation.View }} {{ t.Table }}", "a view table"),
-        ("{{ api.Relation.scd_args(['a', 'b'], 'at') }} {{ api.Relation.add_ephemeral_prefix('x') }}", "['a', 'b', 'at'] __dbt__cte__x"),
-        ("{{ t.path.identifier }} {{ t.quote_policy.schema }} {{ t['schema'] }} {{ t.quoted('z') }}", r#"t True main "z""#),
+        (
+            "{{ t == api.Relation.create('memory', 'main', 't', type='table') }} {{ t == t.include(schema=false) }}",
+            "True False",
+        ),
+        (
+            "{{ api.Relation.create(identifier='a', quote_policy={'identifier': false}) }} {{ api.Relation.View }} {{ t.Table }}",
+            "a view table",
+        ),
+        (
+            "{{ api.Relation.scd_args(['a', 'b'], 'at') }} {{ api.Relation.add_ephemeral_prefix('x') }}",
+            "['a', 'b', 'at'] __dbt__cte__x",
+        ),
+        (
+            "{{ t.path.identifier }} {{ t.quote_policy.schema }} {{ t['schema'] }} {{ t.quoted('z') }}",
+            r#"t True main "z""#,
+        ),
         ("{% set x = {t: 1} %}{{ x[api.Relation.create('memory', 'main', 't', type='table')] }}", "1"),
     ];
     for (template, expected) in cases {
@@ -253,9 +321,15 @@ fn a_project_overrides_what_the_adapter_does() {
     let own = "{% macro create_schema(relation) %}{% do adapter.execute('make ' ~ relation) %}{% endmacro %}\
                {% macro get_incremental_mine_sql(arg_dict) %}mine{% endmacro %}";
     let place = Place::on(recorder.clone(), own);
-    place.check("{% do adapter.create_schema(t) %}{{ adapter.get_incremental_strategy_macro(context, 'mine')({}) }}", "mine");
+    place.check(
+        "{% do adapter.create_schema(t) %}{{ adapter.get_incremental_strategy_macro(context, 'mine')({}) }}",
+        "mine",
+    );
     assert_eq!(recorder.statements(), [r#"make "memory"."main""#]);
-    place.refuses("{{ adapter.get_incremental_strategy_macro(context, 'insert_overwrite') }}", "is not valid for this adapter");
+    place.refuses(
+        "{{ adapter.get_incremental_strategy_macro(context, 'insert_overwrite') }}",
+        "is not valid for this adapter",
+    );
     place.refuses("{{ adapter.get_incremental_strategy_macro(context, 'gone') }}", "get_incremental_gone_sql");
 }
 
