@@ -21,9 +21,6 @@
   {%- set incoming = adapter.get_columns_in_relation(source_relation) -%}
   {%- set standing = adapter.get_columns_in_relation(target_relation) -%}
   {%- set readable = incoming and standing -%}
-  {%- if not readable -%}
-    {%- do exceptions.warn('columns of ' ~ (target_relation if incoming else source_relation) ~ ' could not be read, so schema changes go unnoticed in this run') -%}
-  {%- endif -%}
   {%- set added = diff_columns(incoming, standing) if readable else [] -%}
   {%- set removed = diff_columns(standing, incoming) if readable else [] -%}
   {%- set retyped = diff_column_data_types(incoming, standing) if readable else [] -%}
@@ -64,12 +61,25 @@
 {%- macro default__process_schema_changes(on_schema_change, source_relation, target_relation) -%}
   {%- if on_schema_change == 'ignore' -%}{{ return({}) }}{%- endif -%}
   {%- set changes = check_for_schema_changes(source_relation, target_relation) -%}
+  {%- if not changes['source_columns'] or not changes['target_columns'] -%}
+    {%- do tf_columns_unread(on_schema_change, target_relation if changes['source_columns'] else source_relation) -%}
+  {%- endif -%}
   {%- if changes['schema_changed'] and on_schema_change == 'fail' -%}
     {%- do tf_refuse_schema_change(changes) -%}
   {%- elif changes['schema_changed'] -%}
     {%- do sync_column_schemas(on_schema_change, target_relation, changes) -%}
   {%- endif -%}
   {{ return(changes['source_columns']) }}
+{%- endmacro -%}
+
+{#- Only `append_new_columns` can go on without knowing: it takes nothing away. -#}
+{%- macro tf_columns_unread(on_schema_change, relation) -%}
+  {%- set complaint = 'Could not read any columns for ' ~ relation ~ ', which has some: a metadata failure of the warehouse' -%}
+  {%- if on_schema_change == 'append_new_columns' -%}
+    {%- do exceptions.warn(complaint ~ '; new columns go unnoticed in this run') -%}
+  {%- else -%}
+    {%- do exceptions.raise_compiler_error(complaint ~ '; set on_schema_change to `ignore`, or run once with --full-refresh') -%}
+  {%- endif -%}
 {%- endmacro -%}
 
 {%- macro tf_refuse_schema_change(changes) -%}
