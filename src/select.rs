@@ -1,1 +1,246 @@
-//! Selection criteria to the nodes that they mean.
+//! Which nodes a command is about: the selection language, evaluated on the graph.
+//!
+//! [`criteria`] parses what was asked for once; [`nodes`] evaluates it on sets of bits.
+//! Source: docs.getdbt.com/reference/node-selection/syntax,
+//! docs.getdbt.com/reference/node-selection/methods.
+
+pub mod criteria;
+mod glob;
+mod matching;
+pub mod selectors;
+#[cfg(test)]
+mod tests;
+mod types;
+
+use std::collections::HashSet;
+
+use crate::diagnostic::{Diagnostic, Diagnostics, Warned};
+use crate::graph::{Graph, NodeSet};
+use crate::invocation::{IndirectSelection, SelectionOptions, Which};
+use crate::manifest::Resource;
+use crate::resource::ResourceType;
+use crate::state::{Comparison, PreviousState};
+pub use criteria::{Combine, Criteria, Criterion, Group, Parsing, Walk};
+use matching::Subject;
+pub use selectors::Selectors;
+
+/// What selecting reads beside the graph.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Context<'a> {
+    /// For `state:`, `result:` and `source_status:`.
+    pub previous: Option<&'a PreviousState>,
+    /// `state_modified_compare_more_unrendered_values` of the project's flags.
+    pub unrendered_sources: bool,
+}
+
+/// Parses what was asked for: `--selector`, else `--select` and `--exclude`, else the
+/// project's default selector, else everything.
+///
+/// # Errors
+/// Every criterion that is not valid; a selector that there is not.
+pub fn criteria(options: &SelectionOptions, selectors: &Selectors) -> Result<Criteria, Diagnostics> {
+    if let Some(name) = &options.selector {
+        return selectors.criteria(name).map_err(Diagnostics::from);
+    }
+    let nothing_asked = options.select.is_empty() && options.exclude.is_empty();
+    if let Some(name) = selectors.default_name().filter(|_| nothing_asked) {
+        return selectors.criteria(name).map_err(Diagnostics::from);
+    }
+    let parsing = Parsing { indirect: options.indirect_selection, selectors };
+    criteria::from_words(&options.select, &options.exclude, parsing).map_err(|problems| {
+        let mut diagnostics = Diagnostics::new();
+        diagnostics.extend(problems);
+        diagnostics
+    })
+}
+
+/// The nodes that the criteria select, of whatever type, with a warning for each criterion
+/// that matches nothing.
+///
+/// # Errors
+/// A method needs artifacts of an earlier invocation that are not there.
+pub fn nodes(graph: &Graph, criteria: &Criteria, context: Context<'_>) -> Result<Warned<NodeSet>, Diagnostics> {
+    let previous = context.previous.and_then(|previous| previous.manifest.as_ref());
+    let comparison = previous.map(|previous| Comparison::new(graph.manifest(), previous, context.unrendered_sources));
+    let subject = Subject { graph, previous: context.previous, comparison };
+    let mut warnings = Diagnostics::new();
+    let found = evaluate(&subject, criteria, &mut warnings)?;
+    Ok(Warned { value: found.direct, warnings })
+}
+
+/// The nodes that a command runs on: selected, of its types, and not empty.
+///
+/// # Errors
+/// As [`criteria`] and [`nodes`], and resource types that there are not.
+pub fn for_command(
+    graph: &Graph,
+    which: Which,
+    options: &SelectionOptions,
+    selectors: &Selectors,
+    context: Context<'_>,
+) -> Result<Warned<NodeSet>, Diagnostics> {
+    let types = types::of_command(which, options)?;
+    let selected = nodes(graph, &criteria(options, selectors)?, context)?;
+    Ok(Warned { value: of_types(graph, &selected.value, which, &types), warnings: selected.warnings })
+}
+
+/// Those of `selected` that are of these types and that the command has to do with.
+pub fn of_types(graph: &Graph, selected: &NodeSet, which: Which, types: &HashSet<ResourceType>) -> NodeSet {
+    let mut kept = graph.empty_set();
+    for position in selected.iter() {
+        let concerned = graph
+            .resource(position)
+            .is_some_and(|resource| types.contains(&resource.resource_type()) && types::concerns(which, resource));
+        if concerned {
+            kept.insert(position);
+        }
+    }
+    kept
+}
+
+/// The types that a command selects, as narrowed by `--resource-type`.
+///
+/// # Errors
+/// A type that there is not.
+pub fn resource_types(which: Which, options: &SelectionOptions) -> Result<HashSet<ResourceType>, Diagnostics> {
+    types::of_command(which, options)
+}
+
+/// What a part of a selection gives.
+struct Found {
+    direct: NodeSet,
+    /// Tests that touch what is selected, but other nodes too: they join if those do.
+    indirect: NodeSet,
+}
+
+fn evaluate(subject: &Subject<'_>, criteria: &Criteria, warnings: &mut Diagnostics) -> Result<Found, Diagnostic> {
+    match criteria {
+        Criteria::One(criterion) => evaluate_one(subject, criterion),
+        Criteria::Many(group) => {
+            let parts: Vec<Found> =
+                group.parts.iter().map(|part| evaluate(subject, part, warnings)).collect::<Result<_, _>>()?;
+            let combine = |sets: Vec<NodeSet>| combined(subject.graph, group.combine, sets);
+            let mut direct = combine(parts.iter().map(|part| part.direct.clone()).collect());
+            let indirect = combine(
+                parts
+                    .into_iter()
+                    .map(|part| {
+                        let mut both = part.direct;
+                        both.union_with(&part.indirect);
+                        both
+                    })
+                    .collect(),
+            );
+            join_indirect(subject.graph, &mut direct, &indirect, group.indirect);
+            if let Some(raw) = group.expected.as_ref().filter(|_| direct.is_empty()) {
+                warnings.push(with_near_name(subject.graph, raw));
+            }
+            Ok(Found { direct, indirect })
+        }
+    }
+}
+
+fn combined(graph: &Graph, combine: Combine, sets: Vec<NodeSet>) -> NodeSet {
+    let mut sets = sets.into_iter();
+    let Some(mut first) = sets.next() else { return graph.empty_set() };
+    for set in sets {
+        match combine {
+            Combine::Union => first.union_with(&set),
+            Combine::Intersection => first.intersect_with(&set),
+            Combine::Difference => first.subtract(&set),
+        }
+    }
+    first
+}
+
+fn evaluate_one(subject: &Subject<'_>, criterion: &Criterion) -> Result<Found, Diagnostic> {
+    let graph = subject.graph;
+    let matched = matching::matching(subject, &criterion.matcher)
+        .map_err(|problem| problem.note(format!("in the selection criterion `{}`", criterion.raw)))?;
+    let mut selected = matched.clone();
+    if criterion.with_childrens_parents {
+        selected.union_with(&graph.descendants(&matched, None));
+        selected.union_with(&graph.ancestors(&selected, None));
+    }
+    if let Some(limit) = criterion.parents.limit() {
+        selected.union_with(&graph.ancestors(&matched, limit));
+    }
+    if let Some(limit) = criterion.children.limit() {
+        selected.union_with(&graph.descendants(&matched, limit));
+    }
+    Ok(with_tests(graph, selected, criterion.indirect))
+}
+
+/// Takes along the tests of what is selected.
+fn with_tests(graph: &Graph, selected: NodeSet, indirect: IndirectSelection) -> Found {
+    let mut found = Found { direct: selected.clone(), indirect: graph.empty_set() };
+    if indirect == IndirectSelection::Empty {
+        return found;
+    }
+    let reachable = match indirect {
+        IndirectSelection::Buildable => buildable(graph, &selected, true),
+        _ => selected.clone(),
+    };
+    for parent in selected.iter() {
+        for test in graph.children(parent).filter(|child| graph.enabled().contains(*child)) {
+            let is_test = graph.resource(test).is_some_and(|resource| {
+                matches!(resource.resource_type(), ResourceType::Test | ResourceType::UnitTest)
+            });
+            if !is_test || found.direct.contains(test) {
+                continue;
+            }
+            let complete = || graph.parents(test).all(|parent| reachable.contains(parent));
+            if indirect == IndirectSelection::Eager || complete() {
+                found.direct.insert(test);
+            } else {
+                found.indirect.insert(test);
+            }
+        }
+    }
+    found
+}
+
+/// What is selected or upstream of it; with `and_sources`, all sources too.
+fn buildable(graph: &Graph, selected: &NodeSet, and_sources: bool) -> NodeSet {
+    let mut set = selected.clone();
+    set.union_with(&graph.ancestors(selected, None));
+    if and_sources {
+        graph.manifest().sources.keys().filter_map(|id| graph.position(id)).for_each(|source| {
+            set.insert(source);
+        });
+    }
+    set
+}
+
+/// Tests whose other nodes have been selected by other parts join now.
+fn join_indirect(graph: &Graph, direct: &mut NodeSet, indirect: &NodeSet, mode: IndirectSelection) {
+    let reachable = match mode {
+        IndirectSelection::Cautious => direct.clone(),
+        IndirectSelection::Buildable => buildable(graph, direct, false),
+        IndirectSelection::Eager | IndirectSelection::Empty => return,
+    };
+    for test in indirect.iter() {
+        let is_node = matches!(graph.resource(test), Some(Resource::Node(_)));
+        if is_node && graph.parents(test).all(|parent| reachable.contains(parent)) {
+            direct.insert(test);
+        }
+    }
+}
+
+/// The warning in dbt's words, with a near name where the criterion is a name.
+fn with_near_name(graph: &Graph, raw: &str) -> Diagnostic {
+    let warning = types::nothing_matches(raw);
+    let name = criteria::Written::parse(raw);
+    let is_name = name.method.is_none_or(|method| method == "fqn") && !raw.contains([',', '*']);
+    if !is_name {
+        return warning;
+    }
+    let names = graph.positions().filter_map(|position| graph.resource(position));
+    let names = names.filter(|resource| resource.resource_type().is_refable()).map(|resource| resource.name());
+    let disabled = graph.manifest().disabled.keys().any(|id| id.rsplit('.').next() == Some(name.value));
+    if disabled {
+        warning.note(format!("`{}` is disabled", name.value))
+    } else {
+        warning.suggest(name.value, names.collect::<Vec<_>>())
+    }
+}
