@@ -195,10 +195,10 @@ fn node(mut value: Value) -> Result<Node, String> {
     let kind = kind_of(&value)?;
     // Before v10, models had `raw_sql` and `compiled_sql`.
     for (old, new) in [("raw_sql", "raw_code"), ("compiled_sql", "compiled_code")] {
-        if let Value::Object(map) = &mut value {
-            if let Some(text) = map.remove(old) {
-                map.entry(new).or_insert(text);
-            }
+        if let Value::Object(map) = &mut value
+            && let Some(text) = map.remove(old)
+        {
+            map.entry(new).or_insert(text);
         }
     }
     fill(
@@ -324,10 +324,9 @@ fn unit_test(value: Value) -> Result<UnitTest, String> {
 
 fn semantic(mut value: Value, kind: ResourceType) -> Result<SemanticResource, String> {
     modernise_refs(&mut value);
-    if let Some(metrics @ Value::Array(_)) = value.get_mut("metrics") {
-        if metrics.as_array().is_some_and(|metrics| metrics.iter().any(|metric| !metric.is_array())) {
-            *metrics = json!([]);
-        }
+    if let Some(Value::Array(metrics)) = value.get_mut("metrics") {
+        // Saved queries have names there, not calls.
+        metrics.retain(Value::is_array);
     }
     let resource: SemanticResource = from(
         value,
