@@ -1,1 +1,198 @@
 //! A node to its final SQL.
+//!
+//! [`node`] renders a node's code with everything that running knows (`execute` is
+//! true), so a template may ask the warehouse. Ephemeral models become CTEs of what
+//! refers to them; each is rendered once per invocation, whoever needs it first.
+//! Source: docs.getdbt.com/reference/commands/compile.
+
+pub mod cte;
+pub mod host;
+mod relations;
+mod seed;
+pub mod runtime;
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use minijinja::Value;
+use serde_json::Value as Json;
+
+use crate::diagnostic::{Diagnostic, Span};
+use crate::jinja::context::{NodeContext, Scope};
+use crate::jinja::{Scope as RenderScope, TemplateSource, values};
+use crate::manifest::{InjectedCte, Node, Resource, UniqueId};
+
+use host::NodeHost;
+use runtime::{EphemeralCode, Runtime, Worker};
+
+/// A node's SQL, with what was put into it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Compiled {
+    pub sql: Arc<str>,
+    pub ctes: Vec<InjectedCte>,
+}
+
+/// What rendering happens with: what all nodes share, and the thread's own.
+#[derive(Debug, Clone)]
+pub struct Rendering<'a> {
+    pub runtime: &'a Arc<Runtime>,
+    pub worker: &'a Worker,
+}
+
+/// The context of `node` with `host` as its phase.
+pub fn context(runtime: &Arc<Runtime>, node: &Node, host: NodeHost) -> Value {
+    let scope = Scope {
+        package: node.package_name.as_str().into(),
+        node: node.name.as_str().into(),
+        strict: true,
+        overrides: None,
+    };
+    NodeContext::value(&runtime.globals, scope, Arc::new(host))
+}
+
+/// Compiles a node; `host` gathers the ephemeral models on the way.
+///
+/// # Errors
+/// What is wrong in the node's template or in those of the ephemeral models that it refers to.
+pub fn node(rendering: &Rendering<'_>, node: &Arc<Node>, host: &NodeHost) -> Result<Compiled, Diagnostic> {
+    let code = render(rendering, node, host)?;
+    let direct = std::mem::take(&mut host.gathered().ephemeral);
+    let mut ctes = Vec::new();
+    collect_ctes(rendering, &direct, &mut ctes, &mut HashSet::new())?;
+    Ok(Compiled { sql: cte::inject(&code, &ctes).into(), ctes })
+}
+
+/// Renders a node's own code.
+fn render(rendering: &Rendering<'_>, node: &Arc<Node>, host: &NodeHost) -> Result<String, Diagnostic> {
+    let runtime = rendering.runtime;
+    if let Some(code) = node.code().filter(|code| code.language == "python") {
+        return Err(Diagnostic::error(format!("`{}` is a model in {}", node.name, code.language)).note(host::PYTHON_REFUSED));
+    }
+    let host = match node.generic_test() {
+        Some(test) => {
+            let context = context(runtime, node, host.clone());
+            let arguments = test_arguments(runtime, node, &test.test_metadata.kwargs, &context)?;
+            host.with_extra("_dbt_generic_test_kwargs", arguments)
+        }
+        None => host.clone(),
+    };
+    let template = template_of(node);
+    let scope = RenderScope::new(&node.package_name, context(runtime, node, host));
+    runtime.engine.render(&template, &scope).map(|rendered| rendered.value)
+}
+
+/// The node's code with its place in the user's file, as far as it has one.
+pub fn template_of(node: &Node) -> TemplateSource {
+    match &node.origin.code {
+        Some(span) if node.generic_test().is_none() && span_text(span) == Some(node.raw_code.as_ref()) => TemplateSource::part(&span.file, span.start..span.end),
+        _ => TemplateSource::text(&node.original_file_path, &node.raw_code),
+    }
+}
+
+fn span_text(span: &Span) -> Option<&str> {
+    span.file.text.get(span.start..span.end)
+}
+
+/// The arguments of a generic test, rendered: `ref('x')` and the like become what they stand for.
+fn test_arguments(
+    runtime: &Arc<Runtime>,
+    node: &Arc<Node>,
+    arguments: &serde_json::Map<String, Json>,
+    context: &Value,
+) -> Result<Value, Diagnostic> {
+    let mut rendered = Vec::with_capacity(arguments.len());
+    for (name, value) in arguments {
+        let value = match (name.as_str(), value) {
+            // A column's name is text, whatever it looks like.
+            ("column_name", Json::String(text)) => Value::from(text.as_str()),
+            (_, value) => test_argument(runtime, node, value, context)?,
+        };
+        rendered.push((Value::from(name.as_str()), value));
+    }
+    Ok(values::dict_of(rendered))
+}
+
+fn test_argument(runtime: &Arc<Runtime>, node: &Arc<Node>, value: &Json, context: &Value) -> Result<Value, Diagnostic> {
+    match value {
+        Json::String(text) if is_call(text) => evaluate(runtime, node, &format!("{{{{ {text} }}}}"), context),
+        Json::String(text) if text.contains("{{") || text.contains("{%") => evaluate(runtime, node, text, context),
+        Json::Array(items) => {
+            let items = items.iter().map(|item| test_argument(runtime, node, item, context));
+            Ok(values::list(items.collect::<Result<_, _>>()?))
+        }
+        Json::Object(entries) => {
+            let mut rendered = Vec::with_capacity(entries.len());
+            for (name, value) in entries {
+                rendered.push((Value::from(name.as_str()), test_argument(runtime, node, value, context)?));
+            }
+            Ok(values::dict_of(rendered))
+        }
+        plain => Ok(values::from_json(plain)),
+    }
+}
+
+fn evaluate(runtime: &Arc<Runtime>, node: &Arc<Node>, text: &str, context: &Value) -> Result<Value, Diagnostic> {
+    let template = TemplateSource::text(&node.original_file_path, text);
+    let scope = RenderScope::new(&node.package_name, context.clone());
+    runtime.engine.evaluate(&template, &scope).map(|rendered| rendered.value)
+}
+
+/// Whether a test's argument is a call that is written without braces.
+fn is_call(text: &str) -> bool {
+    let text = text.trim();
+    let Some((function, rest)) = text.split_once('(') else { return false };
+    let known = matches!(function.trim_end(), "env_var" | "ref" | "var" | "source" | "doc");
+    known && rest.ends_with(')') && rest.len() > 1
+}
+
+/// The CTEs of the given ephemeral models and of those that they refer to, innermost first.
+fn collect_ctes(
+    rendering: &Rendering<'_>,
+    ids: &[UniqueId],
+    ctes: &mut Vec<InjectedCte>,
+    seen: &mut HashSet<UniqueId>,
+) -> Result<(), Diagnostic> {
+    for id in ids {
+        if !seen.insert(id.clone()) {
+            continue;
+        }
+        let code = ephemeral(rendering, id)?;
+        collect_ctes(rendering, &code.refers_to, ctes, seen)?;
+        let sql = cte::expression(&code.name, &code.sql);
+        ctes.push(InjectedCte { id: id.clone(), sql });
+    }
+    Ok(())
+}
+
+/// An ephemeral model's own SQL; rendered by the first thread that asks.
+fn ephemeral(rendering: &Rendering<'_>, id: &UniqueId) -> Result<Arc<EphemeralCode>, Diagnostic> {
+    let runtime = rendering.runtime;
+    let slot = runtime.ephemeral_slot(id);
+    let result = slot.get_or_init(|| {
+        let Some(Resource::Node(node)) = runtime.manifest().resource(id) else {
+            return Err(Diagnostic::error(format!("`{id}` not found")));
+        };
+        let host = NodeHost::new(runtime, node, rendering.worker.clone(), Vec::new());
+        let sql = render(rendering, node, &host)?;
+        let refers_to = std::mem::take(&mut host.gathered().ephemeral);
+        let name = crate::adapter::Relation::ephemeral_name(&node.alias);
+        runtime.write_code("compiled", node, &sql)?;
+        Ok(Arc::new(EphemeralCode { name, sql: sql.trim_end().into(), refers_to }))
+    });
+    result.clone()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_call;
+
+    #[test]
+    fn arguments_of_tests_that_are_calls_are_rendered() {
+        for text in ["ref('a')", " source('a', 'b') ", "var ('x')"] {
+            assert!(is_call(text), "{text}");
+        }
+        for text in ["refs('a')", "ref", "ref()", "ref('a') + 1", "a"] {
+            assert!(!is_call(text), "{text}");
+        }
+    }
+}

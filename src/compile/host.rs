@@ -1,0 +1,351 @@
+//! What a template sees of its node while it is compiled and run: `ref`, `source`,
+//! `config`, `this`, `adapter`, results of statements, files.
+//!
+//! Source: docs.getdbt.com/reference/dbt-jinja-functions.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use minijinja::{Error, State, Value};
+
+use crate::adapter::Relation;
+use crate::diagnostic::Diagnostic;
+use crate::jinja::config_object::ConfigObject;
+use crate::jinja::context::{Function, Host, fault};
+use crate::jinja::{Arguments, error, relation, values};
+use crate::manifest::{Node, RefCall, ResourceType, Source, SourceCall, UniqueId, Version};
+
+use super::runtime::{EventTime, Runtime, Worker};
+
+/// What a statement left under its name (`load_result`).
+#[derive(Debug, Clone)]
+pub struct Stored {
+    pub response: Value,
+    pub table: Option<Value>,
+}
+
+/// What a node gathers while its templates run.
+#[derive(Debug, Default)]
+pub struct Gathered {
+    pub results: HashMap<String, Stored>,
+    /// The ephemeral models that the SQL refers to, in order, each once.
+    pub ephemeral: Vec<UniqueId>,
+    /// Where `write` put the SQL that was run, relative to the project.
+    pub build_path: Option<String>,
+}
+
+/// The host of one node on one thread.
+#[derive(Debug, Clone)]
+pub struct NodeHost {
+    inner: Arc<Inner>,
+    /// Names of this phase only: `sql`, `compiled_code`, `pre_hooks`, `results`, ...
+    extras: Extras,
+}
+
+/// Names with their values.
+pub type Extras = Vec<(&'static str, Value)>;
+
+pub struct Inner {
+    pub runtime: Arc<Runtime>,
+    pub node: Arc<Node>,
+    worker: Worker,
+    gathered: Mutex<Gathered>,
+    model: OnceLock<Value>,
+    /// A filter on event time for what this node reads, in a batch or a sample.
+    event_time: Option<EventTime>,
+}
+
+impl std::fmt::Debug for Inner {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "<context of {}>", self.node.unique_id)
+    }
+}
+
+const NAMES: &[&str] = &[
+    "ref", "source", "metric", "function", "config", "this", "model", "adapter", "api", "execute", "graph", "database",
+    "schema", "load_result", "store_result", "store_raw_result", "write", "render", "try_or_compiler_error",
+    "load_agate_table", "submit_python_job", "pre_hooks", "post_hooks", "validation", "doc", "sql", "compiled_code",
+];
+
+impl NodeHost {
+    pub fn new(runtime: &Arc<Runtime>, node: &Arc<Node>, worker: Worker, extras: Extras) -> Self {
+        NodeHost::with_event_time(runtime, node, worker, extras, None)
+    }
+
+    pub fn with_event_time(
+        runtime: &Arc<Runtime>,
+        node: &Arc<Node>,
+        worker: Worker,
+        extras: Extras,
+        event_time: Option<EventTime>,
+    ) -> Self {
+        let inner = Inner {
+            runtime: runtime.clone(),
+            node: node.clone(),
+            worker,
+            gathered: Mutex::default(),
+            model: OnceLock::new(),
+            event_time,
+        };
+        NodeHost { inner: Arc::new(inner), extras }
+    }
+
+    /// This host with one more name.
+    #[must_use]
+    pub fn with_extra(&self, name: &'static str, value: Value) -> Self {
+        let mut extras = self.extras.clone();
+        extras.push((name, value));
+        NodeHost { inner: self.inner.clone(), extras }
+    }
+
+    pub fn gathered(&self) -> MutexGuard<'_, Gathered> {
+        self.inner.gathered()
+    }
+}
+
+impl Host for NodeHost {
+    fn lookup(&self, name: &str) -> Option<Value> {
+        let inner = &self.inner;
+        if let Some((_, value)) = self.extras.iter().rev().find(|(known, _)| *known == name) {
+            return Some(value.clone());
+        }
+        if let Some(function) = inner.function(name) {
+            return Some(function);
+        }
+        let node = &inner.node;
+        Some(match name {
+            "execute" => Value::from(true),
+            "adapter" => inner.worker.adapter.clone(),
+            "api" => inner.runtime.api.clone(),
+            "config" => ConfigObject::value(node),
+            "this" => inner.this(),
+            "model" => inner.model.get_or_init(|| inner.runtime.node_value(node)).clone(),
+            "graph" => inner.runtime.graph_value(),
+            "database" => node.database.as_deref().map_or_else(values::none, Value::from),
+            "schema" => Value::from(node.schema.as_str()),
+            "pre_hooks" => hooks(node, "pre-hook"),
+            "post_hooks" => hooks(node, "post-hook"),
+            "sql" | "compiled_code" => node
+                .code()
+                .and_then(|code| code.compiled_code.as_deref())
+                .map_or_else(values::none, Value::from),
+            "validation" => Value::from_object(Validation),
+            _ => return None,
+        })
+    }
+
+    fn names(&self) -> &'static [&'static str] {
+        NAMES
+    }
+}
+
+/// The hooks of a node as the list of dictionaries that `run_hooks` reads.
+fn hooks(node: &Node, key: &str) -> Value {
+    node.config.get(key).map_or_else(|| values::list(Vec::new()), values::from_json)
+}
+
+impl Inner {
+    fn gathered(&self) -> MutexGuard<'_, Gathered> {
+        self.gathered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn this(&self) -> Value {
+        match self.node.relation_name {
+            None if !self.node.resource_type.is_refable() && self.node.resource_type != ResourceType::Test => values::none(),
+            _ => relation::value(self.runtime.relation_of(&self.node)),
+        }
+    }
+
+    /// The functions of the context; each holds this node's state.
+    fn function(self: &Arc<Self>, name: &str) -> Option<Value> {
+        type Body = fn(&Arc<Inner>, &mut State<'_, '_>, Arguments) -> Result<Value, Error>;
+        let (name, body): (&'static str, Body) = match name {
+            "ref" => ("ref", |inner, _, arguments| inner.call_ref(arguments)),
+            "source" => ("source", |inner, _, arguments| inner.call_source(arguments)),
+            "metric" => ("metric", |_, _, _| {
+                Err(fault("`metric()` needs the semantic layer's server, which tform does not have (docs.getdbt.com/docs/build/about-metricflow)"))
+            }),
+            "function" => ("function", |inner, _, arguments| inner.call_function(arguments)),
+            "load_result" => ("load_result", |inner, _, arguments| inner.load_result(arguments)),
+            "store_result" => ("store_result", |inner, _, arguments| inner.store_result(arguments)),
+            "store_raw_result" => ("store_raw_result", |inner, _, arguments| inner.store_raw_result(arguments)),
+            "write" => ("write", |inner, _, arguments| inner.write(arguments)),
+            "render" => ("render", |_, state, arguments| render(state, arguments)),
+            "try_or_compiler_error" => ("try_or_compiler_error", try_or_compiler_error),
+            "load_agate_table" => ("load_agate_table", |inner, _, _| inner.load_agate_table()),
+            "submit_python_job" => ("submit_python_job", |_, _, _| Err(fault(PYTHON_REFUSED))),
+            "doc" => ("doc", |inner, _, arguments| inner.doc(arguments)),
+            _ => return None,
+        };
+        let inner = self.clone();
+        Some(Function::value(name, move |state, arguments| body(&inner, state, arguments)))
+    }
+
+    fn call_ref(&self, arguments: Arguments) -> Result<Value, Error> {
+        let call = ref_call(arguments)?;
+        let target = self.runtime.find_ref(&self.node, &call).map_err(error)?;
+        if !self.may_refer_to(&target.unique_id) {
+            return Err(error(undeclared(&self.node, &call)));
+        }
+        if target.is_ephemeral() {
+            let mut gathered = self.gathered();
+            if !gathered.ephemeral.contains(&target.unique_id) {
+                gathered.ephemeral.push(target.unique_id.clone());
+            }
+            return Ok(relation::value(self.runtime.ephemeral_relation(&target)));
+        }
+        let relation = self.runtime.ref_relation(&target);
+        Ok(relation::value(self.bounded(relation, target.config.text("event_time"))))
+    }
+
+    /// Whether a ref was known when the graph was made; hooks and operations may refer to anything.
+    fn may_refer_to(&self, id: &UniqueId) -> bool {
+        let free = matches!(self.node.resource_type, ResourceType::Operation | ResourceType::SqlOperation);
+        free || self.node.unique_id == *id || self.node.parents().contains(id)
+    }
+
+    fn call_source(&self, arguments: Arguments) -> Result<Value, Error> {
+        let [source, table] = arguments.bind("source", ["source_name", "table_name"]).map_err(fault)?;
+        let (Some(source), Some(table)) = (source, table) else {
+            return Err(fault("`source` needs two arguments: the source's name and the table's name"));
+        };
+        let call = SourceCall(values::text(&source), values::text(&table));
+        let found: Arc<Source> = self.runtime.find_source(&self.node, &call).map_err(error)?;
+        let relation = self.runtime.source_relation(&found);
+        Ok(relation::value(self.bounded(relation, found.config.text("event_time"))))
+    }
+
+    /// With `--empty`, `--sample` or in a batch, only some rows of what is read.
+    fn bounded(&self, relation: Relation, event_time: Option<&str>) -> Relation {
+        let reads = matches!(self.node.resource_type, ResourceType::Model | ResourceType::Snapshot);
+        if !reads {
+            return relation;
+        }
+        self.runtime.bounded(relation, event_time, self.event_time.as_ref())
+    }
+
+    fn call_function(&self, arguments: Arguments) -> Result<Value, Error> {
+        let name = arguments.positional.last().map(values::text).unwrap_or_default();
+        Err(fault(format!("function `{name}` cannot be called: user-defined functions are kept in the graph but not built (docs.getdbt.com/docs/build/udfs)")))
+    }
+
+    fn load_result(&self, arguments: Arguments) -> Result<Value, Error> {
+        let [name] = arguments.bind("load_result", ["name"]).map_err(fault)?;
+        let name = values::text(&name.ok_or_else(|| fault("`load_result` needs the name of a statement"))?);
+        let stored = self.gathered().results.get(&name).cloned();
+        let Some(stored) = stored else { return Ok(values::none()) };
+        let data = stored.table.as_ref().map_or_else(|| values::list(Vec::new()), crate::jinja::table::data);
+        Ok(values::dict_of([
+            ("response", stored.response),
+            ("data", data),
+            ("table", stored.table.unwrap_or_else(values::none)),
+        ]))
+    }
+
+    fn store_result(&self, arguments: Arguments) -> Result<Value, Error> {
+        let [name, response, table] =
+            arguments.bind("store_result", ["name", "response", "agate_table"]).map_err(fault)?;
+        let name = values::text(&name.ok_or_else(|| fault("`store_result` needs a name"))?);
+        let table = table.filter(|table| !table.is_none()).unwrap_or_else(crate::jinja::table::empty);
+        let stored = Stored { response: response.unwrap_or_else(values::none), table: Some(table) };
+        self.gathered().results.insert(name, stored);
+        Ok(Value::from(""))
+    }
+
+    fn store_raw_result(&self, arguments: Arguments) -> Result<Value, Error> {
+        let names = ["name", "message", "code", "rows_affected", "agate_table"];
+        let [name, message, code, rows_affected, table] = arguments.bind("store_raw_result", names).map_err(fault)?;
+        let name = values::text(&name.ok_or_else(|| fault("`store_raw_result` needs a name"))?);
+        let given = |value: Option<Value>| value.unwrap_or_else(values::none);
+        let response = crate::jinja::adapter_object::response(given(message), given(code), given(rows_affected));
+        let table = table.filter(|table| !table.is_none()).unwrap_or_else(crate::jinja::table::empty);
+        self.gathered().results.insert(name, Stored { response, table: Some(table) });
+        Ok(Value::from(""))
+    }
+
+    /// Keeps the SQL that is sent under `target/run`.
+    fn write(&self, arguments: Arguments) -> Result<Value, Error> {
+        let [payload] = arguments.bind("write", ["payload"]).map_err(fault)?;
+        let payload = values::text(&payload.unwrap_or_default());
+        let path = self.runtime.write_code("run", &self.node, &payload).map_err(error)?;
+        self.gathered().build_path = Some(path);
+        Ok(Value::from(""))
+    }
+
+    fn load_agate_table(&self) -> Result<Value, Error> {
+        if self.node.resource_type != ResourceType::Seed {
+            return Err(fault(format!("can only load_agate_table for seeds (got a {})", self.node.resource_type)));
+        }
+        self.runtime.seed_table(&self.node).map_err(error)
+    }
+
+    fn doc(&self, arguments: Arguments) -> Result<Value, Error> {
+        let names: Vec<String> = arguments.positional.iter().map(values::text).collect();
+        self.runtime.doc(&self.node.package_name, &names).map(Value::from).map_err(error)
+    }
+}
+
+/// Why Python code is not run.
+pub const PYTHON_REFUSED: &str = "Python models are parsed and kept in the graph, but tform does not run Python (docs.getdbt.com/docs/build/python-models)";
+
+/// `ref` as written: one or two names, and perhaps `version` or `v`.
+pub fn ref_call(arguments: Arguments) -> Result<RefCall, Error> {
+    let mut version = None;
+    for (name, value) in &arguments.named {
+        if !matches!(name.as_ref(), "version" | "v") {
+            return Err(fault(format!("`ref` has no argument `{name}` (it has `package`, `name`, `version` or `v`)")));
+        }
+        version = version_of(value);
+    }
+    let names: Vec<String> = arguments.positional.iter().map(values::text).collect();
+    match <[String; 1]>::try_from(names) {
+        Ok([name]) => Ok(RefCall { name, package: None, version }),
+        Err(names) => match <[String; 2]>::try_from(names) {
+            Ok([package, name]) => Ok(RefCall { name, package: Some(package), version }),
+            Err(names) => Err(fault(format!("ref() takes at most two arguments ({} given)", names.len()))),
+        },
+    }
+}
+
+fn version_of(value: &Value) -> Option<Version> {
+    let json = serde_json::to_value(value).ok()?;
+    Version::from_json(&json)
+}
+
+fn undeclared(node: &Node, call: &RefCall) -> Diagnostic {
+    let written = match &call.package {
+        Some(package) => format!("ref('{package}', '{}')", call.name),
+        None => format!("ref('{}')", call.name),
+    };
+    Diagnostic::error(format!(
+        "dbt was unable to infer all dependencies for the model \"{}\".\nThis typically happens when ref() is placed within a conditional block.\n\nTo fix this, add the following hint to the top of the model \"{}\":\n\n-- depends_on: {{{{ {written} }}}}",
+        node.name, node.name
+    ))
+}
+
+/// `render('...')`: a string with Jinja in the context of the node.
+fn render(state: &mut State<'_, '_>, arguments: Arguments) -> Result<Value, Error> {
+    let [text] = arguments.bind("render", ["string"]).map_err(fault)?;
+    let text = values::text(&text.unwrap_or_default());
+    crate::jinja::render_text(state, &text).map(Value::from)
+}
+
+/// `try_or_compiler_error(message, function, ...)`.
+fn try_or_compiler_error(_inner: &Arc<Inner>, state: &mut State<'_, '_>, mut arguments: Arguments) -> Result<Value, Error> {
+    if arguments.positional.len() < 2 {
+        return Err(fault("`try_or_compiler_error` needs a message and a function"));
+    }
+    let message = values::text(&arguments.positional.remove(0));
+    let function = arguments.positional.remove(0);
+    function.call(state, &arguments.into_values()).map_err(|_| fault(message))
+}
+
+/// `validation.any[...]`: accepted, since `config.get` checks nothing by it.
+#[derive(Debug)]
+struct Validation;
+
+impl minijinja::value::Object for Validation {
+    fn get_value(self: &Arc<Self>, _key: &Value) -> Option<Value> {
+        Some(Value::from_dyn_object(self.clone()))
+    }
+}

@@ -1,0 +1,310 @@
+//! What all nodes of one invocation share while they are compiled and run.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use chrono::{DateTime, Utc};
+use minijinja::Value;
+
+use crate::adapter::{Capabilities, PolicyChange, QueryComment, Session, Warehouse, Work};
+use crate::diagnostic::Diagnostic;
+use crate::event::{Event, NodeFacts, NodeInfo, RelationFacts};
+use crate::graph::{Graph, Target};
+use crate::jinja::context::Globals;
+use crate::jinja::{Engine, values};
+use crate::manifest::{Manifest, Node, RefCall, Source, SourceCall, UniqueId};
+
+/// The rows that a node reads: those with an event time in `start..end`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EventTime {
+    pub start: Option<DateTime<Utc>>,
+    pub end: Option<DateTime<Utc>>,
+}
+
+/// What the flags say about running.
+#[derive(Debug, Clone, Default)]
+pub struct RunFlags {
+    pub full_refresh: bool,
+    pub fail_fast: bool,
+    pub empty: bool,
+    pub store_failures: bool,
+    pub sample: Option<EventTime>,
+    pub event_time: Option<EventTime>,
+    pub threads: usize,
+}
+
+/// A relation that stands in for a node that was not built here (`--defer`).
+#[derive(Debug, Clone)]
+pub struct Deferred {
+    pub database: Option<String>,
+    pub schema: String,
+    pub alias: String,
+}
+
+/// An ephemeral model's SQL before its own CTEs are put in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EphemeralCode {
+    /// The CTE's name.
+    pub name: String,
+    pub sql: String,
+    /// The ephemeral models that it refers to itself.
+    pub refers_to: Vec<UniqueId>,
+}
+
+/// Where an ephemeral model's SQL is kept once somebody has rendered it.
+pub type EphemeralSlot = Arc<OnceLock<Result<Arc<EphemeralCode>, Diagnostic>>>;
+
+/// Shared by all threads of an invocation.
+pub struct Runtime {
+    pub graph: Arc<Graph>,
+    pub engine: Engine,
+    pub warehouse: Arc<Warehouse>,
+    pub globals: Arc<Globals>,
+    pub api: Value,
+    pub flags: RunFlags,
+    /// The project's folder, absolute.
+    pub project_dir: PathBuf,
+    /// Absolute.
+    pub target_path: PathBuf,
+    /// `quoting:` of dbt_project.yml.
+    pub quoting: PolicyChange,
+    /// `query-comment:` of dbt_project.yml; `None` where it is switched off.
+    pub query_comment: Option<CommentSetting>,
+    pub deferred: HashMap<UniqueId, Deferred>,
+    pub graph_dictionary: OnceLock<Value>,
+    pub ephemeral: Mutex<HashMap<UniqueId, EphemeralSlot>>,
+}
+
+impl std::fmt::Debug for Runtime {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "<runtime of {}>", self.globals.project_name)
+    }
+}
+
+impl Runtime {
+    pub fn manifest(&self) -> &Manifest {
+        self.graph.manifest()
+    }
+
+    pub fn emit(&self, event: Event) {
+        self.warehouse.emit(event);
+    }
+
+    pub fn capabilities(&self) -> &'static Capabilities {
+        self.warehouse.capabilities()
+    }
+
+    /// The node that a `ref` in `node` means.
+    ///
+    /// # Errors
+    /// As `graph::resolve` reports it; refs in hooks and macros are first seen here.
+    pub fn find_ref(&self, node: &Node, call: &RefCall) -> Result<Arc<Node>, Diagnostic> {
+        let found = match self.graph.lookup().find_ref(&node.package_name, call) {
+            Target::Found(id) => self.manifest().nodes.get(id),
+            _ => None,
+        };
+        found.cloned().ok_or_else(|| missing(node, &call.name, "a node named"))
+    }
+
+    /// The table that a `source` in `node` means.
+    ///
+    /// # Errors
+    /// If there is none, or it is switched off.
+    pub fn find_source(&self, node: &Node, call: &SourceCall) -> Result<Arc<Source>, Diagnostic> {
+        let found = match self.graph.lookup().find_source(&node.package_name, call) {
+            Target::Found(id) => self.manifest().sources.get(id),
+            _ => None,
+        };
+        found.cloned().ok_or_else(|| missing(node, &format!("{}.{}", call.0, call.1), "a source named"))
+    }
+
+    /// A node as templates see it (`model`, `graph.nodes[...]`): its form in the manifest.
+    pub fn node_value(&self, node: &Node) -> Value {
+        serde_json::to_value(node).map_or_else(|_| values::none(), |json| values::from_json(&json))
+    }
+
+    /// The `graph` dictionary; made when the first template asks for it.
+    pub fn graph_value(&self) -> Value {
+        self.graph_dictionary
+            .get_or_init(|| {
+                let manifest = self.manifest();
+                values::dict_of([
+                    ("nodes", dictionary(manifest.nodes.iter())),
+                    ("sources", dictionary(manifest.sources.iter())),
+                    ("exposures", dictionary(manifest.exposures.iter())),
+                    ("groups", dictionary(manifest.groups.iter())),
+                    ("metrics", dictionary(manifest.metrics.iter())),
+                    ("semantic_models", dictionary(manifest.semantic_models.iter())),
+                    ("saved_queries", dictionary(manifest.saved_queries.iter())),
+                    ("functions", dictionary(manifest.functions.iter())),
+                ])
+            })
+            .clone()
+    }
+
+    /// Writes a node's SQL below `target/compiled` or `target/run`; gives the path relative to the project.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn write_code(&self, kind: &str, node: &Node, code: &str) -> Result<String, Diagnostic> {
+        let path = self.target_path.join(kind).join(&node.package_name).join(code_path(node));
+        let failed = |error: std::io::Error| {
+            Diagnostic::error(format!("`{}` cannot be written: {error}", path.display()))
+                .hint("set `target-path` in dbt_project.yml or `--target-path` to a folder that you may write to")
+        };
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).map_err(failed)?;
+        }
+        std::fs::write(&path, code).map_err(failed)?;
+        let shown = path.strip_prefix(&self.project_dir).unwrap_or(&path);
+        Ok(shown.to_string_lossy().into_owned())
+    }
+
+    /// The contents of a seed's file as the table that macros see.
+    ///
+    /// # Errors
+    /// If the file cannot be read or is not CSV; located in the file.
+    pub fn seed_table(&self, node: &Node) -> Result<Value, Diagnostic> {
+        super::seed::table(node)
+    }
+
+    /// The text of a docs block: `doc('name')` or `doc('package', 'name')`.
+    ///
+    /// # Errors
+    /// If there is none of that name.
+    pub fn doc(&self, package: &str, names: &[String]) -> Result<String, Diagnostic> {
+        let docs = &self.manifest().docs;
+        let find = |package: &str, name: &str| docs.get(format!("doc.{package}.{name}").as_str());
+        let found = match names {
+            [name] => find(package, name)
+                .or_else(|| find(&self.globals.project_name, name))
+                .or_else(|| docs.values().find(|block| block.name == *name)),
+            [package, name] => find(package, name),
+            _ => None,
+        };
+        match (found, names) {
+            (Some(block), _) => Ok(block.block_contents.clone()),
+            (None, [.., name]) => Err(Diagnostic::error(format!("docs block `{name}` not found"))
+                .suggest(name, docs.values().map(|block| block.name.as_str()))),
+            (None, []) => Err(Diagnostic::error("`doc` needs the name of a docs block")),
+        }
+    }
+
+    /// The slot in which an ephemeral model's compiled SQL is kept.
+    pub fn ephemeral_slot(&self, id: &UniqueId) -> EphemeralSlot {
+        let mut slots = self.ephemeral.lock().unwrap_or_else(PoisonError::into_inner);
+        slots.entry(id.clone()).or_default().clone()
+    }
+}
+
+fn missing(node: &Node, name: &str, what: &str) -> Diagnostic {
+    let kind = node.resource_type.as_str();
+    Diagnostic::error(format!(
+        "{} '{}' ({}) depends on {what} '{name}' which was not found",
+        kind[..1].to_uppercase() + &kind[1..],
+        node.unique_id,
+        node.original_file_path
+    ))
+}
+
+/// `query-comment:` as the project sets it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommentSetting {
+    /// A template; `None` for the default, which names tform, target and node.
+    pub template: Option<String>,
+    pub append: bool,
+}
+
+/// A thread's own: its session, and the `adapter` object on it.
+#[derive(Debug, Clone)]
+pub struct Worker {
+    pub session: Arc<Session>,
+    pub adapter: Value,
+}
+
+impl Runtime {
+    /// A worker whose session connects when its first statement comes.
+    pub fn worker(self: &Arc<Self>, name: &str) -> Worker {
+        let session = self.warehouse.session(name);
+        let adapter = crate::jinja::adapter_object::running(&session, self.quoting);
+        Worker { session, adapter }
+    }
+
+    /// From now on the worker's statements belong to `node`.
+    ///
+    /// # Errors
+    /// If the project's query comment cannot be rendered.
+    pub fn assign(self: &Arc<Self>, worker: &Worker, node: &Arc<Node>, info: Option<NodeInfo>) -> Result<(), Diagnostic> {
+        let name = node.unique_id.to_string();
+        worker.session.set_work(Work { name: name.clone(), node: info.clone(), comment: None });
+        let comment = self.comment(worker, node)?;
+        worker.session.set_work(Work { name, node: info, comment });
+        Ok(())
+    }
+
+    fn comment(self: &Arc<Self>, worker: &Worker, node: &Arc<Node>) -> Result<Option<QueryComment>, Diagnostic> {
+        let Some(setting) = &self.query_comment else { return Ok(None) };
+        let text = match &setting.template {
+            None => {
+                let target = |key: &str| values::text(&self.globals.target.get_attr(key).unwrap_or_default());
+                serde_json::json!({
+                    "app": "dbt",
+                    "dbt_version": self.globals.dbt_version,
+                    "profile_name": target("profile_name"),
+                    "target_name": target("name"),
+                    "node_id": node.unique_id,
+                })
+                .to_string()
+            }
+            Some(template) => {
+                let extras = vec![("connection_name", Value::from(worker.session.name())), ("node", self.node_value(node))];
+                let host = super::host::NodeHost::new(self, node, worker.clone(), extras);
+                let context = super::context(self, node, host);
+                let template = crate::jinja::TemplateSource::text("query-comment", template);
+                self.engine.render(&template, &crate::jinja::Scope::new(&node.package_name, context))?.value
+            }
+        };
+        QueryComment::new(&text, setting.append).map_err(|error| Diagnostic::error(error.to_string()))
+    }
+}
+
+/// A file name for the SQL of a node: that of its source, with a name of its own for
+/// nodes that share a file (tests in a properties file, hooks).
+pub fn code_path(node: &Node) -> PathBuf {
+    let original = PathBuf::from(&node.original_file_path);
+    let own = original.file_name().is_some_and(|name| name.to_string_lossy() == node.path.rsplit('/').next().unwrap_or(""));
+    match node.resource_type {
+        crate::manifest::ResourceType::Model | crate::manifest::ResourceType::Analysis => original,
+        _ if own => original,
+        _ => original.join(&node.path),
+    }
+}
+
+/// What never changes about a node while it runs.
+pub fn facts(node: &Node, layer: Option<String>) -> NodeFacts {
+    NodeFacts {
+        unique_id: node.unique_id.to_string(),
+        name: node.name.clone(),
+        path: node.path.clone(),
+        original_file_path: node.original_file_path.clone(),
+        resource_type: node.resource_type.to_string(),
+        materialized: node.config.materialized().to_owned(),
+        relation: RelationFacts {
+            database: node.database.clone().unwrap_or_default(),
+            schema: node.schema.clone(),
+            alias: node.alias.clone(),
+            relation_name: node.relation_name.clone().unwrap_or_default(),
+        },
+        meta: node.meta.clone(),
+        checksum: node.checksum.checksum.clone(),
+        layer,
+    }
+}
+
+fn dictionary<'a, T: serde::Serialize + 'a>(resources: impl Iterator<Item = (&'a UniqueId, &'a T)>) -> Value {
+    values::dict_of(resources.map(|(id, resource)| {
+        let value = serde_json::to_value(resource).map_or_else(|_| values::none(), |json| values::from_json(&json));
+        (id.to_string(), value)
+    }))
+}

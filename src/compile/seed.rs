@@ -1,0 +1,32 @@
+//! A seed's file as the table that macros see.
+
+use minijinja::Value;
+
+use crate::adapter::seed::{SeedFormat, read};
+use crate::diagnostic::{Diagnostic, SourceFile};
+use crate::jinja::table;
+use crate::manifest::{Detail, Node};
+
+/// Reads the file of a seed (docs.getdbt.com/reference/seed-configs).
+///
+/// # Errors
+/// If it cannot be read, is not UTF-8 or not CSV; located in the file.
+pub fn table(node: &Node) -> Result<Value, Diagnostic> {
+    let root = match &node.detail {
+        Detail::Seed(seed) => seed.root_path.clone().unwrap_or_default(),
+        _ => String::new(),
+    };
+    let path = std::path::Path::new(&root).join(&node.original_file_path);
+    let bytes = std::fs::read(&path).map_err(|error| Diagnostic::error(format!("seed file `{}` cannot be read: {error}", path.display())))?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        Diagnostic::error(format!("seed file `{}` is not UTF-8 (byte {at})", node.original_file_path))
+            .hint("save it with the encoding UTF-8")
+    })?;
+    let file = SourceFile::new(node.original_file_path.as_str(), text);
+    let delimiter = node.config.text("delimiter").and_then(|text| text.chars().next()).unwrap_or(',');
+    let types = node.config.get("column_types").and_then(serde_json::Value::as_object);
+    let text_columns: Vec<&str> = types.into_iter().flat_map(|types| types.keys().map(String::as_str)).collect();
+    let seed = read(&file, SeedFormat { delimiter, text_columns: &text_columns })?;
+    Ok(table::of_seed(seed))
+}

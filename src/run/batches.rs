@@ -1,0 +1,148 @@
+//! Builds a microbatch model batch by batch; a batch that fails does not stop the others.
+//!
+//! Source: docs.getdbt.com/docs/build/incremental-microbatch.
+
+use std::sync::Arc;
+
+use chrono::Utc;
+use serde_json::{Value as Json, json};
+
+use crate::compile::Rendering;
+use crate::compile::session::EventTime;
+use crate::diagnostic::Diagnostic;
+use crate::event::{BatchLine, Event, NodeInfo, Position, Status};
+use crate::jinja::adapter_object;
+use crate::manifest::{Node, ResourceType};
+
+use super::microbatch::{Batch, BatchSize, Window, batches, parse_time};
+use super::node::{BatchContext, batch_report, compile, materialize, response};
+use super::outcome::{BatchResults, Report, message_of};
+use super::{Left, description};
+
+/// Whether a node is built in batches.
+pub fn is_microbatch(node: &Node) -> bool {
+    node.resource_type == ResourceType::Model
+        && node.config.materialized() == "incremental"
+        && node.config.text("incremental_strategy") == Some("microbatch")
+}
+
+/// What decides about the node's batches.
+///
+/// # Errors
+/// Settings that are missing or wrong; located at the model.
+pub fn window(rendering: &Rendering<'_>, node: &Arc<Node>) -> Result<Window, Diagnostic> {
+    let failed = |message: String| {
+        Diagnostic::error(message)
+            .at_opt(node.origin.code.clone())
+            .hint("see docs.getdbt.com/docs/build/incremental-microbatch")
+    };
+    let config = &node.config;
+    let Some(_) = config.text("event_time") else {
+        return Err(failed("a microbatch model needs the setting `event_time`".to_owned()));
+    };
+    let size = config.text("batch_size").ok_or_else(|| failed("a microbatch model needs the setting `batch_size`".to_owned()))?;
+    let size = BatchSize::parse(size).ok_or_else(|| failed(format!("`batch_size` is `{size}`, not `hour`, `day`, `month` or `year`")))?;
+    let begin = match config.text("begin") {
+        Some(text) => Some(parse_time(text).ok_or_else(|| failed(format!("`begin` is `{text}`, which is not a date")))?),
+        None => None,
+    };
+    let session = rendering.session;
+    let exists = adapter_object::find_table(rendering.adapter, &session.relation_of(node));
+    let full_refresh = config.flag("full_refresh").unwrap_or(session.flags.full_refresh);
+    let flags = session.flags.event_time;
+    Ok(Window {
+        size,
+        lookback: config.get("lookback").and_then(Json::as_i64).unwrap_or(1),
+        begin,
+        from: flags.and_then(|window| window.start),
+        until: flags.and_then(|window| window.end),
+        incremental: exists && !full_refresh,
+        now: Utc::now(),
+    })
+}
+
+/// Builds every batch in order.
+///
+/// # Errors
+/// When the batches cannot be computed; a failed batch is part of the report.
+pub fn build(
+    rendering: &Rendering<'_>,
+    node: &Arc<Node>,
+    info: &NodeInfo,
+    window: Window,
+    left: &mut Left,
+) -> Result<Report, Diagnostic> {
+    let batches = batches(&window).map_err(|message| Diagnostic::error(message).at_opt(node.origin.code.clone()))?;
+    let mut results = BatchResults::default();
+    let mut first_error = None;
+    let mut fields = serde_json::Map::new();
+    for (index, batch) in batches.iter().enumerate() {
+        let position = Position { index: index + 1, total: batches.len() };
+        let line = BatchLine {
+            node: info.clone(),
+            position,
+            description: format!("batch {} of {}", window.size.label(batch.start), description(node)),
+        };
+        rendering.session.emit(Event::LogStartBatch(line.clone()));
+        let begun = std::time::Instant::now();
+        // The first batch makes the table; from then on, it is added to.
+        let incremental = window.incremental || !results.successful.is_empty();
+        let done = one(rendering, node, *batch, &window, incremental, left);
+        let seconds = begun.elapsed().as_secs_f64();
+        let span = (batch.start, batch.end);
+        let (status, message) = match done {
+            Ok((text, more)) => {
+                results.successful.push(span);
+                fields = more;
+                (Status::Success, text)
+            }
+            Err(diagnostic) => {
+                adapter_object::release(rendering.adapter);
+                results.failed.push(span);
+                let message = message_of(node, &diagnostic);
+                first_error.get_or_insert(message.clone());
+                (Status::Error, message)
+            }
+        };
+        rendering.session.emit(Event::LogBatchResult { line, status, message, seconds });
+        // Without the first batch there is no table to add the others to.
+        if index == 0 && status == Status::Error && !window.incremental {
+            results.failed.extend(batches[1..].iter().map(|batch| (batch.start, batch.end)));
+            break;
+        }
+    }
+    let mut report = batch_report(results);
+    report.adapter_response = fields;
+    if let (Some(error), Status::Error | Status::PartialSuccess) = (first_error, report.status) {
+        report.message = Some(error);
+    }
+    Ok(report)
+}
+
+type Answer = (String, serde_json::Map<String, Json>);
+
+fn one(
+    rendering: &Rendering<'_>,
+    node: &Arc<Node>,
+    batch: Batch,
+    window: &Window,
+    incremental: bool,
+    left: &mut Left,
+) -> Result<Answer, Diagnostic> {
+    let event_time = EventTime { start: Some(batch.start), end: Some(batch.end) };
+    let mut own = Node::clone(node);
+    let written = |time: chrono::DateTime<Utc>| time.format("%Y-%m-%d %H:%M:%S+00:00").to_string();
+    own.config.set("__dbt_internal_microbatch_event_time_start", json!(written(batch.start)));
+    own.config.set("__dbt_internal_microbatch_event_time_end", json!(written(batch.end)));
+    if incremental {
+        // Later batches of a full build must not begin from an empty table again.
+        own.config.set("full_refresh", Json::Bool(false));
+    }
+    let own = Arc::new(own);
+    let ready = compile(rendering, &own, Some(event_time))?;
+    left.take(&ready);
+    let context = BatchContext { event_time, id: window.size.id(batch.start) };
+    let made = materialize(rendering, &ready, Some(&context))?;
+    left.build_path = made.build_path.clone();
+    Ok(response(&made.main))
+}

@@ -1,0 +1,144 @@
+//! `on-run-start` and `on-run-end`.
+//!
+//! Source: docs.getdbt.com/reference/project-configs/on-run-start-on-run-end.
+
+use std::sync::Arc;
+
+use minijinja::Value;
+
+use crate::compile::host::NodeHost;
+use crate::compile::session::{Session, facts};
+use crate::compile::{self};
+use crate::event::{Event, HookLine, NodeInfo, Position, Status};
+use crate::jinja::{adapter_object, values};
+use crate::manifest::{Detail, Node, ResourceType};
+
+use super::outcome::{Extra, Outcome, Report, Stopwatch};
+use super::{plain_outcome, results_value};
+
+/// When hooks run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moment {
+    Start,
+    End,
+}
+
+impl Moment {
+    fn tag(self) -> &'static str {
+        match self {
+            Moment::Start => "on-run-start",
+            Moment::End => "on-run-end",
+        }
+    }
+}
+
+/// Runs the hooks of a moment one after the other; after one that failed the others are skipped.
+pub fn run(session: &Arc<Session>, adapter: &Value, moment: Moment, outcomes: &[Outcome]) -> Vec<Outcome> {
+    let hooks = hooks(session, moment);
+    let total = hooks.len();
+    let mut done: Vec<Outcome> = Vec::new();
+    let mut failed = false;
+    for (index, node) in hooks.iter().enumerate() {
+        let facts = Arc::new(facts(node, None));
+        if failed {
+            let result = super::outcome::skipped(&facts, Some("Skipping due to the failure of an earlier hook".to_owned()));
+            done.push(plain_outcome(&node.unique_id, Arc::new(result)));
+            continue;
+        }
+        let position = Position { index: index + 1, total };
+        let statement = format!("{}.{}.{}", node.package_name, moment.tag(), hook_index(node));
+        let stopwatch = Stopwatch::start();
+        let hook = HookLine { node: NodeInfo::waiting(&facts).with_status(Status::Started), position, statement };
+        session.emit(Event::LogHookStartLine(hook.clone()));
+        let (report, code) = run_one(session, adapter, node, outcomes);
+        failed = report.status.is_failure();
+        let result = Arc::new(stopwatch.result(&facts, report, Extra::default()));
+        let hook = HookLine { node: result.node.clone(), ..hook };
+        session.emit(Event::LogHookEndLine { hook, status: result.status, seconds: result.seconds });
+        session.emit(Event::NodeFinished(result.clone()));
+        done.push(Outcome { compiled_code: code, ..plain_outcome(&node.unique_id, result) });
+    }
+    if total > 0 {
+        session.emit(Event::Formatting);
+    }
+    done
+}
+
+/// The hooks of a moment: those of packages first, then the project's own, in the order written.
+fn hooks(session: &Session, moment: Moment) -> Vec<Arc<Node>> {
+    let mut hooks: Vec<Arc<Node>> = session
+        .manifest()
+        .nodes
+        .values()
+        .filter(|node| node.resource_type == ResourceType::Operation && node.tags.iter().any(|tag| tag == moment.tag()))
+        .cloned()
+        .collect();
+    hooks.sort_by_key(|node| (node.package_name == session.globals.project_name, hook_index(node)));
+    hooks
+}
+
+fn hook_index(node: &Node) -> usize {
+    match &node.detail {
+        Detail::Hook(hook) => hook.index.unwrap_or(0),
+        _ => 0,
+    }
+}
+
+fn run_one(session: &Arc<Session>, adapter: &Value, node: &Arc<Node>, outcomes: &[Outcome]) -> (Report, Option<Arc<str>>) {
+    let extras = vec![
+        ("results", results_value(outcomes)),
+        ("schemas", schemas(session, outcomes)),
+        ("database_schemas", database_schemas(session, outcomes)),
+    ];
+    let host = NodeHost::new(session, node, adapter.clone(), extras);
+    let rendering = compile::Rendering { session, adapter };
+    let compiled = match compile::node(&rendering, node, &host) {
+        Ok(compiled) => compiled,
+        Err(diagnostic) => return (Report::failed(node, &diagnostic), None),
+    };
+    let sql = compiled.sql.trim();
+    let report = if sql.is_empty() {
+        Report::new(Status::Success, "OK")
+    } else {
+        match adapter_object::execute(adapter, sql) {
+            Ok(response) => {
+                let mut report = Report::new(Status::Success, response.message.clone());
+                report.adapter_response = response.to_json();
+                report
+            }
+            Err(diagnostic) => Report::failed(node, &diagnostic),
+        }
+    };
+    (report, Some(compiled.sql))
+}
+
+/// The schemas in which relations were built, each once, in order.
+fn built(session: &Session, outcomes: &[Outcome]) -> Vec<(Option<String>, String)> {
+    let mut found = Vec::new();
+    for outcome in outcomes {
+        let Some(node) = session.manifest().nodes.get(&outcome.id).filter(|node| node.is_relational()) else { continue };
+        let schema = (node.database.clone(), node.schema.clone());
+        if !found.contains(&schema) {
+            found.push(schema);
+        }
+    }
+    found
+}
+
+fn schemas(session: &Session, outcomes: &[Outcome]) -> Value {
+    let mut names: Vec<String> = Vec::new();
+    for (_, schema) in built(session, outcomes) {
+        if !names.contains(&schema) {
+            names.push(schema);
+        }
+    }
+    values::list(names.into_iter().map(Value::from).collect())
+}
+
+fn database_schemas(session: &Session, outcomes: &[Outcome]) -> Value {
+    let pairs = built(session, outcomes).into_iter().map(|(database, schema)| {
+        let database = database.map_or_else(values::none, Value::from);
+        values::tuple(vec![database, Value::from(schema)])
+    });
+    values::list(pairs.collect())
+}

@@ -1,0 +1,222 @@
+//! Runs one node: compile, materialize or test, report.
+
+use std::sync::Arc;
+
+use minijinja::Value;
+use serde_json::{Map, Value as Json};
+
+use crate::compile::host::{NodeHost, Stored};
+use crate::compile::session::{EventTime, Session};
+use crate::compile::{self, Compiled, Rendering};
+use crate::diagnostic::Diagnostic;
+use crate::event::Status;
+use crate::jinja::adapter_object;
+use crate::jinja::values;
+use crate::manifest::{Node, ResourceType};
+
+use super::outcome::{BatchResults, Report};
+
+/// A compiled node together with what its materialization sees.
+pub struct Ready {
+    pub node: Arc<Node>,
+    pub compiled: Compiled,
+    /// Relative to the project.
+    pub path: Option<String>,
+}
+
+/// Compiles a node and writes the SQL below `target/compiled`.
+///
+/// # Errors
+/// What is wrong in its templates, or with the folder.
+pub fn compile(rendering: &Rendering<'_>, node: &Arc<Node>, event_time: Option<EventTime>) -> Result<Ready, Diagnostic> {
+    let session = rendering.session;
+    let host = NodeHost::with_event_time(session, node, rendering.adapter.clone(), Vec::new(), event_time);
+    let compiled = compile::node(rendering, node, &host)?;
+    let path = session.write_code("compiled", node, &compiled.sql)?;
+    Ok(Ready { node: with_code(node, &compiled, &path), compiled, path: Some(path) })
+}
+
+/// The node as it is once it is compiled: what `model` shows to a materialization.
+pub fn with_code(node: &Arc<Node>, compiled: &Compiled, path: &str) -> Arc<Node> {
+    let mut node = Node::clone(node);
+    if let Some(code) = node.code_mut() {
+        code.compiled = Some(true);
+        code.compiled_code = Some(compiled.sql.clone());
+        code.compiled_path = Some(path.to_owned());
+        code.extra_ctes_injected = Some(true);
+        code.extra_ctes = Some(compiled.ctes.clone());
+    }
+    Arc::new(node)
+}
+
+/// Builds a model, seed or snapshot by its materialization macro.
+///
+/// # Errors
+/// What the macro raises or the warehouse refuses.
+pub fn materialize(rendering: &Rendering<'_>, ready: &Ready, batch: Option<&BatchContext>) -> Result<Materialized, Diagnostic> {
+    let session = rendering.session;
+    let node = &ready.node;
+    let macro_name = materialization(session, node)?;
+    let extras = vec![("sql", Value::from(ready.compiled.sql.as_ref()))];
+    let event_time = batch.map(|batch| batch.event_time);
+    let host = NodeHost::with_event_time(session, node, rendering.adapter.clone(), extras, event_time);
+    let context = compile::context(session, node, host.clone());
+    let value = session.engine.call(&macro_name, &node.package_name, Vec::new(), context)?;
+    settle(session, rendering, node, &value)?;
+    let main = host.gathered().results.remove("main").ok_or_else(|| {
+        Diagnostic::error("main is not being called during running model")
+            .note(format!("the materialization `{}` has no `statement('main')`", node.config.materialized()))
+    })?;
+    let build_path = host.gathered().build_path.take();
+    Ok(Materialized { main, build_path })
+}
+
+/// What a materialization left.
+pub struct Materialized {
+    pub main: Stored,
+    pub build_path: Option<String>,
+}
+
+/// The part of a microbatch model that is being built.
+#[derive(Debug, Clone)]
+pub struct BatchContext {
+    pub event_time: EventTime,
+    /// How the batch is named: `20240131`.
+    pub id: String,
+}
+
+/// Enters the relations that a materialization says it made into the cache.
+fn settle(session: &Arc<Session>, rendering: &Rendering<'_>, node: &Node, value: &Value) -> Result<(), Diagnostic> {
+    let relations = value.get_attr("relations").ok().filter(|relations| !relations.is_undefined());
+    let Some(relations) = relations else {
+        return Err(Diagnostic::error(format!(
+            "the materialization (\"{}\") did not explicitly return a list of relations to add to the cache",
+            node.config.materialized()
+        ))
+        .hint("end it with `{{ return({'relations': [target_relation]}) }}`"));
+    };
+    let _ = session;
+    for relation in values::items(&relations).map_err(Diagnostic::error)? {
+        adapter_object::cache_add(rendering.adapter, &relation);
+    }
+    Ok(())
+}
+
+/// The macro that materializes a node: one for this warehouse before a general one, and
+/// among equals the root project's before a package's before tform's own.
+fn materialization(session: &Session, node: &Node) -> Result<String, Diagnostic> {
+    let name = node.config.materialized();
+    session.engine.materialization(name).ok_or_else(|| {
+        let known = session.engine.materializations();
+        Diagnostic::error(format!("No materialization '{name}' was found for adapter {}! (searched types 'default' and '{0}')", session.adapter.capabilities().adapter))
+            .at_opt(node.origin.code.clone())
+            .suggest(name, known.iter().map(String::as_str))
+    })
+}
+
+/// What the engine answered, for `run_results.json`.
+pub fn response(stored: &Stored) -> (String, Map<String, Json>) {
+    let text = values::text(&stored.response);
+    let fields = serde_json::to_value(&stored.response).ok();
+    let fields = match fields {
+        Some(Json::Object(fields)) => fields.into_iter().filter(|(_, value)| !value.is_null()).collect(),
+        _ => Map::new(),
+    };
+    (text, fields)
+}
+
+/// A model, seed or snapshot from its code to its relation.
+///
+/// # Errors
+/// See [`compile`] and [`materialize`].
+pub fn build(rendering: &Rendering<'_>, ready: &Ready) -> Result<(Report, Option<String>), Diagnostic> {
+    let made = materialize(rendering, ready, None)?;
+    let (text, fields) = response(&made.main);
+    let mut report = Report::new(Status::Success, text);
+    report.adapter_response = fields;
+    Ok((report, made.build_path))
+}
+
+/// Runs a data test and judges its figures
+/// (docs.getdbt.com/reference/resource-configs/severity).
+///
+/// # Errors
+/// What the warehouse refuses, or figures that are none.
+pub fn test(rendering: &Rendering<'_>, ready: &Ready) -> Result<Report, Diagnostic> {
+    let node = &ready.node;
+    let made = materialize(rendering, ready, None)?;
+    let figures = figures(node, &made.main)?;
+    let (_, fields) = response(&made.main);
+    let severity = node.config.text("severity").unwrap_or("ERROR").to_uppercase();
+    let condition = |key: &str| node.config.text(key).unwrap_or("!= 0").to_owned();
+    let results = if figures.failures == 1 { "result" } else { "results" };
+    let got = |verb: &str, key: &str| format!("Got {} {results}, configured to {verb} if {}", figures.failures, condition(key));
+    let mut report = match (figures.should_error, figures.should_warn) {
+        (true, _) if severity == "ERROR" => Report::new(Status::Fail, got("fail", "error_if")),
+        (_, true) => Report::new(Status::Warn, got("warn", "warn_if")),
+        _ => Report { message: None, ..Report::new(Status::Pass, "") },
+    };
+    report.failures = Some(if report.status == Status::Pass { 0 } else { figures.failures });
+    report.adapter_response = fields;
+    let stores = node.config.text("store_failures_as").is_some_and(|kind| kind != "ephemeral")
+        || node.config.flag("store_failures").unwrap_or(rendering.session.flags.store_failures);
+    if stores && report.status != Status::Pass {
+        report.stored_failures.clone_from(&node.relation_name);
+    }
+    Ok(report)
+}
+
+/// What a test's query gives: one row of three figures.
+struct Figures {
+    failures: u64,
+    should_warn: bool,
+    should_error: bool,
+}
+
+fn figures(node: &Node, stored: &Stored) -> Result<Figures, Diagnostic> {
+    let rows = stored.table.as_ref().map(crate::jinja::table::rows).unwrap_or_default();
+    let wrong = |what: String| Err(Diagnostic::error(format!("dbt internally failed to execute {}: {what}", node.unique_id)));
+    let [row] = rows.as_slice() else {
+        return wrong(format!("Returned {} rows, but expected 1 row", rows.len()));
+    };
+    let [failures, should_warn, should_error, ..] = row.as_slice() else {
+        return wrong(format!("Returned {} columns, but expected 3 columns", row.len()));
+    };
+    let flag = |value: &Value| match values::text(value).to_lowercase().as_str() {
+        "true" | "t" | "1" => Some(true),
+        "false" | "f" | "0" | "none" => Some(false),
+        _ => None,
+    };
+    let (Some(should_warn), Some(should_error)) = (flag(should_warn), flag(should_error)) else {
+        return wrong(format!("Expected bool, got {} and {}", values::text(should_warn), values::text(should_error)))
+    };
+    let failures = match (failures.is_none(), values::text(failures).parse::<f64>()) {
+        (true, _) => 0,
+        (false, Ok(number)) if number >= 0.0 => number as u64,
+        _ => return wrong(format!("`fail_calc` gave {}, which is not a count", values::text(failures))),
+    };
+    Ok(Figures { failures, should_warn, should_error })
+}
+
+/// Whether a node belongs to the kinds that a materialization builds.
+pub fn is_built(kind: ResourceType) -> bool {
+    matches!(kind, ResourceType::Model | ResourceType::Seed | ResourceType::Snapshot)
+}
+
+/// Puts the results of a microbatch model's batches together.
+pub fn batch_report(batches: BatchResults) -> Report {
+    let (good, bad) = (batches.successful.len(), batches.failed.len());
+    let status = match (good, bad) {
+        (_, 0) => Status::Success,
+        (0, _) => Status::Error,
+        _ => Status::PartialSuccess,
+    };
+    let message = match status {
+        Status::Success => "SUCCESS".to_owned(),
+        Status::PartialSuccess => format!("PARTIAL SUCCESS ({good}/{})", good + bad),
+        _ => "ERROR".to_owned(),
+    };
+    let mut report = Report::new(status, message);
+    report.batches = Some(batches);
+    report
+}

@@ -1,0 +1,167 @@
+//! What became of a node: its status, the message that people and artifacts see, what it left.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use chrono::{DateTime, Utc};
+use serde_json::{Map, Value as Json};
+
+use crate::diagnostic::Diagnostic;
+use crate::event::{NodeFacts, NodeInfo, NodeResult, Status, Timing};
+use crate::manifest::{Node, UniqueId};
+
+/// One finished node.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    pub id: UniqueId,
+    pub result: Arc<NodeResult>,
+    /// The SQL as compiled; `None` for what has none (seeds, skipped nodes).
+    pub compiled_code: Option<Arc<str>>,
+    pub compiled_path: Option<String>,
+    pub ctes: Vec<crate::manifest::InjectedCte>,
+    pub build_path: Option<String>,
+    pub batches: Option<BatchResults>,
+}
+
+/// The batches of a microbatch model: spans that succeeded and that failed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BatchResults {
+    pub successful: Vec<(DateTime<Utc>, DateTime<Utc>)>,
+    pub failed: Vec<(DateTime<Utc>, DateTime<Utc>)>,
+}
+
+/// What a node's work gave, before it is timed and told.
+#[derive(Debug, Clone)]
+pub struct Report {
+    pub status: Status,
+    pub message: Option<String>,
+    pub failures: Option<u64>,
+    pub adapter_response: Map<String, Json>,
+    pub stored_failures: Option<String>,
+    pub batches: Option<BatchResults>,
+}
+
+impl Report {
+    pub fn new(status: Status, message: impl Into<String>) -> Self {
+        Report {
+            status,
+            message: Some(message.into()),
+            failures: None,
+            adapter_response: Map::new(),
+            stored_failures: None,
+            batches: None,
+        }
+    }
+
+    pub fn failed(node: &Node, diagnostic: &Diagnostic) -> Self {
+        Report::new(Status::Error, message_of(node, diagnostic))
+    }
+}
+
+/// A problem of a node as dbt's users know it: its kind, the node, its file, then the facts.
+pub fn message_of(node: &Node, diagnostic: &Diagnostic) -> String {
+    let kind = kind_of(diagnostic);
+    let mut text = format!("{kind} in {} {} ({})", node.resource_type, node.name, node.original_file_path);
+    let shown = diagnostic.to_string();
+    let shown = shown.strip_prefix("error: ").unwrap_or(&shown);
+    let shown = shown.strip_prefix(&format!("{kind}: ")).unwrap_or(shown);
+    for line in shown.lines() {
+        text.push_str("\n  ");
+        text.push_str(line);
+    }
+    text
+}
+
+fn kind_of(diagnostic: &Diagnostic) -> &'static str {
+    ["Database Error", "Runtime Error"]
+        .into_iter()
+        .find(|kind| diagnostic.message.strip_prefix(kind).is_some_and(|rest| rest.starts_with(": ")))
+        .unwrap_or("Compilation Error")
+}
+
+/// Times the phases of a node.
+#[derive(Debug)]
+pub struct Stopwatch {
+    begun: Instant,
+    pub started_at: DateTime<Utc>,
+    compile: Option<(DateTime<Utc>, DateTime<Utc>)>,
+    execute_from: Option<DateTime<Utc>>,
+}
+
+impl Stopwatch {
+    pub fn start() -> Self {
+        Stopwatch { begun: Instant::now(), started_at: Utc::now(), compile: None, execute_from: None }
+    }
+
+    /// Compiling ends, executing begins.
+    pub fn compiled(&mut self) {
+        let now = Utc::now();
+        self.compile = Some((self.started_at, now));
+        self.execute_from = Some(now);
+    }
+
+    pub fn seconds(&self) -> f64 {
+        self.begun.elapsed().as_secs_f64()
+    }
+
+    fn timing(&self, end: DateTime<Utc>) -> Vec<Timing> {
+        let phase = |name, (started, completed)| Timing { name, started_at: Some(started), completed_at: Some(completed) };
+        let compile = self.compile.unwrap_or((self.started_at, end));
+        let mut timing = vec![phase("compile", compile)];
+        if let Some(from) = self.execute_from {
+            timing.push(phase("execute", (from, end)));
+        }
+        timing
+    }
+
+    /// The finished result of a node.
+    pub fn result(&self, facts: &Arc<NodeFacts>, report: Report, more: Extra) -> NodeResult {
+        let now = Utc::now();
+        let node = NodeInfo {
+            facts: facts.clone(),
+            status: report.status,
+            started_at: Some(self.started_at),
+            finished_at: Some(now),
+        };
+        NodeResult {
+            node,
+            status: report.status,
+            message: report.message,
+            failures: report.failures,
+            seconds: self.seconds(),
+            thread: std::thread::current().name().unwrap_or("main").to_owned(),
+            timing: self.timing(now),
+            adapter_response: report.adapter_response,
+            compiled_path: more.compiled_path,
+            stored_failures: report.stored_failures,
+            group: more.group,
+        }
+    }
+}
+
+/// What a result says beside the report itself.
+#[derive(Debug, Clone, Default)]
+pub struct Extra {
+    /// The compiled SQL's path as shown to people.
+    pub compiled_path: Option<String>,
+    /// The node's group with its owner.
+    pub group: Option<Map<String, Json>>,
+}
+
+/// A node that was not run.
+pub fn skipped(facts: &Arc<NodeFacts>, message: Option<String>) -> NodeResult {
+    let node = NodeInfo { facts: facts.clone(), status: Status::Skipped, started_at: None, finished_at: None };
+    NodeResult {
+        node,
+        status: Status::Skipped,
+        message,
+        failures: None,
+        seconds: 0.0,
+        thread: std::thread::current().name().unwrap_or("main").to_owned(),
+        timing: Vec::new(),
+        adapter_response: Map::new(),
+        compiled_path: None,
+        stored_failures: None,
+        group: None,
+    }
+}

@@ -1,0 +1,332 @@
+//! The scheduler: which node runs when, on which thread.
+//!
+//! Works on plain numbers, so that its invariant (no node before its parents, each
+//! node once, descendants of a failure skipped) is tested over any interleaving
+//! without an engine. Ready nodes wait in a heap ordered by the length of the longest
+//! path still behind them: the slowest chain goes first.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+/// What is to be run: tasks are numbers from zero, edges point from a task to those that wait for it.
+#[derive(Debug, Default, Clone)]
+pub struct Plan {
+    /// For each task, the tasks that wait for it.
+    pub children: Vec<Vec<usize>>,
+    /// For each task, how many tasks it waits for.
+    pub waiting_for: Vec<usize>,
+    /// For each task, the length of the longest path behind it, in any unit.
+    pub priority: Vec<u64>,
+}
+
+impl Plan {
+    /// A plan from the parents of each task; every task weighs one.
+    pub fn from_parents(parents: &[Vec<usize>]) -> Plan {
+        let weights = vec![1; parents.len()];
+        Plan::weighted(parents, &weights)
+    }
+
+    /// A plan from the parents of each task and how long each is expected to take.
+    pub fn weighted(parents: &[Vec<usize>], weights: &[u64]) -> Plan {
+        let count = parents.len();
+        let mut plan =
+            Plan { children: vec![Vec::new(); count], waiting_for: vec![0; count], priority: weights.to_vec() };
+        for (task, parents) in parents.iter().enumerate() {
+            for parent in parents {
+                plan.children[*parent].push(task);
+                plan.waiting_for[task] += 1;
+            }
+        }
+        for task in plan.topological().into_iter().rev() {
+            let behind = plan.children[task].iter().map(|child| plan.priority[*child]).max().unwrap_or(0);
+            plan.priority[task] = behind + weights[task];
+        }
+        plan
+    }
+
+    pub fn len(&self) -> usize {
+        self.children.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.children.is_empty()
+    }
+
+    /// The tasks in an order in which parents come first; shorter if the plan has a cycle.
+    pub fn topological(&self) -> Vec<usize> {
+        let mut waiting_for = self.waiting_for.clone();
+        let mut order: Vec<usize> = (0..self.len()).filter(|task| waiting_for[*task] == 0).collect();
+        let mut next = 0;
+        while next < order.len() {
+            for child in &self.children[order[next]] {
+                waiting_for[*child] -= 1;
+                if waiting_for[*child] == 0 {
+                    order.push(*child);
+                }
+            }
+            next += 1;
+        }
+        order
+    }
+}
+
+/// How a task ended, as far as the order of the others is concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    Done,
+    /// What waits for it is skipped.
+    Failed,
+    /// It failed and nothing new is to begin (`--fail-fast`).
+    Stop,
+}
+
+/// What a worker is to do next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Run(usize),
+    /// The task is skipped because of a failed ancestor: the direct parent that failed or was skipped.
+    Skip(usize, usize),
+    Finished,
+}
+
+struct State<'a> {
+    plan: &'a Plan,
+    waiting_for: Vec<usize>,
+    /// The first parent that failed, for tasks that cannot run any more.
+    blocked_by: Vec<Option<usize>>,
+    ready: BinaryHeap<(u64, Reverse<usize>)>,
+    running: usize,
+    left: usize,
+    stopped: bool,
+}
+
+impl State<'_> {
+    fn next(&mut self) -> Option<Step> {
+        if self.left == 0 || (self.stopped && self.running == 0) {
+            return Some(Step::Finished);
+        }
+        if self.stopped {
+            return None;
+        }
+        let (_, Reverse(task)) = self.ready.pop()?;
+        self.running += 1;
+        Some(match self.blocked_by[task] {
+            Some(parent) => Step::Skip(task, parent),
+            None => Step::Run(task),
+        })
+    }
+
+    fn finish(&mut self, task: usize, outcome: Outcome) {
+        self.running -= 1;
+        self.left -= 1;
+        self.stopped |= outcome == Outcome::Stop;
+        for child in &self.plan.children[task] {
+            if outcome != Outcome::Done {
+                self.blocked_by[*child].get_or_insert(task);
+            }
+            self.waiting_for[*child] -= 1;
+            if self.waiting_for[*child] == 0 {
+                self.ready.push((self.plan.priority[*child], Reverse(*child)));
+            }
+        }
+    }
+}
+
+/// What the scheduler calls; shared by all threads.
+pub trait Work: Sync {
+    /// What a thread keeps from task to task (its connection).
+    type Worker;
+
+    /// Makes the worker of a thread; called on that thread. Threads count from zero.
+    fn worker(&self, thread: usize) -> Self::Worker;
+
+    fn run(&self, worker: &mut Self::Worker, task: usize) -> Outcome;
+
+    /// Called in place of `run` for a task whose `parent` failed or was skipped.
+    fn skip(&self, task: usize, parent: usize);
+
+    /// Called on the worker's thread when nothing is left to do.
+    fn close(&self, _worker: Self::Worker) {}
+
+    /// Whether to begin no further task (an interrupt).
+    fn interrupted(&self) -> bool {
+        false
+    }
+}
+
+/// Stack of a worker thread: templates recurse.
+const STACK_SIZE: usize = 64 << 20;
+
+/// Runs every task of `plan` on at most `threads` threads; gives the tasks that were never begun.
+pub fn execute<W: Work>(plan: &Plan, threads: usize, work: &W) -> Vec<usize> {
+    let mut ready = BinaryHeap::new();
+    for (task, waiting_for) in plan.waiting_for.iter().enumerate() {
+        if *waiting_for == 0 {
+            ready.push((plan.priority[task], Reverse(task)));
+        }
+    }
+    let state = Mutex::new(State {
+        plan,
+        waiting_for: plan.waiting_for.clone(),
+        blocked_by: vec![None; plan.len()],
+        ready,
+        running: 0,
+        left: plan.len(),
+        stopped: false,
+    });
+    let begun = Mutex::new(vec![false; plan.len()]);
+    let changed = Condvar::new();
+    let threads = threads.clamp(1, plan.len().max(1));
+    std::thread::scope(|scope| {
+        for thread in 0..threads {
+            let (state, begun, changed) = (&state, &begun, &changed);
+            let body = move || run_worker(work, thread, state, begun, changed);
+            let builder = std::thread::Builder::new().name(format!("Thread-{}", thread + 1)).stack_size(STACK_SIZE);
+            if builder.spawn_scoped(scope, body).is_err() {
+                // The machine refuses another thread: this one does the work, unless others do already.
+                if thread == 0 {
+                    run_worker(work, 0, state, begun, changed);
+                }
+                break;
+            }
+        }
+    });
+    let begun = begun.into_inner().unwrap_or_else(PoisonError::into_inner);
+    begun.iter().enumerate().filter(|(_, begun)| !**begun).map(|(task, _)| task).collect()
+}
+
+fn run_worker<W: Work>(work: &W, thread: usize, state: &Mutex<State<'_>>, begun: &Mutex<Vec<bool>>, changed: &Condvar) {
+    let mut worker = None;
+    loop {
+        let step = wait_for_step(work, state, changed);
+        let (task, outcome) = match step {
+            Step::Finished => {
+                changed.notify_all();
+                if let Some(worker) = worker {
+                    work.close(worker);
+                }
+                return;
+            }
+            Step::Skip(task, parent) => {
+                lock(begun)[task] = true;
+                work.skip(task, parent);
+                (task, Outcome::Failed)
+            }
+            Step::Run(task) => {
+                lock(begun)[task] = true;
+                let worker = worker.get_or_insert_with(|| work.worker(thread));
+                (task, work.run(worker, task))
+            }
+        };
+        lock(state).finish(task, outcome);
+        changed.notify_all();
+    }
+}
+
+fn wait_for_step<W: Work>(work: &W, state: &Mutex<State<'_>>, changed: &Condvar) -> Step {
+    let mut guard = lock(state);
+    loop {
+        if work.interrupted() {
+            guard.stopped = true;
+        }
+        if let Some(step) = guard.next() {
+            return step;
+        }
+        guard = changed.wait(guard).unwrap_or_else(PoisonError::into_inner);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Records in which order tasks ran; tasks in `failing` fail.
+    struct Recorder {
+        order: Mutex<Vec<usize>>,
+        skipped: Mutex<Vec<usize>>,
+        failing: Vec<usize>,
+        stop: bool,
+    }
+
+    impl Work for Recorder {
+        type Worker = ();
+
+        fn worker(&self, _thread: usize) {}
+
+        fn run(&self, _worker: &mut (), task: usize) -> Outcome {
+            lock(&self.order).push(task);
+            match self.failing.contains(&task) {
+                true if self.stop => Outcome::Stop,
+                true => Outcome::Failed,
+                false => Outcome::Done,
+            }
+        }
+
+        fn skip(&self, task: usize, _parent: usize) {
+            lock(&self.skipped).push(task);
+        }
+    }
+
+    fn run(
+        parents: &[Vec<usize>],
+        threads: usize,
+        failing: &[usize],
+        stop: bool,
+    ) -> (Vec<usize>, Vec<usize>, Vec<usize>) {
+        let recorder = Recorder { order: Mutex::default(), skipped: Mutex::default(), failing: failing.to_vec(), stop };
+        let left = execute(&Plan::from_parents(parents), threads, &recorder);
+        let mut skipped = recorder.skipped.into_inner().unwrap();
+        skipped.sort_unstable();
+        (recorder.order.into_inner().unwrap(), skipped, left)
+    }
+
+    #[test]
+    fn the_longest_chain_goes_first() {
+        // 0 alone; 1 <- 2 <- 3
+        let (order, _, _) = run(&[vec![], vec![], vec![1], vec![2]], 1, &[], false);
+        assert_eq!(order, [1, 2, 0, 3]);
+    }
+
+    #[test]
+    fn a_failed_task_skips_its_descendants_only() {
+        let (order, skipped, left) = run(&[vec![], vec![0], vec![1], vec![]], 2, &[0], false);
+        assert_eq!((order.contains(&3), skipped, left), (true, vec![1, 2], vec![]));
+    }
+
+    #[test]
+    fn stopping_leaves_the_rest_unbegun() {
+        let (order, _, left) = run(&[vec![], vec![0], vec![1]], 1, &[0], true);
+        assert_eq!((order, left), (vec![0], vec![1, 2]));
+    }
+
+    proptest! {
+        #[test]
+        fn parents_always_come_first(edges in prop::collection::vec((0usize..40, 0usize..40), 0..120), threads in 1usize..6, fails in prop::collection::vec(0usize..40, 0..4)) {
+            let mut parents = vec![Vec::new(); 40];
+            for (one, other) in edges {
+                if one < other && !parents[other].contains(&one) {
+                    parents[other].push(one);
+                }
+            }
+            let (order, skipped, left) = run(&parents, threads, &fails, false);
+            prop_assert!(left.is_empty());
+            prop_assert_eq!(order.len() + skipped.len(), 40);
+            let place = |task: usize| order.iter().position(|ran| *ran == task);
+            for task in 0..40 {
+                let blocked = parents[task].iter().any(|parent| skipped.contains(parent) || fails.contains(parent));
+                prop_assert_eq!(blocked, skipped.contains(&task));
+                for parent in &parents[task] {
+                    if let (Some(before), Some(after)) = (place(*parent), place(task)) {
+                        prop_assert!(before < after);
+                    }
+                }
+            }
+        }
+    }
+}
