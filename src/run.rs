@@ -9,7 +9,6 @@ pub mod microbatch;
 mod batches;
 pub mod node;
 pub mod outcome;
-pub mod plan;
 pub mod schedule;
 mod schemas;
 
@@ -21,12 +20,12 @@ use std::time::Instant;
 use minijinja::Value;
 use serde_json::{Map, Value as Json};
 
-use crate::adapter::Cancel;
 use crate::compile::Rendering;
-use crate::compile::session::{Session, facts};
+use crate::compile::runtime::{Runtime, Worker, facts};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::event::{Event, NodeFacts, NodeInfo, NodeResult, Position, ResultLine, Status};
-use crate::jinja::adapter_object;
+use crate::graph::{Blocking, NodeSet, plan};
+use crate::jinja::values;
 use crate::manifest::{Node, Resource, ResourceType, UniqueId};
 
 use outcome::{Extra, Outcome, Report, Stopwatch};
@@ -47,10 +46,9 @@ pub enum Task {
 #[derive(Debug)]
 pub struct Request {
     pub task: Task,
-    /// The selected nodes in the order of the graph.
-    pub ids: Vec<UniqueId>,
+    pub selected: NodeSet,
     /// Whether what is built on a node waits for the node's tests (`build`).
-    pub tests_first: bool,
+    pub blocking: Blocking,
     /// Whether on-run-start and on-run-end hooks run.
     pub hooks: bool,
     /// Seconds that nodes took last time, by id, where known.
@@ -70,114 +68,86 @@ pub struct Run {
 ///
 /// # Errors
 /// What keeps every node from running: no connection, a schema that cannot be made.
-pub fn execute(session: &Arc<Session>, request: Request, interrupt: &Interrupt) -> Result<Run, Diagnostics> {
+pub fn execute(runtime: &Arc<Runtime>, request: &Request, interrupt: &Interrupt) -> Result<Run, Diagnostics> {
     let begun = Instant::now();
-    let main = connect(session, "master").map_err(Diagnostics::from)?;
+    let main = runtime.worker("master");
+    let rendering = Rendering { runtime, worker: &main };
     let mut run = Run::default();
-    let total = countable(session, &request.ids);
-    if request.task != Task::Compile {
-        schemas::prepare(&Rendering { session, adapter: &main }, &request.ids)?;
-    } else {
-        schemas::fill_cache(&Rendering { session, adapter: &main }, &request.ids)?;
+    let runner = Runner::new(runtime, request, interrupt);
+    match request.task {
+        Task::Compile => schemas::fill_cache(&rendering)?,
+        _ => schemas::prepare(&rendering, &runner.ids)?,
     }
-    let start = if request.hooks { hooks::run(session, &main, hooks::Moment::Start, &[]) } else { Vec::new() };
+    let start = if request.hooks { hooks::run(runtime, &main, hooks::Moment::Start, &[]) } else { Vec::new() };
     let blocked = start.iter().any(|outcome| outcome.result.status.is_failure());
     run.outcomes.extend(start);
-    session.emit(Event::ConcurrencyLine {
-        threads: session.flags.threads,
-        target: crate::jinja::values::text(&session.globals.target.get_attr("name").unwrap_or_default()),
-        nodes: total,
+    runtime.emit(Event::ConcurrencyLine {
+        threads: runtime.flags.threads,
+        target: values::text(&runtime.globals.target.get_attr("name").unwrap_or_default()),
+        nodes: runner.total,
     });
-    session.emit(Event::Formatting);
-    let runner = Runner::new(session, &request, interrupt, total);
+    runtime.emit(Event::Formatting);
     if blocked {
         runner.skip_all("Skipping due to on-run-start failure");
     } else {
-        runner.run(&request);
+        runner.run(request);
     }
     run.interrupted = interrupt.is_set();
     run.outcomes.extend(runner.finish());
     if request.hooks && !run.interrupted {
-        let ended = hooks::run(session, &main, hooks::Moment::End, &run.outcomes);
+        let ended = hooks::run(runtime, &main, hooks::Moment::End, &run.outcomes);
         run.outcomes.extend(ended);
     }
-    adapter_object::close(&main);
+    main.session.close();
     run.seconds = begun.elapsed().as_secs_f64();
     Ok(run)
 }
 
-/// Opens a connection and gives the `adapter` object that templates use it by.
-fn connect(session: &Arc<Session>, name: &str) -> Result<Value, Diagnostic> {
-    session.adapter_object(name)
-}
-
-/// How many of the nodes are told and counted: ephemeral models are not.
-fn countable(session: &Session, ids: &[UniqueId]) -> usize {
-    let is_silent = |id: &&UniqueId| matches!(session.manifest().resource(id), Some(Resource::Node(node)) if node.is_ephemeral());
-    ids.len() - ids.iter().filter(is_silent).count()
-}
-
 /// Set by a signal: nothing new begins, what runs is cancelled.
-#[derive(Default)]
-pub struct Interrupt {
-    set: AtomicBool,
-    running: Mutex<Vec<Arc<dyn Cancel>>>,
-}
+#[derive(Debug, Default)]
+pub struct Interrupt(AtomicBool);
 
 impl Interrupt {
     pub fn is_set(&self) -> bool {
-        self.set.load(Ordering::Relaxed)
+        self.0.load(Ordering::SeqCst)
     }
 
-    /// Cancels what runs now. Called from the signal's thread.
     pub fn set(&self) {
-        self.set.store(true, Ordering::Relaxed);
-        for cancel in self.running.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-            cancel.cancel();
-        }
-    }
-
-    fn watch(&self, adapter: &Value) {
-        if let Some(cancel) = adapter_object::cancel_handle(adapter) {
-            self.running.lock().unwrap_or_else(PoisonError::into_inner).push(cancel);
-        }
+        self.0.store(true, Ordering::SeqCst);
     }
 }
 
 struct Runner<'a> {
-    session: &'a Arc<Session>,
+    runtime: &'a Arc<Runtime>,
     interrupt: &'a Interrupt,
     task: Task,
-    tasks: plan::Tasks,
+    /// The tasks, by number.
+    ids: Vec<UniqueId>,
+    waits_for: Vec<Vec<usize>>,
     facts: Vec<Arc<NodeFacts>>,
     total: usize,
     index: AtomicUsize,
     outcomes: Mutex<Vec<Outcome>>,
-    done: Mutex<Vec<bool>>,
 }
 
-/// A thread's own: its `adapter` object, or why it has none.
-type Thread = Result<Value, Diagnostic>;
-
 impl<'a> Runner<'a> {
-    fn new(session: &'a Arc<Session>, request: &Request, interrupt: &'a Interrupt, total: usize) -> Self {
-        let manifest = session.manifest();
-        let mut tasks = plan::tasks(manifest, request.ids.clone());
-        if request.tests_first {
-            plan::add_test_edges(manifest, &mut tasks);
-        }
-        let facts = tasks.ids.iter().map(|id| Arc::new(facts_of(session, id))).collect();
-        let done = Mutex::new(vec![false; tasks.ids.len()]);
-        let (index, outcomes) = (AtomicUsize::new(0), Mutex::default());
-        Runner { session, interrupt, task: request.task, tasks, facts, total, index, outcomes, done }
+    fn new(runtime: &'a Arc<Runtime>, request: &Request, interrupt: &'a Interrupt) -> Self {
+        let graph = &runtime.graph;
+        let plan = plan::plan(graph, &request.selected, request.blocking);
+        let ids: Vec<UniqueId> = plan.tasks.iter().map(|position| graph.id(*position).clone()).collect();
+        let facts = plan.tasks.iter().map(|position| Arc::new(facts_of(runtime, *position))).collect();
+        let (task, waits_for, index, outcomes) = (request.task, plan.waits_for, AtomicUsize::new(0), Mutex::default());
+        let mut runner = Runner { runtime, interrupt, task, ids, waits_for, facts, total: 0, index, outcomes };
+        runner.total = (0..runner.ids.len()).filter(|task| !runner.is_silent(*task)).count();
+        runner
     }
 
     fn run(&self, request: &Request) {
         // Milliseconds; what is not known counts as one, so that the longest path decides.
         let weight = |id: &UniqueId| request.durations.get(id).map_or(1, |seconds| 1 + (seconds * 1000.0) as u64);
-        let weights: Vec<u64> = self.tasks.ids.iter().map(weight).collect();
-        let plan = Plan::weighted(&self.tasks.parents, &weights);
-        let left = schedule::execute(&plan, self.session.flags.threads, self);
+        let weights: Vec<u64> = self.ids.iter().map(weight).collect();
+        let plan = Plan::weighted(&self.waits_for, &weights);
+        let left = schedule::execute(&plan, self.runtime.flags.threads, self);
         let reason = if self.interrupt.is_set() { "Skipping due to interrupt" } else { "Skipping due to fail_fast" };
         for task in left {
             self.add_skipped(task, Some(reason.to_owned()));
@@ -185,10 +155,10 @@ impl<'a> Runner<'a> {
     }
 
     fn skip_all(&self, reason: &str) {
-        for task in 0..self.tasks.ids.len() {
+        for task in 0..self.ids.len() {
             if !self.is_silent(task) {
                 let position = self.next_position();
-                self.session.emit(Event::SkippingDetails { node: NodeInfo::waiting(&self.facts[task]), position });
+                self.runtime.emit(Event::SkippingDetails { node: NodeInfo::waiting(&self.facts[task]), position });
             }
             self.add_skipped(task, Some(reason.to_owned()));
         }
@@ -198,8 +168,8 @@ impl<'a> Runner<'a> {
         self.outcomes.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn resource(&self, task: usize) -> Option<Resource<'_>> {
-        self.session.manifest().resource(&self.tasks.ids[task])
+    fn resource(&self, task: usize) -> Option<Resource<'a>> {
+        self.runtime.manifest().resource(&self.ids[task])
     }
 
     fn is_silent(&self, task: usize) -> bool {
@@ -210,8 +180,7 @@ impl<'a> Runner<'a> {
         Position { index: self.index.fetch_add(1, Ordering::Relaxed) + 1, total: self.total }
     }
 
-    fn push(&self, outcome: Outcome, task: usize) {
-        self.done.lock().unwrap_or_else(PoisonError::into_inner)[task] = true;
+    fn push(&self, outcome: Outcome) {
         self.outcomes.lock().unwrap_or_else(PoisonError::into_inner).push(outcome);
     }
 
@@ -220,12 +189,12 @@ impl<'a> Runner<'a> {
             return;
         }
         let result = Arc::new(outcome::skipped(&self.facts[task], message));
-        self.session.emit(Event::NodeFinished(result.clone()));
-        self.push(plain_outcome(&self.tasks.ids[task], result), task);
+        self.runtime.emit(Event::NodeFinished(result.clone()));
+        self.push(plain_outcome(&self.ids[task], result));
     }
 
     /// Runs a node that has code or a file.
-    fn run_node(&self, thread: &Thread, task: usize, node: &Arc<Node>) -> Step {
+    fn run_node(&self, worker: &Worker, task: usize, node: &Arc<Node>) -> Step {
         let facts = &self.facts[task];
         let mut stopwatch = Stopwatch::start();
         let waiting = NodeInfo { started_at: Some(stopwatch.started_at), ..NodeInfo::waiting(facts) };
@@ -234,41 +203,34 @@ impl<'a> Runner<'a> {
         let description = description(node);
         if self.task != Task::Compile {
             let (node, description) = (info.clone(), description.clone());
-            self.session.emit(Event::LogStartLine { node, position, description });
+            self.runtime.emit(Event::LogStartLine { node, position, description });
         }
-        self.session.emit(Event::NodeStart(info.clone()));
+        self.runtime.emit(Event::NodeStart(info.clone()));
         let mut left = Left::default();
-        let report = match thread {
-            Ok(adapter) => {
-                let rendering = Rendering { session: self.session, adapter };
-                adapter_object::set_node(adapter, Some(&info));
-                let report = self.work(&rendering, node, &info, &mut stopwatch, &mut left);
-                adapter_object::release(adapter);
-                report
-            }
-            Err(diagnostic) => Err(diagnostic.clone()),
-        };
+        let rendering = Rendering { runtime: self.runtime, worker };
+        let report = self
+            .runtime
+            .assign(worker, node, Some(info.clone()))
+            .and_then(|()| self.work(&rendering, node, &info, &mut stopwatch, &mut left));
+        worker.session.rollback();
         let report = report.unwrap_or_else(|diagnostic| Report::failed(node, &with_path(diagnostic, left.path.as_deref())));
-        let extra = Extra { compiled_path: left.path.clone(), group: group(self.session, node) };
+        let extra = Extra { compiled_path: left.path.clone(), group: group(self.runtime, node) };
         let result = Arc::new(stopwatch.result(facts, report.clone(), extra));
         if self.task != Task::Compile {
-            self.session.emit(result_line(node, &result, position, &description));
+            self.runtime.emit(result_line(node, &result, position, &description));
         }
-        self.session.emit(Event::NodeFinished(result.clone()));
+        self.runtime.emit(Event::NodeFinished(result.clone()));
         let status = result.status;
-        self.push(
-            Outcome {
-                id: node.unique_id.clone(),
-                result,
-                compiled_code: left.code,
-                compiled_path: left.path,
-                ctes: left.ctes,
-                build_path: left.build_path,
-                batches: report.batches,
-            },
-            task,
-        );
-        step_after(status, self.session.flags.fail_fast)
+        self.push(Outcome {
+            id: node.unique_id.clone(),
+            result,
+            compiled_code: left.code,
+            compiled_path: left.path,
+            ctes: left.ctes,
+            build_path: left.build_path,
+            batches: report.batches,
+        });
+        step_after(status, self.runtime.flags.fail_fast)
     }
 
     fn work(
@@ -279,14 +241,14 @@ impl<'a> Runner<'a> {
         stopwatch: &mut Stopwatch,
         left: &mut Left,
     ) -> Result<Report, Diagnostic> {
-        self.session.emit(Event::NodeCompiling(info.with_status(Status::Compiling)));
+        self.runtime.emit(Event::NodeCompiling(info.with_status(Status::Compiling)));
         if node.resource_type == ResourceType::Seed {
             let ready = node::Ready { node: node.clone(), compiled: no_code(), path: None };
             stopwatch.compiled();
             if self.task == Task::Compile {
                 return Ok(Report { message: None, ..Report::new(Status::Success, "") });
             }
-            self.session.emit(Event::NodeExecuting(info.with_status(Status::Executing)));
+            self.runtime.emit(Event::NodeExecuting(info.with_status(Status::Executing)));
             let (report, build_path) = node::build(rendering, &ready)?;
             left.build_path = build_path;
             return Ok(report);
@@ -294,7 +256,7 @@ impl<'a> Runner<'a> {
         if self.task == Task::Build && batches::is_microbatch(node) {
             let window = batches::window(rendering, node)?;
             stopwatch.compiled();
-            self.session.emit(Event::NodeExecuting(info.with_status(Status::Executing)));
+            self.runtime.emit(Event::NodeExecuting(info.with_status(Status::Executing)));
             return batches::build(rendering, node, info, window, left);
         }
         let ready = node::compile(rendering, node, None)?;
@@ -303,11 +265,11 @@ impl<'a> Runner<'a> {
         match (self.task, node.resource_type) {
             (Task::Compile, _) => Ok(Report { message: None, ..Report::new(Status::Success, "") }),
             (_, ResourceType::Test) => {
-                self.session.emit(Event::NodeExecuting(info.with_status(Status::Executing)));
+                self.runtime.emit(Event::NodeExecuting(info.with_status(Status::Executing)));
                 node::test(rendering, &ready)
             }
             (_, _) => {
-                self.session.emit(Event::NodeExecuting(info.with_status(Status::Executing)));
+                self.runtime.emit(Event::NodeExecuting(info.with_status(Status::Executing)));
                 let (report, build_path) = node::build(rendering, &ready)?;
                 left.build_path = build_path;
                 Ok(report)
@@ -324,42 +286,33 @@ impl<'a> Runner<'a> {
         let result = Arc::new(stopwatch.result(facts, report, Extra::default()));
         let line = line(&result, position);
         let description = format!("{} {}", resource.resource_type().as_str().replace('_', " "), resource.name());
-        self.session.emit(Event::LogNodeNoOpResult { line, description });
-        self.session.emit(Event::NodeFinished(result.clone()));
-        self.push(plain_outcome(&self.tasks.ids[task], result), task);
+        self.runtime.emit(Event::LogNodeNoOpResult { line, description });
+        self.runtime.emit(Event::NodeFinished(result.clone()));
+        self.push(plain_outcome(&self.ids[task], result));
         Step::Done
     }
 }
 
 impl Work for Runner<'_> {
-    type Worker = Thread;
+    type Worker = Worker;
 
-    fn worker(&self, thread: usize) -> Thread {
-        let adapter = connect(self.session, &format!("thread-{}", thread + 1))?;
-        self.interrupt.watch(&adapter);
-        Ok(adapter)
+    fn worker(&self, thread: usize) -> Worker {
+        self.runtime.worker(&format!("thread-{}", thread + 1))
     }
 
-    fn run(&self, worker: &mut Thread, task: usize) -> Step {
+    fn run(&self, worker: &mut Worker, task: usize) -> Step {
         match self.resource(task) {
-            Some(Resource::Node(node)) if self.is_silent(task) => {
-                let _ = node;
-                Step::Done
-            }
-            Some(Resource::Node(node)) => {
-                let node = node.clone();
-                self.run_node(worker, task, &node)
-            }
+            _ if self.is_silent(task) => Step::Done,
+            Some(Resource::Node(node)) => self.run_node(worker, task, node),
             Some(resource) => self.no_op(task, resource),
             None => Step::Done,
         }
     }
 
-    fn skip(&self, task: usize, parent: usize) {
-        let _ = parent;
+    fn skip(&self, task: usize, _parent: usize) {
         if !self.is_silent(task) {
             let position = self.next_position();
-            self.session.emit(Event::SkippingDetails { node: NodeInfo::waiting(&self.facts[task]), position });
+            self.runtime.emit(Event::SkippingDetails { node: NodeInfo::waiting(&self.facts[task]), position });
         }
         self.add_skipped(task, None);
     }
@@ -368,10 +321,8 @@ impl Work for Runner<'_> {
         self.interrupt.is_set()
     }
 
-    fn close(&self, worker: Thread) {
-        if let Ok(adapter) = worker {
-            adapter_object::close(&adapter);
-        }
+    fn close(&self, worker: Worker) {
+        worker.session.close();
     }
 }
 
@@ -425,9 +376,10 @@ fn with_path(diagnostic: Diagnostic, path: Option<&str>) -> Diagnostic {
     }
 }
 
-fn facts_of(session: &Session, id: &UniqueId) -> NodeFacts {
-    let layer = session.graph.layer(id).map(str::to_owned);
-    match session.manifest().resource(id) {
+fn facts_of(runtime: &Runtime, position: crate::graph::Position) -> NodeFacts {
+    let graph = &runtime.graph;
+    let (id, layer) = (graph.id(position), graph.layer(position).map(str::to_owned));
+    match graph.resource(position) {
         Some(Resource::Node(node)) => facts(node, layer),
         Some(resource) => NodeFacts {
             unique_id: id.to_string(),
@@ -486,13 +438,50 @@ fn result_line(node: &Node, result: &NodeResult, position: Position, description
 }
 
 /// The node's group with its owner, for alerts.
-fn group(session: &Session, node: &Node) -> Option<Map<String, Json>> {
+fn group(runtime: &Runtime, node: &Node) -> Option<Map<String, Json>> {
     let name = node.group.as_ref()?;
-    let group = session.manifest().groups.values().find(|group| group.name == *name)?;
+    let group = runtime.manifest().groups.values().find(|group| group.name == *name)?;
     let owner = serde_json::to_value(&group.owner).unwrap_or_default();
     Some(Map::from_iter([
         ("name".to_owned(), Json::from(name.as_str())),
         ("package_name".to_owned(), Json::from(group.package_name.as_str())),
         ("owner".to_owned(), owner),
     ]))
+}
+
+/// The results as on-run-end hooks see them (docs.getdbt.com/reference/dbt-jinja-functions/on-run-end-context#results).
+pub(crate) fn results_value(runtime: &Runtime, outcomes: &[Outcome]) -> Value {
+    let each = outcomes.iter().filter_map(|outcome| {
+        let node = runtime.manifest().nodes.get(&outcome.id)?;
+        let result = &outcome.result;
+        let node = match (&outcome.compiled_code, &outcome.compiled_path) {
+            (Some(code), Some(path)) => {
+                let compiled = crate::compile::Compiled { sql: code.clone(), ctes: outcome.ctes.clone() };
+                node::with_code(node, &compiled, path)
+            }
+            _ => node.clone(),
+        };
+        Some(values::dict_of([
+            ("status", Value::from(result.status.as_str())),
+            ("thread_id", Value::from(result.thread.as_str())),
+            ("execution_time", Value::from(result.seconds)),
+            ("adapter_response", values::from_json(&Json::Object(result.adapter_response.clone()))),
+            ("message", result.message.as_deref().map_or_else(values::none, Value::from)),
+            ("failures", result.failures.map_or_else(values::none, Value::from)),
+            ("node", runtime.node_value(&node)),
+            ("timing", values::list(result.timing.iter().map(timing_value).collect())),
+        ]))
+    });
+    values::list(each.collect())
+}
+
+fn timing_value(timing: &crate::event::Timing) -> Value {
+    let time = |at: Option<chrono::DateTime<chrono::Utc>>| {
+        at.map_or_else(values::none, |at| Value::from(at.to_rfc3339_opts(chrono::SecondsFormat::Micros, true)))
+    };
+    values::dict_of([
+        ("name", Value::from(timing.name)),
+        ("started_at", time(timing.started_at)),
+        ("completed_at", time(timing.completed_at)),
+    ])
 }

@@ -12,7 +12,7 @@ use crate::adapter::Relation;
 use crate::diagnostic::Diagnostic;
 use crate::jinja::config_object::ConfigObject;
 use crate::jinja::context::{Function, Host, fault};
-use crate::jinja::{Arguments, error, relation, values};
+use crate::jinja::{Arguments, error, relation_object, values};
 use crate::manifest::{Node, RefCall, ResourceType, Source, SourceCall, UniqueId, Version};
 
 use super::runtime::{EventTime, Runtime, Worker};
@@ -152,7 +152,7 @@ impl Inner {
     fn this(&self) -> Value {
         match self.node.relation_name {
             None if !self.node.resource_type.is_refable() && self.node.resource_type != ResourceType::Test => values::none(),
-            _ => relation::value(self.runtime.relation_of(&self.node)),
+            _ => relation_object::value_of(self.runtime.relation_of(&self.node)),
         }
     }
 
@@ -192,10 +192,10 @@ impl Inner {
             if !gathered.ephemeral.contains(&target.unique_id) {
                 gathered.ephemeral.push(target.unique_id.clone());
             }
-            return Ok(relation::value(self.runtime.ephemeral_relation(&target)));
+            return Ok(relation_object::value_of(self.runtime.ephemeral_relation(&target)));
         }
         let relation = self.runtime.ref_relation(&target);
-        Ok(relation::value(self.bounded(relation, target.config.text("event_time"))))
+        Ok(relation_object::value_of(self.bounded(relation, target.config.text("event_time"))))
     }
 
     /// Whether a ref was known when the graph was made; hooks and operations may refer to anything.
@@ -212,7 +212,7 @@ impl Inner {
         let call = SourceCall(values::text(&source), values::text(&table));
         let found: Arc<Source> = self.runtime.find_source(&self.node, &call).map_err(error)?;
         let relation = self.runtime.source_relation(&found);
-        Ok(relation::value(self.bounded(relation, found.config.text("event_time"))))
+        Ok(relation_object::value_of(self.bounded(relation, found.config.text("event_time"))))
     }
 
     /// With `--empty`, `--sample` or in a batch, only some rows of what is read.

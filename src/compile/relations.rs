@@ -55,7 +55,8 @@ impl Runtime {
             relation.limit = Some(0);
         }
         if let (Some(field), Some(window)) = (event_time, batch.or(self.flags.sample.as_ref())) {
-            let written = |time: chrono::DateTime<chrono::Utc>| self.capabilities().event_time_text(time);
+            let format = self.capabilities().event_time_format;
+            let written = |time: chrono::DateTime<chrono::Utc>| time.format(format).to_string();
             relation.event_time_filter = Some(Arc::new(EventTimeFilter {
                 field: field.to_owned(),
                 start: window.start.map(written),

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use chrono::{DateTime, Utc};
+use indexmap::IndexMap;
 use minijinja::Value;
 
 use crate::adapter::{Capabilities, PolicyChange, QueryComment, Session, Warehouse, Work};
@@ -13,7 +14,10 @@ use crate::event::{Event, NodeFacts, NodeInfo, RelationFacts};
 use crate::graph::{Graph, Target};
 use crate::jinja::context::Globals;
 use crate::jinja::{Engine, values};
-use crate::manifest::{Manifest, Node, RefCall, Source, SourceCall, UniqueId};
+use crate::config::NodeConfig;
+use crate::manifest::{
+    Checksum, Code, Detail, Docs, HookDetail, Manifest, Node, Origin, RefCall, ResourceType, Source, SourceCall, UniqueId,
+};
 
 /// The rows that a node reads: those with an event time in `start..end`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,6 +75,8 @@ pub struct Runtime {
     pub quoting: PolicyChange,
     /// `query-comment:` of dbt_project.yml; `None` where it is switched off.
     pub query_comment: Option<CommentSetting>,
+    /// The packages that tform brings, `dbt_duckdb` and `dbt` for one.
+    pub internal_packages: Vec<String>,
     pub deferred: HashMap<UniqueId, Deferred>,
     pub graph_dictionary: OnceLock<Value>,
     pub ephemeral: Mutex<HashMap<UniqueId, EphemeralSlot>>,
@@ -112,7 +118,7 @@ impl Runtime {
     /// # Errors
     /// If there is none, or it is switched off.
     pub fn find_source(&self, node: &Node, call: &SourceCall) -> Result<Arc<Source>, Diagnostic> {
-        let found = match self.graph.lookup().find_source(&node.package_name, call) {
+        let found = match self.graph.lookup().find_source(&node.package_name, &call.0, &call.1) {
             Target::Found(id) => self.manifest().sources.get(id),
             _ => None,
         };
@@ -214,6 +220,77 @@ pub struct CommentSetting {
     /// A template; `None` for the default, which names tform, target and node.
     pub template: Option<String>,
     pub append: bool,
+}
+
+impl Runtime {
+    /// A node that stands for work of tform itself, in whose name macros are called.
+    pub fn operation(&self, name: &str) -> Node {
+        let package = self.globals.project_name.clone();
+        let adapter = self.warehouse.adapter();
+        Node {
+            database: Some(adapter.default_database().to_owned()),
+            schema: adapter.default_schema().to_owned(),
+            name: name.to_owned(),
+            resource_type: ResourceType::Operation,
+            path: name.to_owned(),
+            original_file_path: name.to_owned(),
+            unique_id: format!("operation.{package}.{name}").into(),
+            fqn: vec![package.clone(), name.to_owned()],
+            package_name: package,
+            alias: name.to_owned(),
+            checksum: Checksum { name: "none".to_owned(), checksum: String::new() },
+            config: NodeConfig::new(ResourceType::Operation),
+            tags: Vec::new(),
+            description: String::new(),
+            columns: IndexMap::new(),
+            meta: serde_json::Map::new(),
+            group: None,
+            docs: Docs::default(),
+            patch_path: None,
+            build_path: None,
+            unrendered_config: serde_json::Map::new(),
+            created_at: 0.0,
+            relation_name: None,
+            raw_code: "".into(),
+            doc_blocks: Vec::new(),
+            detail: Detail::Hook(HookDetail { code: Code::default(), index: None }),
+            origin: Origin::default(),
+        }
+    }
+}
+
+/// The prefix of the macros that materialization blocks become.
+const MATERIALIZATION: &str = "materialization_";
+
+impl Runtime {
+    /// The macro that materializes `name`: one for this warehouse before a general one, and
+    /// among equals the root project's before a package's before tform's own.
+    pub fn materialization(&self, name: &str) -> Option<String> {
+        let capabilities = self.capabilities();
+        let prefixes = std::iter::once(capabilities.adapter).chain(capabilities.parents.iter().copied()).chain(["default"]);
+        prefixes.into_iter().find_map(|prefix| {
+            let full = format!("{MATERIALIZATION}{name}_{prefix}");
+            let packages: Vec<&str> =
+                self.engine.macros().filter(|source| source.name == full).map(|source| source.package.as_str()).collect();
+            let rank = |package: &&&str| match **package {
+                package if package == self.globals.project_name => 0,
+                package if self.internal_packages.iter().any(|internal| internal == package) => 1,
+                // An imported package must be named explicitly to replace what tform has
+                // (docs.getdbt.com/reference/global-configs/behavior-changes#package-override-for-built-in-materialization).
+                _ => 2,
+            };
+            packages.iter().min_by_key(rank).map(|package| format!("{package}.{full}"))
+        })
+    }
+
+    /// Every materialization's name, for suggestions.
+    pub fn materialization_names(&self) -> Vec<String> {
+        let blocks = self.engine.macros().filter_map(|source| source.name.strip_prefix(MATERIALIZATION));
+        let mut names: Vec<String> = blocks.filter_map(|name| name.rsplit_once('_')).map(|(name, _)| name.to_owned()).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
 }
 
 /// A thread's own: its session, and the `adapter` object on it.

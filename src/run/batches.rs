@@ -7,11 +7,11 @@ use std::sync::Arc;
 use chrono::Utc;
 use serde_json::{Value as Json, json};
 
+use crate::adapter::RelationKind;
 use crate::compile::Rendering;
-use crate::compile::session::EventTime;
+use crate::compile::runtime::EventTime;
 use crate::diagnostic::Diagnostic;
 use crate::event::{BatchLine, Event, NodeInfo, Position, Status};
-use crate::jinja::adapter_object;
 use crate::manifest::{Node, ResourceType};
 
 use super::microbatch::{Batch, BatchSize, Window, batches, parse_time};
@@ -46,10 +46,12 @@ pub fn window(rendering: &Rendering<'_>, node: &Arc<Node>) -> Result<Window, Dia
         Some(text) => Some(parse_time(text).ok_or_else(|| failed(format!("`begin` is `{text}`, which is not a date")))?),
         None => None,
     };
-    let session = rendering.session;
-    let exists = adapter_object::find_table(rendering.adapter, &session.relation_of(node));
-    let full_refresh = config.flag("full_refresh").unwrap_or(session.flags.full_refresh);
-    let flags = session.flags.event_time;
+    let runtime = rendering.runtime;
+    let found = runtime.warehouse.cache().find(&runtime.relation_of(node).path);
+    let found = found.map_err(|error| failed(error.to_string()))?;
+    let exists = found.is_some_and(|relation| relation.kind == Some(RelationKind::Table));
+    let full_refresh = config.flag("full_refresh").unwrap_or(runtime.flags.full_refresh);
+    let flags = runtime.flags.event_time;
     Ok(Window {
         size,
         lookback: config.get("lookback").and_then(Json::as_i64).unwrap_or(1),
@@ -83,7 +85,7 @@ pub fn build(
             position,
             description: format!("batch {} of {}", window.size.label(batch.start), description(node)),
         };
-        rendering.session.emit(Event::LogStartBatch(line.clone()));
+        rendering.runtime.emit(Event::LogStartBatch(line.clone()));
         let begun = std::time::Instant::now();
         // The first batch makes the table; from then on, it is added to.
         let incremental = window.incremental || !results.successful.is_empty();
@@ -97,14 +99,14 @@ pub fn build(
                 (Status::Success, text)
             }
             Err(diagnostic) => {
-                adapter_object::release(rendering.adapter);
+                rendering.worker.session.rollback();
                 results.failed.push(span);
                 let message = message_of(node, &diagnostic);
                 first_error.get_or_insert(message.clone());
                 (Status::Error, message)
             }
         };
-        rendering.session.emit(Event::LogBatchResult { line, status, message, seconds });
+        rendering.runtime.emit(Event::LogBatchResult { line, status, message, seconds });
         // Without the first batch there is no table to add the others to.
         if index == 0 && status == Status::Error && !window.incremental {
             results.failed.extend(batches[1..].iter().map(|batch| (batch.start, batch.end)));

@@ -7,10 +7,12 @@ use std::sync::Arc;
 use minijinja::Value;
 
 use crate::compile::host::NodeHost;
-use crate::compile::session::{Session, facts};
-use crate::compile::{self};
+use crate::adapter::{Fetch, Statement};
+use crate::compile::runtime::{Runtime, Worker, facts};
+use crate::compile;
+use crate::diagnostic::Diagnostic;
 use crate::event::{Event, HookLine, NodeInfo, Position, Status};
-use crate::jinja::{adapter_object, values};
+use crate::jinja::values;
 use crate::manifest::{Detail, Node, ResourceType};
 
 use super::outcome::{Extra, Outcome, Report, Stopwatch};
@@ -33,8 +35,8 @@ impl Moment {
 }
 
 /// Runs the hooks of a moment one after the other; after one that failed the others are skipped.
-pub fn run(session: &Arc<Session>, adapter: &Value, moment: Moment, outcomes: &[Outcome]) -> Vec<Outcome> {
-    let hooks = hooks(session, moment);
+pub fn run(runtime: &Arc<Runtime>, worker: &Worker, moment: Moment, outcomes: &[Outcome]) -> Vec<Outcome> {
+    let hooks = hooks(runtime, moment);
     let total = hooks.len();
     let mut done: Vec<Outcome> = Vec::new();
     let mut failed = false;
@@ -49,31 +51,31 @@ pub fn run(session: &Arc<Session>, adapter: &Value, moment: Moment, outcomes: &[
         let statement = format!("{}.{}.{}", node.package_name, moment.tag(), hook_index(node));
         let stopwatch = Stopwatch::start();
         let hook = HookLine { node: NodeInfo::waiting(&facts).with_status(Status::Started), position, statement };
-        session.emit(Event::LogHookStartLine(hook.clone()));
-        let (report, code) = run_one(session, adapter, node, outcomes);
+        runtime.emit(Event::LogHookStartLine(hook.clone()));
+        let (report, code) = run_one(runtime, worker, node, outcomes);
         failed = report.status.is_failure();
         let result = Arc::new(stopwatch.result(&facts, report, Extra::default()));
         let hook = HookLine { node: result.node.clone(), ..hook };
-        session.emit(Event::LogHookEndLine { hook, status: result.status, seconds: result.seconds });
-        session.emit(Event::NodeFinished(result.clone()));
+        runtime.emit(Event::LogHookEndLine { hook, status: result.status, seconds: result.seconds });
+        runtime.emit(Event::NodeFinished(result.clone()));
         done.push(Outcome { compiled_code: code, ..plain_outcome(&node.unique_id, result) });
     }
     if total > 0 {
-        session.emit(Event::Formatting);
+        runtime.emit(Event::Formatting);
     }
     done
 }
 
 /// The hooks of a moment: those of packages first, then the project's own, in the order written.
-fn hooks(session: &Session, moment: Moment) -> Vec<Arc<Node>> {
-    let mut hooks: Vec<Arc<Node>> = session
+fn hooks(runtime: &Runtime, moment: Moment) -> Vec<Arc<Node>> {
+    let mut hooks: Vec<Arc<Node>> = runtime
         .manifest()
         .nodes
         .values()
         .filter(|node| node.resource_type == ResourceType::Operation && node.tags.iter().any(|tag| tag == moment.tag()))
         .cloned()
         .collect();
-    hooks.sort_by_key(|node| (node.package_name == session.globals.project_name, hook_index(node)));
+    hooks.sort_by_key(|node| (node.package_name == runtime.globals.project_name, hook_index(node)));
     hooks
 }
 
@@ -84,39 +86,41 @@ fn hook_index(node: &Node) -> usize {
     }
 }
 
-fn run_one(session: &Arc<Session>, adapter: &Value, node: &Arc<Node>, outcomes: &[Outcome]) -> (Report, Option<Arc<str>>) {
+fn run_one(runtime: &Arc<Runtime>, worker: &Worker, node: &Arc<Node>, outcomes: &[Outcome]) -> (Report, Option<Arc<str>>) {
     let extras = vec![
-        ("results", results_value(outcomes)),
-        ("schemas", schemas(session, outcomes)),
-        ("database_schemas", database_schemas(session, outcomes)),
+        ("results", results_value(runtime, outcomes)),
+        ("schemas", schemas(runtime, outcomes)),
+        ("database_schemas", database_schemas(runtime, outcomes)),
     ];
-    let host = NodeHost::new(session, node, adapter.clone(), extras);
-    let rendering = compile::Rendering { session, adapter };
+    let host = NodeHost::new(runtime, node, worker.clone(), extras);
+    let rendering = compile::Rendering { runtime, worker };
+    if let Err(diagnostic) = runtime.assign(worker, node, None) {
+        return (Report::failed(node, &diagnostic), None);
+    }
     let compiled = match compile::node(&rendering, node, &host) {
         Ok(compiled) => compiled,
         Err(diagnostic) => return (Report::failed(node, &diagnostic), None),
     };
     let sql = compiled.sql.trim();
-    let report = if sql.is_empty() {
-        Report::new(Status::Success, "OK")
-    } else {
-        match adapter_object::execute(adapter, sql) {
-            Ok(response) => {
-                let mut report = Report::new(Status::Success, response.message.clone());
-                report.adapter_response = response.to_json();
-                report
-            }
-            Err(diagnostic) => Report::failed(node, &diagnostic),
+    if sql.is_empty() {
+        return (Report::new(Status::Success, "OK"), Some(compiled.sql));
+    }
+    let report = match worker.session.run(Statement { fetch: Fetch::None, ..Statement::query(sql) }) {
+        Ok(result) => {
+            let mut report = Report::new(Status::Success, result.response.message.clone());
+            report.adapter_response = result.response.to_json();
+            report
         }
+        Err(error) => Report::failed(node, &Diagnostic::error(format!("Database Error: {error}"))),
     };
     (report, Some(compiled.sql))
 }
 
 /// The schemas in which relations were built, each once, in order.
-fn built(session: &Session, outcomes: &[Outcome]) -> Vec<(Option<String>, String)> {
+fn built(runtime: &Runtime, outcomes: &[Outcome]) -> Vec<(Option<String>, String)> {
     let mut found = Vec::new();
     for outcome in outcomes {
-        let Some(node) = session.manifest().nodes.get(&outcome.id).filter(|node| node.is_relational()) else { continue };
+        let Some(node) = runtime.manifest().nodes.get(&outcome.id).filter(|node| node.is_relational()) else { continue };
         let schema = (node.database.clone(), node.schema.clone());
         if !found.contains(&schema) {
             found.push(schema);
@@ -125,9 +129,9 @@ fn built(session: &Session, outcomes: &[Outcome]) -> Vec<(Option<String>, String
     found
 }
 
-fn schemas(session: &Session, outcomes: &[Outcome]) -> Value {
+fn schemas(runtime: &Runtime, outcomes: &[Outcome]) -> Value {
     let mut names: Vec<String> = Vec::new();
-    for (_, schema) in built(session, outcomes) {
+    for (_, schema) in built(runtime, outcomes) {
         if !names.contains(&schema) {
             names.push(schema);
         }
@@ -135,8 +139,8 @@ fn schemas(session: &Session, outcomes: &[Outcome]) -> Value {
     values::list(names.into_iter().map(Value::from).collect())
 }
 
-fn database_schemas(session: &Session, outcomes: &[Outcome]) -> Value {
-    let pairs = built(session, outcomes).into_iter().map(|(database, schema)| {
+fn database_schemas(runtime: &Runtime, outcomes: &[Outcome]) -> Value {
+    let pairs = built(runtime, outcomes).into_iter().map(|(database, schema)| {
         let database = database.map_or_else(values::none, Value::from);
         values::tuple(vec![database, Value::from(schema)])
     });

@@ -6,12 +6,11 @@ use minijinja::Value;
 use serde_json::{Map, Value as Json};
 
 use crate::compile::host::{NodeHost, Stored};
-use crate::compile::session::{EventTime, Session};
+use crate::compile::runtime::{EventTime, Runtime};
 use crate::compile::{self, Compiled, Rendering};
 use crate::diagnostic::Diagnostic;
 use crate::event::Status;
-use crate::jinja::adapter_object;
-use crate::jinja::values;
+use crate::jinja::{Arguments, Scope, relation_object, values};
 use crate::manifest::{Node, ResourceType};
 
 use super::outcome::{BatchResults, Report};
@@ -29,10 +28,10 @@ pub struct Ready {
 /// # Errors
 /// What is wrong in its templates, or with the folder.
 pub fn compile(rendering: &Rendering<'_>, node: &Arc<Node>, event_time: Option<EventTime>) -> Result<Ready, Diagnostic> {
-    let session = rendering.session;
-    let host = NodeHost::with_event_time(session, node, rendering.adapter.clone(), Vec::new(), event_time);
+    let runtime = rendering.runtime;
+    let host = NodeHost::with_event_time(runtime, node, rendering.worker.clone(), Vec::new(), event_time);
     let compiled = compile::node(rendering, node, &host)?;
-    let path = session.write_code("compiled", node, &compiled.sql)?;
+    let path = runtime.write_code("compiled", node, &compiled.sql)?;
     Ok(Ready { node: with_code(node, &compiled, &path), compiled, path: Some(path) })
 }
 
@@ -54,15 +53,16 @@ pub fn with_code(node: &Arc<Node>, compiled: &Compiled, path: &str) -> Arc<Node>
 /// # Errors
 /// What the macro raises or the warehouse refuses.
 pub fn materialize(rendering: &Rendering<'_>, ready: &Ready, batch: Option<&BatchContext>) -> Result<Materialized, Diagnostic> {
-    let session = rendering.session;
+    let runtime = rendering.runtime;
     let node = &ready.node;
-    let macro_name = materialization(session, node)?;
+    let macro_name = materialization(runtime, node)?;
     let extras = vec![("sql", Value::from(ready.compiled.sql.as_ref()))];
     let event_time = batch.map(|batch| batch.event_time);
-    let host = NodeHost::with_event_time(session, node, rendering.adapter.clone(), extras, event_time);
-    let context = compile::context(session, node, host.clone());
-    let value = session.engine.call(&macro_name, &node.package_name, Vec::new(), context)?;
-    settle(session, rendering, node, &value)?;
+    let host = NodeHost::with_event_time(runtime, node, rendering.worker.clone(), extras, event_time);
+    let context = compile::context(runtime, node, host.clone());
+    let scope = Scope::new(&node.package_name, context);
+    let value = runtime.engine.call(&macro_name, Arguments::default(), &scope)?.value;
+    settle(runtime, node, &value)?;
     let main = host.gathered().results.remove("main").ok_or_else(|| {
         Diagnostic::error("main is not being called during running model")
             .note(format!("the materialization `{}` has no `statement('main')`", node.config.materialized()))
@@ -86,7 +86,7 @@ pub struct BatchContext {
 }
 
 /// Enters the relations that a materialization says it made into the cache.
-fn settle(session: &Arc<Session>, rendering: &Rendering<'_>, node: &Node, value: &Value) -> Result<(), Diagnostic> {
+fn settle(runtime: &Arc<Runtime>, node: &Node, value: &Value) -> Result<(), Diagnostic> {
     let relations = value.get_attr("relations").ok().filter(|relations| !relations.is_undefined());
     let Some(relations) = relations else {
         return Err(Diagnostic::error(format!(
@@ -95,22 +95,23 @@ fn settle(session: &Arc<Session>, rendering: &Rendering<'_>, node: &Node, value:
         ))
         .hint("end it with `{{ return({'relations': [target_relation]}) }}`"));
     };
-    let _ = session;
     for relation in values::items(&relations).map_err(Diagnostic::error)? {
-        adapter_object::cache_add(rendering.adapter, &relation);
+        if let Some(relation) = relation_object::relation_of(&relation) {
+            runtime.warehouse.cache().add(relation.clone());
+        }
     }
     Ok(())
 }
 
 /// The macro that materializes a node: one for this warehouse before a general one, and
 /// among equals the root project's before a package's before tform's own.
-fn materialization(session: &Session, node: &Node) -> Result<String, Diagnostic> {
+fn materialization(runtime: &Runtime, node: &Node) -> Result<String, Diagnostic> {
     let name = node.config.materialized();
-    session.engine.materialization(name).ok_or_else(|| {
-        let known = session.engine.materializations();
-        Diagnostic::error(format!("No materialization '{name}' was found for adapter {}! (searched types 'default' and '{0}')", session.adapter.capabilities().adapter))
-            .at_opt(node.origin.code.clone())
-            .suggest(name, known.iter().map(String::as_str))
+    runtime.materialization(name).ok_or_else(|| {
+        let adapter = runtime.capabilities().adapter;
+        let known = runtime.materialization_names();
+        let message = format!("No materialization '{name}' was found for adapter {adapter}! (searched types 'default' and '{adapter}')");
+        Diagnostic::error(message).at_opt(node.origin.code.clone()).suggest(name, known.iter().map(String::as_str))
     })
 }
 
@@ -159,7 +160,7 @@ pub fn test(rendering: &Rendering<'_>, ready: &Ready) -> Result<Report, Diagnost
     report.failures = Some(if report.status == Status::Pass { 0 } else { figures.failures });
     report.adapter_response = fields;
     let stores = node.config.text("store_failures_as").is_some_and(|kind| kind != "ephemeral")
-        || node.config.flag("store_failures").unwrap_or(rendering.session.flags.store_failures);
+        || node.config.flag("store_failures").unwrap_or(rendering.runtime.flags.store_failures);
     if stores && report.status != Status::Pass {
         report.stored_failures.clone_from(&node.relation_name);
     }

@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
-use crate::adapter::Schemas;
-use crate::compile::Rendering;
-use crate::compile::session::Session;
-use crate::diagnostic::Diagnostics;
-use crate::jinja::adapter_object;
+use minijinja::Value;
+
+use crate::adapter::{Path, Schemas};
+use crate::compile::host::NodeHost;
+use crate::compile::runtime::Runtime;
+use crate::compile::{self, Rendering};
+use crate::diagnostic::Diagnostic;
+use crate::jinja::{Arguments, Scope, relation_object, table, values};
 use crate::manifest::{Manifest, Node, ResourceType, UniqueId};
 
 /// Makes the schemas of the selected nodes that are missing, and fills the relation cache by
@@ -14,30 +17,57 @@ use crate::manifest::{Manifest, Node, ResourceType, UniqueId};
 ///
 /// # Errors
 /// What the warehouse refuses.
-pub fn prepare(rendering: &Rendering<'_>, ids: &[UniqueId]) -> Result<(), Diagnostics> {
-    let session = rendering.session;
-    fill_cache(rendering, ids)?;
-    let wanted = wanted(session, ids);
-    adapter_object::create_schemas(session, rendering.adapter, &wanted).map_err(Diagnostics::from)
+pub fn prepare(rendering: &Rendering<'_>, ids: &[UniqueId]) -> Result<(), Diagnostic> {
+    for schemas in wanted(rendering.runtime, ids) {
+        make_missing(rendering, &schemas)?;
+    }
+    fill_cache(rendering)
 }
 
 /// Fills the relation cache with every schema of the project.
 ///
 /// # Errors
 /// What the warehouse refuses.
-pub fn fill_cache(rendering: &Rendering<'_>, _ids: &[UniqueId]) -> Result<(), Diagnostics> {
-    let schemas = by_database(all(rendering.session.manifest()));
-    adapter_object::fill_cache(rendering.adapter, &schemas).map_err(Diagnostics::from)
+pub fn fill_cache(rendering: &Rendering<'_>) -> Result<(), Diagnostic> {
+    let schemas = by_database(all(rendering.runtime.manifest()));
+    let loaded = rendering.runtime.warehouse.load_relations(&rendering.worker.session, &schemas);
+    loaded.map_err(|error| Diagnostic::error(format!("the warehouse's relations cannot be listed: {error}")))
+}
+
+/// Makes those schemas of a database that are not there, through the macros that projects override.
+fn make_missing(rendering: &Rendering<'_>, schemas: &Schemas) -> Result<(), Diagnostic> {
+    let runtime = rendering.runtime;
+    let node = Arc::new(runtime.operation("create_schema"));
+    let host = NodeHost::new(runtime, &node, rendering.worker.clone(), Vec::new());
+    let context = compile::context(runtime, &node, host);
+    let scope = Scope::new(&node.package_name, context);
+    let call = |name: &str, argument: Value| {
+        let arguments = Arguments { positional: vec![argument], named: Vec::new() };
+        runtime.engine.call(name, arguments, &scope).map(|rendered| rendered.value)
+    };
+    let listed = call("list_schemas", Value::from(schemas.database.as_str()))?;
+    let existing: Vec<String> = table::rows(&listed)
+        .iter()
+        .filter_map(|row| row.first().map(|name| values::text(name).to_lowercase()))
+        .collect();
+    for schema in schemas.schemas.iter().filter(|schema| !existing.contains(&schema.to_lowercase())) {
+        let database = Some(schemas.database.as_str()).filter(|database| !database.is_empty());
+        let relation = runtime.capabilities().relation(Path::new(database, Some(schema), None), None);
+        let relation = relation.quote(runtime.quoting).without_identifier();
+        call("create_schema", relation_object::value_of(relation))?;
+        rendering.worker.session.commit().map_err(|error| Diagnostic::error(error.to_string()))?;
+    }
+    Ok(())
 }
 
 /// The schemas into which the selected nodes are built.
-fn wanted(session: &Arc<Session>, ids: &[UniqueId]) -> Vec<Schemas> {
+fn wanted(runtime: &Arc<Runtime>, ids: &[UniqueId]) -> Vec<Schemas> {
     let stores = |node: &Node| {
         node.resource_type == ResourceType::Test
-            && (node.config.flag("store_failures").unwrap_or(session.flags.store_failures)
+            && (node.config.flag("store_failures").unwrap_or(runtime.flags.store_failures)
                 || node.config.text("store_failures_as").is_some_and(|kind| kind != "ephemeral"))
     };
-    let nodes = ids.iter().filter_map(|id| session.manifest().nodes.get(id));
+    let nodes = ids.iter().filter_map(|id| runtime.manifest().nodes.get(id));
     by_database(nodes.filter(|node| node.is_relational() || stores(node)).map(|node| schema_of(node)))
 }
 
