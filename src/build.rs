@@ -10,10 +10,12 @@ fn main() {
     println!("cargo:rerun-if-env-changed=DUCKDB_LIB_DIR");
     println!("cargo:rerun-if-changed=src/build.rs");
     println!("cargo:rerun-if-changed=src/builtin");
+    println!("cargo:rerun-if-changed=project_template");
     if let Ok(folder) = std::env::var("DUCKDB_LIB_DIR") {
         println!("cargo:rustc-link-arg=-Wl,-rpath,{folder}");
     }
     list_builtin_macros();
+    list_template();
 }
 
 /// Writes `BUILTIN_MACROS`: package, path within it, text.
@@ -33,6 +35,36 @@ fn list_builtin_macros() {
     list.push_str("];\n");
     let output = PathBuf::from(variable("OUT_DIR")).join("builtin_macros.rs");
     fs::write(&output, list).unwrap_or_else(|error| panic!("{}: {error}", output.display()));
+}
+
+/// Writes the files of `project_template` as a list of path and bytes, for `tform init`.
+fn list_template() {
+    let root = PathBuf::from(variable("CARGO_MANIFEST_DIR")).join("project_template");
+    let mut files = Vec::new();
+    all_files(&root, &mut files);
+    files.sort();
+    let mut list = String::from("&[\n");
+    for file in files {
+        let relative = file.strip_prefix(&root).unwrap_or(&file).to_string_lossy().replace('\\', "/");
+        writeln!(list, "    ({relative:?}, include_bytes!({:?})),", file.display().to_string())
+            .expect("writing to a string cannot fail");
+    }
+    list.push(']');
+    let output = PathBuf::from(variable("OUT_DIR")).join("template.rs");
+    fs::write(&output, list).unwrap_or_else(|error| panic!("{}: {error}", output.display()));
+}
+
+fn all_files(folder: &Path, files: &mut Vec<PathBuf>) {
+    let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    for path in entries.flatten().map(|entry| entry.path()) {
+        // What a try-out in the folder leaves behind is not part of the template.
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        match path.is_dir() {
+            true if !matches!(name.as_str(), "target" | "logs" | "dbt_packages") => all_files(&path, files),
+            false if name != ".user.yml" => files.push(path),
+            _ => {}
+        }
+    }
 }
 
 fn variable(name: &str) -> String {

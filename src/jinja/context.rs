@@ -4,7 +4,6 @@
 //!
 //! Source: docs.getdbt.com/reference/dbt-jinja-functions.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
@@ -14,6 +13,8 @@ use serde_json::Map;
 
 use super::{Arguments, Engine, error, values};
 use crate::diagnostic::Diagnostic;
+use crate::invocation::Environment;
+use crate::project::Vars;
 
 /// The names that a phase (parsing, compiling, running) gives to a template.
 pub trait Host: Send + Sync + fmt::Debug {
@@ -62,55 +63,11 @@ pub fn fault(message: impl Into<String>) -> Error {
     error(Diagnostic::error(message))
 }
 
-/// The variables of the project, its packages and the command line
-/// (docs.getdbt.com/docs/build/project-variables).
-#[derive(Debug, Default)]
-pub struct Vars {
-    /// `--vars`: wins over everything.
-    pub command_line: Map<String, serde_json::Value>,
-    /// `vars:` of each project by its name: plain entries and, below a package's name, that package's.
-    pub projects: HashMap<String, Map<String, serde_json::Value>>,
-    pub root: String,
-}
-
-impl Vars {
-    /// What `var('name')` means to a node of `package`: the command line, then the root
-    /// project, then the package itself; the entry below the package's name first.
-    pub fn get(&self, package: &str, name: &str) -> Option<&serde_json::Value> {
-        if let Some(value) = self.command_line.get(name) {
-            return Some(value);
-        }
-        [self.root.as_str(), package].into_iter().find_map(|project| {
-            let vars = self.projects.get(project)?;
-            let own = vars.get(package).and_then(|own| own.get(name));
-            own.or_else(|| vars.get(name))
-        })
-    }
-
-    /// Everything that `package` sees, for the message about a missing one.
-    fn visible(&self, package: &str) -> Map<String, serde_json::Value> {
-        let mut visible = Map::new();
-        for project in [package, self.root.as_str()] {
-            let Some(vars) = self.projects.get(project) else { continue };
-            visible.extend(
-                vars.iter()
-                    .filter(|(name, value)| !(value.is_object() && self.projects.contains_key(*name)))
-                    .map(|(name, value)| (name.clone(), value.clone())),
-            );
-            if let Some(own) = vars.get(package).and_then(serde_json::Value::as_object) {
-                visible.extend(own.clone());
-            }
-        }
-        visible.extend(self.command_line.clone());
-        visible
-    }
-}
-
 /// What does not change during an invocation.
 #[derive(Debug)]
 pub struct Globals {
     pub vars: Vars,
-    pub env: HashMap<String, String>,
+    pub env: Arc<Environment>,
     pub project_name: String,
     pub dbt_version: &'static str,
     pub invocation_id: String,
@@ -166,7 +123,7 @@ impl Globals {
             return Err(fault(message));
         }
         match (self.env.get(&name), default) {
-            (Some(value), _) => Ok(Value::from(value.as_str())),
+            (Some(value), _) => Ok(Value::from(value)),
             (None, Some(default)) if !default.is_none() => Ok(Value::from(values::text(&default))),
             (None, _) => Err(error(
                 Diagnostic::error(format!("Env var required but not provided: '{name}'"))
@@ -215,7 +172,7 @@ impl Object for Var {
             (Some(value), _) => Ok(value),
             (None, Some(default)) => Ok(default),
             (None, None) if self.scope.strict => {
-                let visible = self.globals.vars.visible(&self.scope.package);
+                let visible = self.globals.vars.of_package(&self.scope.package);
                 let shown = serde_json::to_string_pretty(&serde_json::Value::Object(visible)).unwrap_or_default();
                 Err(error(
                     Diagnostic::error(format!(
@@ -338,37 +295,5 @@ impl Object for Context {
             names.extend(macros.into_iter().map(Value::from));
         }
         Enumerator::Values(names)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    fn vars() -> Vars {
-        let map = |value: serde_json::Value| value.as_object().cloned().unwrap_or_default();
-        Vars {
-            command_line: map(json!({"cli": 1})),
-            projects: HashMap::from([
-                ("shop".into(), map(json!({"cli": 0, "day": "root", "utils": {"day": "for utils"}, "a": 1}))),
-                ("utils".into(), map(json!({"day": "own", "b": 2, "utils": {"c": 3}}))),
-            ]),
-            root: "shop".into(),
-        }
-    }
-
-    #[test]
-    fn variables_come_from_the_command_line_then_the_root_then_the_package() {
-        let check = |package: &str, name: &str, expected: serde_json::Value| {
-            assert_eq!(vars().get(package, name).cloned().unwrap_or_default(), expected, "{package} {name}");
-        };
-        check("shop", "cli", json!(1));
-        check("shop", "day", json!("root"));
-        check("utils", "day", json!("for utils"));
-        check("utils", "a", json!(1));
-        check("utils", "b", json!(2));
-        check("utils", "c", json!(3));
-        check("shop", "b", json!(null));
     }
 }
