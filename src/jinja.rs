@@ -454,13 +454,6 @@ pub fn render_text(state: &State<'_, '_>, text: &str) -> Result<String, minijinj
     rendered.map(|rendered| rendered.value).map_err(error)
 }
 
-/// Shows text as `print` does (`table.print_table()`).
-pub fn print_text(state: &State<'_, '_>, text: &str) {
-    if let Some(render) = render::current(state) {
-        render.engine.say(MessageKind::Print, text.to_owned(), render.position());
-    }
-}
-
 /// Calls a macro, `caller` or any other value that can be called.
 pub fn call(state: &mut State<'_, '_>, callee: &Value, arguments: Arguments) -> Result<Value, minijinja::Error> {
     interpreter::call_from_rust(state, callee, arguments)
