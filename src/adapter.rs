@@ -141,10 +141,6 @@ pub struct Capabilities {
     pub table_last_modified: bool,
     pub grants: bool,
     pub persist_docs: bool,
-    /// Whether a source may be a file (`external_location`).
-    pub external_sources: bool,
-    /// How the bounds of a batch are written, in the notation of chrono.
-    pub event_time_format: &'static str,
     pub cancelable: bool,
     /// Whether a source may be a file or a table function (`external_location`).
     pub external_sources: bool,

@@ -66,7 +66,9 @@ pub fn node(rendering: &Rendering<'_>, node: &Arc<Node>, host: &NodeHost) -> Res
 fn render(rendering: &Rendering<'_>, node: &Arc<Node>, host: &NodeHost) -> Result<String, Diagnostic> {
     let runtime = rendering.runtime;
     if let Some(code) = node.code().filter(|code| code.language == "python") {
-        return Err(Diagnostic::error(format!("`{}` is a model in {}", node.name, code.language)).note(host::PYTHON_REFUSED));
+        return Err(
+            Diagnostic::error(format!("`{}` is a model in {}", node.name, code.language)).note(host::PYTHON_REFUSED)
+        );
     }
     let host = match node.generic_test() {
         Some(test) => {
@@ -84,7 +86,9 @@ fn render(rendering: &Rendering<'_>, node: &Arc<Node>, host: &NodeHost) -> Resul
 /// The node's code with its place in the user's file, as far as it has one.
 pub fn template_of(node: &Node) -> TemplateSource {
     match &node.origin.code {
-        Some(span) if node.generic_test().is_none() && span_text(span) == Some(node.raw_code.as_ref()) => TemplateSource::part(&span.file, span.start..span.end),
+        Some(span) if node.generic_test().is_none() && span_text(span) == Some(node.raw_code.as_ref()) => {
+            TemplateSource::part(&span.file, span.start..span.end)
+        }
         _ => TemplateSource::text(&node.original_file_path, &node.raw_code),
     }
 }

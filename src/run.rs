@@ -212,8 +212,15 @@ impl<'a> Runner<'a> {
             .runtime
             .assign(worker, node, Some(info.clone()))
             .and_then(|()| self.work(&rendering, node, &info, &mut stopwatch, &mut left));
+        let refused = worker.session.last_error();
         worker.session.rollback();
-        let report = report.unwrap_or_else(|diagnostic| Report::failed(node, &with_path(diagnostic, left.path.as_deref())));
+        let report = report.unwrap_or_else(|diagnostic| {
+            let diagnostic = match (&refused, &left.path) {
+                (Some(error), Some(path)) => with_path(diagnostic, path, error.line),
+                _ => diagnostic,
+            };
+            Report::failed(node, &diagnostic, refused.as_ref())
+        });
         let extra = Extra { compiled_path: left.path.clone(), group: group(self.runtime, node) };
         let result = Arc::new(stopwatch.result(facts, report.clone(), extra));
         if self.task != Task::Compile {
@@ -367,13 +374,11 @@ fn step_after(status: Status, fail_fast: bool) -> Step {
     }
 }
 
-/// Adds the compiled file to an error of the engine.
-fn with_path(diagnostic: Diagnostic, path: Option<&str>) -> Diagnostic {
-    let of_engine = diagnostic.message.starts_with("Database Error") || diagnostic.message.starts_with("Runtime Error");
-    match path {
-        Some(path) if of_engine => diagnostic.note(format!("compiled code at {path}")),
-        _ => diagnostic,
-    }
+/// Adds the compiled file, and the line where the engine says it, to an error of the engine.
+fn with_path(mut diagnostic: Diagnostic, path: &str, line: Option<usize>) -> Diagnostic {
+    let place = line.map_or_else(|| path.to_owned(), |line| format!("{path}:{line}"));
+    diagnostic.message.push_str(&format!("\ncompiled code at {place}"));
+    diagnostic
 }
 
 fn facts_of(runtime: &Runtime, position: crate::graph::Position) -> NodeFacts {
@@ -424,11 +429,14 @@ fn result_line(node: &Node, result: &NodeResult, position: Position, description
     match node.resource_type {
         ResourceType::Test => {
             let attached_node = node.generic_test().and_then(|test| test.attached_node.as_deref()).map(str::to_owned);
-            Event::LogTestResult { line, name: node.name.clone(), failures: result.failures.unwrap_or(0), attached_node }
+            Event::LogTestResult {
+                line,
+                name: node.name.clone(),
+                failures: result.failures.unwrap_or(0),
+                attached_node,
+            }
         }
-        ResourceType::Seed => {
-            Event::LogSeedResult { line, schema: node.schema.clone(), relation: node.alias.clone() }
-        }
+        ResourceType::Seed => Event::LogSeedResult { line, schema: node.schema.clone(), relation: node.alias.clone() },
         ResourceType::Snapshot => {
             let set = node.config.set_values().map(|(key, value)| (key.to_owned(), value.clone()));
             Event::LogSnapshotResult { line, description: description.to_owned(), config: set.collect() }

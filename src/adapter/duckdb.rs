@@ -228,8 +228,6 @@ pub static CAPABILITIES: Capabilities = Capabilities {
     table_last_modified: false,
     grants: false,
     persist_docs: true,
-    external_sources: true,
-    event_time_format: "%Y-%m-%d %H:%M:%S+00:00",
     cancelable: true,
     external_sources: true,
     text_has_length: false,

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use minijinja::{Error, State, Value};
 
-use crate::adapter::Relation;
+use crate::adapter::{AdapterResponse, Relation};
 use crate::diagnostic::Diagnostic;
 use crate::jinja::config_object::ConfigObject;
 use crate::jinja::context::{Function, Host, fault};
@@ -62,9 +62,33 @@ impl std::fmt::Debug for Inner {
 }
 
 const NAMES: &[&str] = &[
-    "ref", "source", "metric", "function", "config", "this", "model", "adapter", "api", "execute", "graph", "database",
-    "schema", "load_result", "store_result", "store_raw_result", "write", "render", "try_or_compiler_error",
-    "load_agate_table", "submit_python_job", "pre_hooks", "post_hooks", "validation", "doc", "sql", "compiled_code",
+    "ref",
+    "source",
+    "metric",
+    "function",
+    "config",
+    "this",
+    "model",
+    "adapter",
+    "api",
+    "execute",
+    "graph",
+    "database",
+    "schema",
+    "load_result",
+    "store_result",
+    "store_raw_result",
+    "write",
+    "render",
+    "try_or_compiler_error",
+    "load_agate_table",
+    "submit_python_job",
+    "pre_hooks",
+    "post_hooks",
+    "validation",
+    "doc",
+    "sql",
+    "compiled_code",
 ];
 
 impl NodeHost {
@@ -125,10 +149,9 @@ impl Host for NodeHost {
             "schema" => Value::from(node.schema.as_str()),
             "pre_hooks" => hooks(node, "pre-hook"),
             "post_hooks" => hooks(node, "post-hook"),
-            "sql" | "compiled_code" => node
-                .code()
-                .and_then(|code| code.compiled_code.as_deref())
-                .map_or_else(values::none, Value::from),
+            "sql" | "compiled_code" => {
+                node.code().and_then(|code| code.compiled_code.as_deref()).map_or_else(values::none, Value::from)
+            }
             "validation" => Value::from_object(Validation),
             _ => return None,
         })
@@ -151,7 +174,9 @@ impl Inner {
 
     fn this(&self) -> Value {
         match self.node.relation_name {
-            None if !self.node.resource_type.is_refable() && self.node.resource_type != ResourceType::Test => values::none(),
+            None if !self.node.resource_type.is_refable() && self.node.resource_type != ResourceType::Test => {
+                values::none()
+            }
             _ => relation_object::value_of(self.runtime.relation_of(&self.node)),
         }
     }
@@ -163,7 +188,9 @@ impl Inner {
             "ref" => ("ref", |inner, _, arguments| inner.call_ref(arguments)),
             "source" => ("source", |inner, _, arguments| inner.call_source(arguments)),
             "metric" => ("metric", |_, _, _| {
-                Err(fault("`metric()` needs the semantic layer's server, which tform does not have (docs.getdbt.com/docs/build/about-metricflow)"))
+                Err(fault(
+                    "`metric()` needs the semantic layer's server, which tform does not have (docs.getdbt.com/docs/build/about-metricflow)",
+                ))
             }),
             "function" => ("function", |inner, _, arguments| inner.call_function(arguments)),
             "load_result" => ("load_result", |inner, _, arguments| inner.load_result(arguments)),
@@ -226,7 +253,9 @@ impl Inner {
 
     fn call_function(&self, arguments: Arguments) -> Result<Value, Error> {
         let name = arguments.positional.last().map(values::text).unwrap_or_default();
-        Err(fault(format!("function `{name}` cannot be called: user-defined functions are kept in the graph but not built (docs.getdbt.com/docs/build/udfs)")))
+        Err(fault(format!(
+            "function `{name}` cannot be called: user-defined functions are kept in the graph but not built (docs.getdbt.com/docs/build/udfs)"
+        )))
     }
 
     fn load_result(&self, arguments: Arguments) -> Result<Value, Error> {
@@ -256,8 +285,14 @@ impl Inner {
         let names = ["name", "message", "code", "rows_affected", "agate_table"];
         let [name, message, code, rows_affected, table] = arguments.bind("store_raw_result", names).map_err(fault)?;
         let name = values::text(&name.ok_or_else(|| fault("`store_raw_result` needs a name"))?);
-        let given = |value: Option<Value>| value.unwrap_or_else(values::none);
-        let response = crate::jinja::adapter_object::response(given(message), given(code), given(rows_affected));
+        let text = |value: Option<Value>| value.filter(|value| !value.is_none()).map(|value| values::text(&value));
+        let response = AdapterResponse {
+            message: text(message).unwrap_or_default(),
+            code: text(code),
+            rows_affected: rows_affected.and_then(|rows| rows.as_i64()),
+            ..AdapterResponse::default()
+        };
+        let response = crate::jinja::adapter_object::response_value(response);
         let table = table.filter(|table| !table.is_none()).unwrap_or_else(crate::jinja::table::empty);
         self.gathered().results.insert(name, Stored { response, table: Some(table) });
         Ok(Value::from(""))
@@ -331,7 +366,11 @@ fn render(state: &mut State<'_, '_>, arguments: Arguments) -> Result<Value, Erro
 }
 
 /// `try_or_compiler_error(message, function, ...)`.
-fn try_or_compiler_error(_inner: &Arc<Inner>, state: &mut State<'_, '_>, mut arguments: Arguments) -> Result<Value, Error> {
+fn try_or_compiler_error(
+    _inner: &Arc<Inner>,
+    state: &mut State<'_, '_>,
+    mut arguments: Arguments,
+) -> Result<Value, Error> {
     if arguments.positional.len() < 2 {
         return Err(fault("`try_or_compiler_error` needs a message and a function"));
     }

@@ -55,8 +55,7 @@ impl Runtime {
             relation.limit = Some(0);
         }
         if let (Some(field), Some(window)) = (event_time, batch.or(self.flags.sample.as_ref())) {
-            let format = self.capabilities().event_time_format;
-            let written = |time: chrono::DateTime<chrono::Utc>| time.format(format).to_string();
+            let written = |time: chrono::DateTime<chrono::Utc>| self.capabilities().event_time_text(time);
             relation.event_time_filter = Some(Arc::new(EventTimeFilter {
                 field: field.to_owned(),
                 start: window.start.map(written),
@@ -106,7 +105,8 @@ fn fill(template: &str, open: &str, close: &str, field: impl Fn(&str) -> Option<
     let mut rest = template;
     while let Some(start) = rest.find(open) {
         let inside = &rest[start + open.len()..];
-        let length = inside.find(|character: char| !character.is_alphanumeric() && character != '_').unwrap_or(inside.len());
+        let length =
+            inside.find(|character: char| !character.is_alphanumeric() && character != '_').unwrap_or(inside.len());
         let value = if inside[length..].starts_with(close) { field(&inside[..length]) } else { None };
         filled.push_str(&rest[..start]);
         rest = match value {

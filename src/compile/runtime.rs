@@ -9,14 +9,16 @@ use indexmap::IndexMap;
 use minijinja::Value;
 
 use crate::adapter::{Capabilities, PolicyChange, QueryComment, Session, Warehouse, Work};
+use crate::config::NodeConfig;
 use crate::diagnostic::Diagnostic;
 use crate::event::{Event, NodeFacts, NodeInfo, RelationFacts};
 use crate::graph::{Graph, Target};
+use crate::jinja::adapter_object::{AdapterObject, AdapterOptions};
 use crate::jinja::context::Globals;
 use crate::jinja::{Engine, values};
-use crate::config::NodeConfig;
 use crate::manifest::{
-    Checksum, Code, Detail, Docs, HookDetail, Manifest, Node, Origin, RefCall, ResourceType, Source, SourceCall, UniqueId,
+    Checksum, Code, Detail, Docs, HookDetail, Manifest, Node, Origin, RefCall, ResourceType, Source, SourceCall,
+    UniqueId,
 };
 
 /// The rows that a node reads: those with an event time in `start..end`.
@@ -66,6 +68,7 @@ pub struct Runtime {
     pub warehouse: Arc<Warehouse>,
     pub globals: Arc<Globals>,
     pub api: Value,
+    pub adapter_options: Arc<AdapterOptions>,
     pub flags: RunFlags,
     /// The project's folder, absolute.
     pub project_dir: PathBuf,
@@ -267,11 +270,16 @@ impl Runtime {
     /// among equals the root project's before a package's before tform's own.
     pub fn materialization(&self, name: &str) -> Option<String> {
         let capabilities = self.capabilities();
-        let prefixes = std::iter::once(capabilities.adapter).chain(capabilities.parents.iter().copied()).chain(["default"]);
+        let prefixes =
+            std::iter::once(capabilities.adapter).chain(capabilities.parents.iter().copied()).chain(["default"]);
         prefixes.into_iter().find_map(|prefix| {
             let full = format!("{MATERIALIZATION}{name}_{prefix}");
-            let packages: Vec<&str> =
-                self.engine.macros().filter(|source| source.name == full).map(|source| source.package.as_str()).collect();
+            let packages: Vec<&str> = self
+                .engine
+                .macros()
+                .filter(|source| source.name == full)
+                .map(|source| source.package.as_str())
+                .collect();
             let rank = |package: &&&str| match **package {
                 package if package == self.globals.project_name => 0,
                 package if self.internal_packages.iter().any(|internal| internal == package) => 1,
@@ -286,7 +294,8 @@ impl Runtime {
     /// Every materialization's name, for suggestions.
     pub fn materialization_names(&self) -> Vec<String> {
         let blocks = self.engine.macros().filter_map(|source| source.name.strip_prefix(MATERIALIZATION));
-        let mut names: Vec<String> = blocks.filter_map(|name| name.rsplit_once('_')).map(|(name, _)| name.to_owned()).collect();
+        let mut names: Vec<String> =
+            blocks.filter_map(|name| name.rsplit_once('_')).map(|(name, _)| name.to_owned()).collect();
         names.sort_unstable();
         names.dedup();
         names
@@ -304,7 +313,7 @@ impl Runtime {
     /// A worker whose session connects when its first statement comes.
     pub fn worker(self: &Arc<Self>, name: &str) -> Worker {
         let session = self.warehouse.session(name);
-        let adapter = crate::jinja::adapter_object::running(&session, self.quoting);
+        let adapter = AdapterObject::running(&self.adapter_options, &session);
         Worker { session, adapter }
     }
 
@@ -312,7 +321,12 @@ impl Runtime {
     ///
     /// # Errors
     /// If the project's query comment cannot be rendered.
-    pub fn assign(self: &Arc<Self>, worker: &Worker, node: &Arc<Node>, info: Option<NodeInfo>) -> Result<(), Diagnostic> {
+    pub fn assign(
+        self: &Arc<Self>,
+        worker: &Worker,
+        node: &Arc<Node>,
+        info: Option<NodeInfo>,
+    ) -> Result<(), Diagnostic> {
         let name = node.unique_id.to_string();
         worker.session.set_work(Work { name: name.clone(), node: info.clone(), comment: None });
         let comment = self.comment(worker, node)?;
@@ -335,7 +349,8 @@ impl Runtime {
                 .to_string()
             }
             Some(template) => {
-                let extras = vec![("connection_name", Value::from(worker.session.name())), ("node", self.node_value(node))];
+                let extras =
+                    vec![("connection_name", Value::from(worker.session.name())), ("node", self.node_value(node))];
                 let host = super::host::NodeHost::new(self, node, worker.clone(), extras);
                 let context = super::context(self, node, host);
                 let template = crate::jinja::TemplateSource::text("query-comment", template);
@@ -350,7 +365,8 @@ impl Runtime {
 /// nodes that share a file (tests in a properties file, hooks).
 pub fn code_path(node: &Node) -> PathBuf {
     let original = PathBuf::from(&node.original_file_path);
-    let own = original.file_name().is_some_and(|name| name.to_string_lossy() == node.path.rsplit('/').next().unwrap_or(""));
+    let own =
+        original.file_name().is_some_and(|name| name.to_string_lossy() == node.path.rsplit('/').next().unwrap_or(""));
     match node.resource_type {
         crate::manifest::ResourceType::Model | crate::manifest::ResourceType::Analysis => original,
         _ if own => original,

@@ -4,7 +4,7 @@ use minijinja::Value;
 
 use crate::adapter::seed::{SeedFormat, read};
 use crate::diagnostic::{Diagnostic, SourceFile};
-use crate::jinja::table;
+use crate::jinja::cells;
 use crate::manifest::{Detail, Node};
 
 /// Reads the file of a seed (docs.getdbt.com/reference/seed-configs).
@@ -17,7 +17,8 @@ pub fn table(node: &Node) -> Result<Value, Diagnostic> {
         _ => String::new(),
     };
     let path = std::path::Path::new(&root).join(&node.original_file_path);
-    let bytes = std::fs::read(&path).map_err(|error| Diagnostic::error(format!("seed file `{}` cannot be read: {error}", path.display())))?;
+    let bytes = std::fs::read(&path)
+        .map_err(|error| Diagnostic::error(format!("seed file `{}` cannot be read: {error}", path.display())))?;
     let text = String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         Diagnostic::error(format!("seed file `{}` is not UTF-8 (byte {at})", node.original_file_path))
@@ -28,5 +29,5 @@ pub fn table(node: &Node) -> Result<Value, Diagnostic> {
     let types = node.config.get("column_types").and_then(serde_json::Value::as_object);
     let text_columns: Vec<&str> = types.into_iter().flat_map(|types| types.keys().map(String::as_str)).collect();
     let seed = read(&file, SeedFormat { delimiter, text_columns: &text_columns })?;
-    Ok(table::of_seed(seed))
+    Ok(cells::seed_table(seed))
 }

@@ -40,15 +40,20 @@ pub fn window(rendering: &Rendering<'_>, node: &Arc<Node>) -> Result<Window, Dia
     let Some(_) = config.text("event_time") else {
         return Err(failed("a microbatch model needs the setting `event_time`".to_owned()));
     };
-    let size = config.text("batch_size").ok_or_else(|| failed("a microbatch model needs the setting `batch_size`".to_owned()))?;
-    let size = BatchSize::parse(size).ok_or_else(|| failed(format!("`batch_size` is `{size}`, not `hour`, `day`, `month` or `year`")))?;
+    let size = config
+        .text("batch_size")
+        .ok_or_else(|| failed("a microbatch model needs the setting `batch_size`".to_owned()))?;
+    let size = BatchSize::parse(size)
+        .ok_or_else(|| failed(format!("`batch_size` is `{size}`, not `hour`, `day`, `month` or `year`")))?;
     let begin = match config.text("begin") {
-        Some(text) => Some(parse_time(text).ok_or_else(|| failed(format!("`begin` is `{text}`, which is not a date")))?),
+        Some(text) => {
+            Some(parse_time(text).ok_or_else(|| failed(format!("`begin` is `{text}`, which is not a date")))?)
+        }
         None => None,
     };
     let runtime = rendering.runtime;
     let found = runtime.warehouse.cache().find(&runtime.relation_of(node).path);
-    let found = found.map_err(|error| failed(error.to_string()))?;
+    let found = found.map_err(Diagnostic::from)?;
     let exists = found.is_some_and(|relation| relation.kind == Some(RelationKind::Table));
     let full_refresh = config.flag("full_refresh").unwrap_or(runtime.flags.full_refresh);
     let flags = runtime.flags.event_time;
@@ -99,9 +104,9 @@ pub fn build(
                 (Status::Success, text)
             }
             Err(diagnostic) => {
+                let message = message_of(node, &diagnostic, rendering.worker.session.last_error().as_ref());
                 rendering.worker.session.rollback();
                 results.failed.push(span);
-                let message = message_of(node, &diagnostic);
                 first_error.get_or_insert(message.clone());
                 (Status::Error, message)
             }

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use minijinja::Value;
 
-use crate::compile::host::NodeHost;
 use crate::adapter::{Fetch, Statement};
-use crate::compile::runtime::{Runtime, Worker, facts};
 use crate::compile;
+use crate::compile::host::NodeHost;
+use crate::compile::runtime::{Runtime, Worker, facts};
 use crate::diagnostic::Diagnostic;
 use crate::event::{Event, HookLine, NodeInfo, Position, Status};
 use crate::jinja::values;
@@ -43,7 +43,8 @@ pub fn run(runtime: &Arc<Runtime>, worker: &Worker, moment: Moment, outcomes: &[
     for (index, node) in hooks.iter().enumerate() {
         let facts = Arc::new(facts(node, None));
         if failed {
-            let result = super::outcome::skipped(&facts, Some("Skipping due to the failure of an earlier hook".to_owned()));
+            let result =
+                super::outcome::skipped(&facts, Some("Skipping due to the failure of an earlier hook".to_owned()));
             done.push(plain_outcome(&node.unique_id, Arc::new(result)));
             continue;
         }
@@ -86,7 +87,12 @@ fn hook_index(node: &Node) -> usize {
     }
 }
 
-fn run_one(runtime: &Arc<Runtime>, worker: &Worker, node: &Arc<Node>, outcomes: &[Outcome]) -> (Report, Option<Arc<str>>) {
+fn run_one(
+    runtime: &Arc<Runtime>,
+    worker: &Worker,
+    node: &Arc<Node>,
+    outcomes: &[Outcome],
+) -> (Report, Option<Arc<str>>) {
     let extras = vec![
         ("results", results_value(runtime, outcomes)),
         ("schemas", schemas(runtime, outcomes)),
@@ -95,11 +101,11 @@ fn run_one(runtime: &Arc<Runtime>, worker: &Worker, node: &Arc<Node>, outcomes: 
     let host = NodeHost::new(runtime, node, worker.clone(), extras);
     let rendering = compile::Rendering { runtime, worker };
     if let Err(diagnostic) = runtime.assign(worker, node, None) {
-        return (Report::failed(node, &diagnostic), None);
+        return (Report::failed(node, &diagnostic, worker.session.last_error().as_ref()), None);
     }
     let compiled = match compile::node(&rendering, node, &host) {
         Ok(compiled) => compiled,
-        Err(diagnostic) => return (Report::failed(node, &diagnostic), None),
+        Err(diagnostic) => return (Report::failed(node, &diagnostic, worker.session.last_error().as_ref()), None),
     };
     let sql = compiled.sql.trim();
     if sql.is_empty() {
@@ -111,7 +117,7 @@ fn run_one(runtime: &Arc<Runtime>, worker: &Worker, node: &Arc<Node>, outcomes: 
             report.adapter_response = result.response.to_json();
             report
         }
-        Err(error) => Report::failed(node, &Diagnostic::error(format!("Database Error: {error}"))),
+        Err(error) => Report::failed(node, &Diagnostic::from(error.clone()), Some(&error)),
     };
     (report, Some(compiled.sql))
 }
@@ -120,7 +126,9 @@ fn run_one(runtime: &Arc<Runtime>, worker: &Worker, node: &Arc<Node>, outcomes: 
 fn built(runtime: &Runtime, outcomes: &[Outcome]) -> Vec<(Option<String>, String)> {
     let mut found = Vec::new();
     for outcome in outcomes {
-        let Some(node) = runtime.manifest().nodes.get(&outcome.id).filter(|node| node.is_relational()) else { continue };
+        let Some(node) = runtime.manifest().nodes.get(&outcome.id).filter(|node| node.is_relational()) else {
+            continue;
+        };
         let schema = (node.database.clone(), node.schema.clone());
         if !found.contains(&schema) {
             found.push(schema);

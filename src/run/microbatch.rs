@@ -172,7 +172,8 @@ mod tests {
 
     #[test]
     fn flags_bound_the_window() {
-        let bounded = Window { from: Some(time("2024-02-27 12:00")), until: Some(time("2024-02-29")), ..window(BatchSize::Day) };
+        let bounded =
+            Window { from: Some(time("2024-02-27 12:00")), until: Some(time("2024-02-29")), ..window(BatchSize::Day) };
         check(bounded, &["20240227", "20240228"]);
     }
 

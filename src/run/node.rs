@@ -6,11 +6,11 @@ use minijinja::Value;
 use serde_json::{Map, Value as Json};
 
 use crate::compile::host::{NodeHost, Stored};
-use crate::compile::runtime::{EventTime, Runtime};
+use crate::compile::runtime::{EventTime, Runtime, Worker};
 use crate::compile::{self, Compiled, Rendering};
 use crate::diagnostic::Diagnostic;
 use crate::event::Status;
-use crate::jinja::{Arguments, Scope, relation_object, values};
+use crate::jinja::{Arguments, Scope, adapter_object, values};
 use crate::manifest::{Node, ResourceType};
 
 use super::outcome::{BatchResults, Report};
@@ -27,7 +27,11 @@ pub struct Ready {
 ///
 /// # Errors
 /// What is wrong in its templates, or with the folder.
-pub fn compile(rendering: &Rendering<'_>, node: &Arc<Node>, event_time: Option<EventTime>) -> Result<Ready, Diagnostic> {
+pub fn compile(
+    rendering: &Rendering<'_>,
+    node: &Arc<Node>,
+    event_time: Option<EventTime>,
+) -> Result<Ready, Diagnostic> {
     let runtime = rendering.runtime;
     let host = NodeHost::with_event_time(runtime, node, rendering.worker.clone(), Vec::new(), event_time);
     let compiled = compile::node(rendering, node, &host)?;
@@ -52,7 +56,11 @@ pub fn with_code(node: &Arc<Node>, compiled: &Compiled, path: &str) -> Arc<Node>
 ///
 /// # Errors
 /// What the macro raises or the warehouse refuses.
-pub fn materialize(rendering: &Rendering<'_>, ready: &Ready, batch: Option<&BatchContext>) -> Result<Materialized, Diagnostic> {
+pub fn materialize(
+    rendering: &Rendering<'_>,
+    ready: &Ready,
+    batch: Option<&BatchContext>,
+) -> Result<Materialized, Diagnostic> {
     let runtime = rendering.runtime;
     let node = &ready.node;
     let macro_name = materialization(runtime, node)?;
@@ -62,7 +70,7 @@ pub fn materialize(rendering: &Rendering<'_>, ready: &Ready, batch: Option<&Batc
     let context = compile::context(runtime, node, host.clone());
     let scope = Scope::new(&node.package_name, context);
     let value = runtime.engine.call(&macro_name, Arguments::default(), &scope)?.value;
-    settle(runtime, node, &value)?;
+    settle(rendering.worker, node, &value)?;
     let main = host.gathered().results.remove("main").ok_or_else(|| {
         Diagnostic::error("main is not being called during running model")
             .note(format!("the materialization `{}` has no `statement('main')`", node.config.materialized()))
@@ -86,7 +94,7 @@ pub struct BatchContext {
 }
 
 /// Enters the relations that a materialization says it made into the cache.
-fn settle(runtime: &Arc<Runtime>, node: &Node, value: &Value) -> Result<(), Diagnostic> {
+fn settle(worker: &Worker, node: &Node, value: &Value) -> Result<(), Diagnostic> {
     let relations = value.get_attr("relations").ok().filter(|relations| !relations.is_undefined());
     let Some(relations) = relations else {
         return Err(Diagnostic::error(format!(
@@ -96,9 +104,7 @@ fn settle(runtime: &Arc<Runtime>, node: &Node, value: &Value) -> Result<(), Diag
         .hint("end it with `{{ return({'relations': [target_relation]}) }}`"));
     };
     for relation in values::items(&relations).map_err(Diagnostic::error)? {
-        if let Some(relation) = relation_object::relation_of(&relation) {
-            runtime.warehouse.cache().add(relation.clone());
-        }
+        adapter_object::cache_add(&worker.adapter, &relation);
     }
     Ok(())
 }
@@ -110,20 +116,17 @@ fn materialization(runtime: &Runtime, node: &Node) -> Result<String, Diagnostic>
     runtime.materialization(name).ok_or_else(|| {
         let adapter = runtime.capabilities().adapter;
         let known = runtime.materialization_names();
-        let message = format!("No materialization '{name}' was found for adapter {adapter}! (searched types 'default' and '{adapter}')");
+        let message = format!(
+            "No materialization '{name}' was found for adapter {adapter}! (searched types 'default' and '{adapter}')"
+        );
         Diagnostic::error(message).at_opt(node.origin.code.clone()).suggest(name, known.iter().map(String::as_str))
     })
 }
 
 /// What the engine answered, for `run_results.json`.
 pub fn response(stored: &Stored) -> (String, Map<String, Json>) {
-    let text = values::text(&stored.response);
-    let fields = serde_json::to_value(&stored.response).ok();
-    let fields = match fields {
-        Some(Json::Object(fields)) => fields.into_iter().filter(|(_, value)| !value.is_null()).collect(),
-        _ => Map::new(),
-    };
-    (text, fields)
+    let response = adapter_object::response_of(&stored.response);
+    (response.message.clone(), response.to_json())
 }
 
 /// A model, seed or snapshot from its code to its relation.
@@ -151,7 +154,9 @@ pub fn test(rendering: &Rendering<'_>, ready: &Ready) -> Result<Report, Diagnost
     let severity = node.config.text("severity").unwrap_or("ERROR").to_uppercase();
     let condition = |key: &str| node.config.text(key).unwrap_or("!= 0").to_owned();
     let results = if figures.failures == 1 { "result" } else { "results" };
-    let got = |verb: &str, key: &str| format!("Got {} {results}, configured to {verb} if {}", figures.failures, condition(key));
+    let got = |verb: &str, key: &str| {
+        format!("Got {} {results}, configured to {verb} if {}", figures.failures, condition(key))
+    };
     let mut report = match (figures.should_error, figures.should_warn) {
         (true, _) if severity == "ERROR" => Report::new(Status::Fail, got("fail", "error_if")),
         (_, true) => Report::new(Status::Warn, got("warn", "warn_if")),
@@ -176,7 +181,8 @@ struct Figures {
 
 fn figures(node: &Node, stored: &Stored) -> Result<Figures, Diagnostic> {
     let rows = stored.table.as_ref().map(crate::jinja::table::rows).unwrap_or_default();
-    let wrong = |what: String| Err(Diagnostic::error(format!("dbt internally failed to execute {}: {what}", node.unique_id)));
+    let wrong =
+        |what: String| Err(Diagnostic::error(format!("dbt internally failed to execute {}: {what}", node.unique_id)));
     let [row] = rows.as_slice() else {
         return wrong(format!("Returned {} rows, but expected 1 row", rows.len()));
     };
@@ -189,7 +195,7 @@ fn figures(node: &Node, stored: &Stored) -> Result<Figures, Diagnostic> {
         _ => None,
     };
     let (Some(should_warn), Some(should_error)) = (flag(should_warn), flag(should_error)) else {
-        return wrong(format!("Expected bool, got {} and {}", values::text(should_warn), values::text(should_error)))
+        return wrong(format!("Expected bool, got {} and {}", values::text(should_warn), values::text(should_error)));
     };
     let failures = match (failures.is_none(), values::text(failures).parse::<f64>()) {
         (true, _) => 0,

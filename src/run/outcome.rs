@@ -6,6 +6,7 @@ use std::time::Instant;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value as Json};
 
+use crate::adapter::AdapterError;
 use crate::diagnostic::Diagnostic;
 use crate::event::{NodeFacts, NodeInfo, NodeResult, Status, Timing};
 use crate::manifest::{Node, UniqueId};
@@ -53,30 +54,27 @@ impl Report {
         }
     }
 
-    pub fn failed(node: &Node, diagnostic: &Diagnostic) -> Self {
-        Report::new(Status::Error, message_of(node, diagnostic))
+    pub fn failed(node: &Node, diagnostic: &Diagnostic, engine: Option<&AdapterError>) -> Self {
+        Report::new(Status::Error, message_of(node, diagnostic, engine))
     }
 }
 
 /// A problem of a node as dbt's users know it: its kind, the node, its file, then the facts.
-pub fn message_of(node: &Node, diagnostic: &Diagnostic) -> String {
-    let kind = kind_of(diagnostic);
+///
+/// `engine` is what the warehouse refused last, if that is why the node failed.
+pub fn message_of(node: &Node, diagnostic: &Diagnostic, engine: Option<&AdapterError>) -> String {
+    let kind = if engine.is_some() { "Database Error" } else { "Compilation Error" };
     let mut text = format!("{kind} in {} {} ({})", node.resource_type, node.name, node.original_file_path);
-    let shown = diagnostic.to_string();
-    let shown = shown.strip_prefix("error: ").unwrap_or(&shown);
-    let shown = shown.strip_prefix(&format!("{kind}: ")).unwrap_or(shown);
-    for line in shown.lines() {
+    let shown = match engine {
+        // The place in the macro that sent the statement says nothing to the model's author.
+        Some(_) => Diagnostic { span: None, notes: Vec::new(), ..diagnostic.clone() }.to_string(),
+        None => diagnostic.to_string(),
+    };
+    for line in shown.strip_prefix("error: ").unwrap_or(&shown).lines() {
         text.push_str("\n  ");
         text.push_str(line);
     }
     text
-}
-
-fn kind_of(diagnostic: &Diagnostic) -> &'static str {
-    ["Database Error", "Runtime Error"]
-        .into_iter()
-        .find(|kind| diagnostic.message.strip_prefix(kind).is_some_and(|rest| rest.starts_with(": ")))
-        .unwrap_or("Compilation Error")
 }
 
 /// Times the phases of a node.
@@ -105,7 +103,8 @@ impl Stopwatch {
     }
 
     fn timing(&self, end: DateTime<Utc>) -> Vec<Timing> {
-        let phase = |name, (started, completed)| Timing { name, started_at: Some(started), completed_at: Some(completed) };
+        let phase =
+            |name, (started, completed)| Timing { name, started_at: Some(started), completed_at: Some(completed) };
         let compile = self.compile.unwrap_or((self.started_at, end));
         let mut timing = vec![phase("compile", compile)];
         if let Some(from) = self.execute_from {

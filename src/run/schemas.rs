@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use minijinja::Value;
 
-use crate::adapter::{Path, Schemas};
+use crate::adapter::Schemas;
 use crate::compile::host::NodeHost;
 use crate::compile::runtime::Runtime;
 use crate::compile::{self, Rendering};
 use crate::diagnostic::Diagnostic;
-use crate::jinja::{Arguments, Scope, relation_object, table, values};
+use crate::jinja::{Arguments, Scope, adapter_object};
 use crate::manifest::{Manifest, Node, ResourceType, UniqueId};
 
 /// Makes the schemas of the selected nodes that are missing, and fills the relation cache by
@@ -18,8 +18,9 @@ use crate::manifest::{Manifest, Node, ResourceType, UniqueId};
 /// # Errors
 /// What the warehouse refuses.
 pub fn prepare(rendering: &Rendering<'_>, ids: &[UniqueId]) -> Result<(), Diagnostic> {
-    for schemas in wanted(rendering.runtime, ids) {
-        make_missing(rendering, &schemas)?;
+    let missing = adapter_object::missing_schemas(&rendering.worker.adapter, &wanted(rendering.runtime, ids))?;
+    for schema in missing {
+        make(rendering, schema)?;
     }
     fill_cache(rendering)
 }
@@ -30,34 +31,18 @@ pub fn prepare(rendering: &Rendering<'_>, ids: &[UniqueId]) -> Result<(), Diagno
 /// What the warehouse refuses.
 pub fn fill_cache(rendering: &Rendering<'_>) -> Result<(), Diagnostic> {
     let schemas = by_database(all(rendering.runtime.manifest()));
-    let loaded = rendering.runtime.warehouse.load_relations(&rendering.worker.session, &schemas);
-    loaded.map_err(|error| Diagnostic::error(format!("the warehouse's relations cannot be listed: {error}")))
+    adapter_object::fill_cache(&rendering.worker.adapter, &schemas)
 }
 
-/// Makes those schemas of a database that are not there, through the macros that projects override.
-fn make_missing(rendering: &Rendering<'_>, schemas: &Schemas) -> Result<(), Diagnostic> {
+/// Makes a schema, through the macro that projects override.
+fn make(rendering: &Rendering<'_>, schema: Value) -> Result<(), Diagnostic> {
     let runtime = rendering.runtime;
     let node = Arc::new(runtime.operation("create_schema"));
     let host = NodeHost::new(runtime, &node, rendering.worker.clone(), Vec::new());
     let context = compile::context(runtime, &node, host);
-    let scope = Scope::new(&node.package_name, context);
-    let call = |name: &str, argument: Value| {
-        let arguments = Arguments { positional: vec![argument], named: Vec::new() };
-        runtime.engine.call(name, arguments, &scope).map(|rendered| rendered.value)
-    };
-    let listed = call("list_schemas", Value::from(schemas.database.as_str()))?;
-    let existing: Vec<String> = table::rows(&listed)
-        .iter()
-        .filter_map(|row| row.first().map(|name| values::text(name).to_lowercase()))
-        .collect();
-    for schema in schemas.schemas.iter().filter(|schema| !existing.contains(&schema.to_lowercase())) {
-        let database = Some(schemas.database.as_str()).filter(|database| !database.is_empty());
-        let relation = runtime.capabilities().relation(Path::new(database, Some(schema), None), None);
-        let relation = relation.quote(runtime.quoting).without_identifier();
-        call("create_schema", relation_object::value_of(relation))?;
-        rendering.worker.session.commit().map_err(|error| Diagnostic::error(error.to_string()))?;
-    }
-    Ok(())
+    let arguments = Arguments { positional: vec![schema], named: Vec::new() };
+    runtime.engine.call("create_schema", arguments, &Scope::new(&node.package_name, context))?;
+    rendering.worker.session.commit().map_err(Diagnostic::from)
 }
 
 /// The schemas into which the selected nodes are built.
