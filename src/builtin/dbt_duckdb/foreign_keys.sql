@@ -29,13 +29,24 @@
   {{ return(types) }}
 {%- endmacro -%}
 
+{#- What the model declares and what the standing table has. -#}
+{%- macro tf_constraint_types(relation) -%}
+  {%- set types = enforced_constraint_types() -%}
+  {%- do types.extend(existing_constraint_types(relation)) -%}
+  {{ return(types) }}
+{%- endmacro -%}
+
+{#- Foreign keys point only at what is unique. -#}
+{%- macro tf_is_keyed(constraint_types) -%}
+  {{ return('primary_key' in constraint_types or 'unique' in constraint_types) }}
+{%- endmacro -%}
+
 {%- macro has_foreign_key_constraints(relation=none) -%}
-  {{ return('foreign_key' in enforced_constraint_types() or 'foreign_key' in existing_constraint_types(relation)) }}
+  {{ return('foreign_key' in tf_constraint_types(relation)) }}
 {%- endmacro -%}
 
 {%- macro may_be_foreign_key_target(relation=none) -%}
-  {%- set types = enforced_constraint_types() + existing_constraint_types(relation) -%}
-  {{ return('primary_key' in types or 'unique' in types) }}
+  {{ return(tf_is_keyed(tf_constraint_types(relation))) }}
 {%- endmacro -%}
 
 {#- Inside the model's transaction, so that a failed build brings all back. -#}

@@ -10,7 +10,8 @@
   {%- set aside = make_backup_relation(target_relation, existing.type if existing else 'table') -%}
   {%- set rebuild = should_full_refresh() or (existing is not none and existing.is_view) -%}
   {%- set fresh = existing is none or rebuild -%}
-  {%- set in_place = existing is none or (rebuild and has_foreign_key_constraints(existing)) -%}
+  {%- set constraints = tf_constraint_types(existing) if rebuild else [] -%}
+  {%- set in_place = existing is none or 'foreign_key' in constraints -%}
   {%- do tf_sweep([beside, aside]) -%}
   {%- set stand_in = none if fresh else duckdb__dispatch_temporary_relation(target_relation, model.batch.id if model.batch else '') -%}
   {%- do run_hooks(pre_hooks, inside_transaction=False) -%}
@@ -26,7 +27,7 @@
   {%- endcall -%}
   {%- set replaced = none -%}
   {%- if fresh and not in_place -%}
-    {%- set replaced = tf_swap_table(beside, target_relation, existing, aside) -%}
+    {%- set replaced = tf_swap_table(beside, target_relation, existing, aside, constraints) -%}
   {%- endif -%}
   {%- do restore_foreign_key_dependents(dropped) -%}
   {%- if fresh -%}{%- do create_indexes(target_relation) -%}{%- endif -%}
@@ -66,7 +67,7 @@
   {%- else -%}
     {%- for key in unique_key -%}{%- do conditions.append(source ~ '.' ~ key ~ ' = DBT_INCREMENTAL_TARGET.' ~ key) -%}{%- endfor -%}
   {%- endif -%}
-  {%- do conditions.extend(incremental_predicates or []) -%}
+  {%- do conditions.extend(tf_as_list(incremental_predicates)) -%}
   delete from {{ target }}{{ ' as DBT_INCREMENTAL_TARGET using ' ~ source if unique_key is not string }}
   where {{ conditions | join(' and ') }};
 {%- endmacro -%}

@@ -9,7 +9,8 @@
   {%- set target_relation = this.incorporate(type='table') -%}
   {%- set beside = make_intermediate_relation(target_relation) -%}
   {%- set aside = make_backup_relation(target_relation, existing.type if existing else 'table') -%}
-  {%- set in_place = has_foreign_key_constraints(existing) -%}
+  {%- set constraints = tf_constraint_types(existing) -%}
+  {%- set in_place = 'foreign_key' in constraints -%}
   {%- do tf_sweep([beside, aside]) -%}
   {%- do run_hooks(pre_hooks, inside_transaction=False) -%}
   {%- do run_hooks(pre_hooks, inside_transaction=True) -%}
@@ -21,7 +22,7 @@
     {%- set replaced = none -%}
     {%- do restore_foreign_key_dependents(dropped) -%}
   {%- else -%}
-    {%- set replaced = tf_swap_table(beside, target_relation, existing, aside) -%}
+    {%- set replaced = tf_swap_table(beside, target_relation, existing, aside, constraints) -%}
   {%- endif -%}
   {%- do create_indexes(target_relation) -%}
   {%- do run_hooks(post_hooks, inside_transaction=True) -%}
@@ -40,11 +41,11 @@
 {%- endmacro -%}
 
 {#- A swap that first clears what keeps DuckDB from renaming the old table. -#}
-{%- macro tf_swap_table(built, target_relation, existing, aside) -%}
+{%- macro tf_swap_table(built, target_relation, existing, aside, constraints) -%}
   {%- set dropped = [] -%}
   {%- if existing and existing.is_table -%}
     {%- do drop_indexes_on_relation(existing) -%}
-    {%- if may_be_foreign_key_target(existing) -%}
+    {%- if tf_is_keyed(constraints) -%}
       {%- do dropped.extend(drop_foreign_key_dependents(existing)) -%}
     {%- endif -%}
   {%- endif -%}

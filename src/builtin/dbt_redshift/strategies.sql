@@ -7,7 +7,7 @@
 
 {%- macro _update_predicates(target, incremental_predicates) -%}
   {%- set named = [] -%}
-  {%- for predicate in incremental_predicates or [] -%}
+  {%- for predicate in tf_as_list(incremental_predicates) -%}
     {%- do named.append(predicate.replace('DBT_INTERNAL_DEST.', target ~ '.').replace('dbt_internal_dest.', target ~ '.')) -%}
   {%- endfor -%}
   {{ return(named) }}

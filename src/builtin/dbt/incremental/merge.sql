@@ -26,7 +26,7 @@
 {#- Conditions under which a source row and a target row are the same row. -#}
 {%- macro tf_merge_conditions(unique_key, incremental_predicates) -%}
   {%- set conditions = [] -%}
-  {%- do conditions.extend(incremental_predicates or []) -%}
+  {%- do conditions.extend(tf_as_list(incremental_predicates)) -%}
   {%- if not unique_key -%}
     {%- do conditions.append('FALSE') -%}
   {%- elif unique_key is string -%}
@@ -61,7 +61,7 @@
   {%- if unique_key -%}
     {%- set key = tf_as_list(unique_key) | join(', ') -%}
     {%- set conditions = ['(' ~ key ~ ') in (select distinct ' ~ key ~ ' from ' ~ source ~ ' as DBT_INTERNAL_SOURCE)'] -%}
-    {%- do conditions.extend(incremental_predicates or []) -%}
+    {%- do conditions.extend(tf_as_list(incremental_predicates)) -%}
     delete from {{ target }} as DBT_INTERNAL_DEST
     where {{ conditions | join('\n    and ') }};
   {% endif -%}
