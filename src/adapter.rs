@@ -9,7 +9,9 @@ mod cell;
 mod column;
 pub mod duckdb;
 mod error;
+pub mod postgres;
 pub mod recorder;
+pub mod redshift;
 mod relation;
 pub mod seed;
 mod session;
@@ -157,13 +159,22 @@ pub struct Capabilities {
     pub binding_character: &'static str,
     /// Type names for seed columns: text, integer, big integer, number, boolean, date, datetime, time.
     pub seed_types: [&'static str; 8],
+    /// Whether a seed's text column gets the length of its longest value, in bytes.
+    pub seed_text_has_length: bool,
 }
 
+/// The length of a seed's text column that holds no text.
+const EMPTY_TEXT_LENGTH: usize = 64;
+
 impl Capabilities {
-    /// The column type that a seed's column gets.
-    pub fn seed_type(&self, kind: SeedType) -> &'static str {
+    /// The column type that a seed's column gets; `longest` is the length of its longest text in bytes.
+    pub fn seed_type(&self, kind: SeedType, longest: usize) -> String {
         let [text, integer, big_integer, number, boolean, date, datetime, time] = self.seed_types;
-        match kind {
+        let name = match kind {
+            SeedType::Text if self.seed_text_has_length => {
+                let length = if longest == 0 { EMPTY_TEXT_LENGTH } else { longest };
+                return format!("{text}({length})");
+            }
             SeedType::Text => text,
             SeedType::Integer => integer,
             SeedType::BigInteger => big_integer,
@@ -172,7 +183,8 @@ impl Capabilities {
             SeedType::Date => date,
             SeedType::DateTime => datetime,
             SeedType::Time => time,
-        }
+        };
+        name.to_owned()
     }
 
     /// A moment as filters on an event time write it.
@@ -277,7 +289,9 @@ pub fn open(target: &Target, project_dir: &FilePath) -> Result<Arc<dyn Adapter>,
 
 /// The data about an adapter of this name, for parsing without a connection; `None` for unknown names.
 pub fn capabilities_of(adapter: &str) -> Option<&'static Capabilities> {
-    (adapter == duckdb::CAPABILITIES.adapter).then_some(&duckdb::CAPABILITIES)
+    [&duckdb::CAPABILITIES, &postgres::CAPABILITIES, &redshift::CAPABILITIES]
+        .into_iter()
+        .find(|capabilities| capabilities.adapter == adapter)
 }
 
 /// Facts of a target that macros ask for.

@@ -137,6 +137,12 @@ impl RelationCache {
         known.loaded.remove(&place);
     }
 
+    /// Forgets what is known of the schemas that `relation` and its like stand in: the next
+    /// question about them asks the warehouse.
+    pub fn forget(&self, database: Option<&str>, schema: Option<&str>) {
+        self.drop_schema(database, schema);
+    }
+
     pub fn clear(&self) {
         *self.write() = Known::default();
     }

@@ -236,6 +236,7 @@ pub static CAPABILITIES: Capabilities = Capabilities {
     date_function: "now()",
     binding_character: "?",
     seed_types: ["text", "integer", "bigint", "float8", "boolean", "date", "timestamp without time zone", "time"],
+    seed_text_has_length: false,
 };
 
 #[cfg(test)]

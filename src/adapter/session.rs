@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use super::{
     Adapter, AdapterError, Cancel, Capabilities, CatalogTable, Cell, Connection, ErrorKind, Fetch, QueryResult,
-    RelationCache, ResultColumn, Schemas, SeedLoad,
+    Relation, RelationCache, ResultColumn, Schemas, SeedLoad,
 };
 use crate::event::{Event, Level, NodeInfo};
 
@@ -124,6 +124,7 @@ impl Warehouse {
             connection: None,
             in_transaction: false,
             last_error: None,
+            changed: HashSet::new(),
             work: Work { name: name.to_owned(), ..Work::default() },
         };
         let session = Arc::new(Session { warehouse: self.clone(), state: Mutex::new(state), cancel: Mutex::default() });
@@ -193,6 +194,8 @@ struct State {
     connection: Option<Box<dyn Connection>>,
     in_transaction: bool,
     last_error: Option<AdapterError>,
+    /// Schemas in which the open transaction changed what the cache knows.
+    changed: HashSet<(Option<String>, Option<String>)>,
     work: Work,
 }
 
@@ -260,6 +263,16 @@ impl Session {
 
     pub fn in_transaction(&self) -> bool {
         lock(&self.state).in_transaction
+    }
+
+    /// Takes note that the cache was changed along with the open transaction: if that is rolled
+    /// back, the relation's schema is asked for again.
+    pub fn note_change(&self, relation: &Relation) {
+        let mut state = lock(&self.state);
+        if state.in_transaction {
+            let place = (relation.database().map(str::to_owned), relation.schema().map(str::to_owned));
+            state.changed.insert(place);
+        }
     }
 
     /// Runs a query outside any transaction and gives its rows.
@@ -353,6 +366,7 @@ impl Session {
         }
         self.send(&mut state, "COMMIT", |connection| connection.commit())?;
         state.in_transaction = false;
+        state.changed.clear();
         Ok(())
     }
 
@@ -383,6 +397,9 @@ impl Session {
     fn rollback_in(&self, state: &mut State) {
         if !std::mem::take(&mut state.in_transaction) {
             return;
+        }
+        for (database, schema) in state.changed.drain() {
+            self.warehouse.cache.forget(database.as_deref(), schema.as_deref());
         }
         let Some(connection) = state.connection.as_mut() else { return };
         self.warehouse.statements.fetch_add(1, Ordering::Relaxed);

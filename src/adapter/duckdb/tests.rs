@@ -288,3 +288,14 @@ fn schemas_are_listed_and_moments_written() {
     let moment = chrono::DateTime::from_timestamp_micros(1_704_067_200_000_001).unwrap();
     assert_eq!(CAPABILITIES.event_time_text(moment), "2024-01-01 00:00:00.000001+00:00");
 }
+
+#[test]
+fn each_adapter_has_its_data() {
+    use crate::adapter::{SeedType, capabilities_of};
+    let text = |adapter: &str| capabilities_of(adapter).map(|found| found.seed_type(SeedType::Text, 7));
+    assert_eq!(text("duckdb").as_deref(), Some("text"));
+    assert_eq!(text("redshift").as_deref(), Some("varchar(7)"));
+    assert_eq!(capabilities_of("redshift").unwrap().seed_type(SeedType::Text, 0), "varchar(64)");
+    assert_eq!(capabilities_of("postgres").unwrap().relation.longest_identifier, Some(63));
+    assert_eq!(text("oracle"), None);
+}

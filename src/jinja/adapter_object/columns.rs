@@ -194,7 +194,8 @@ fn convert_type(call: &mut Call<'_, '_, '_, '_>) -> Answer {
     let index = index.and_then(|index| usize::try_from(index).ok()).unwrap_or(0);
     let table = table.unwrap_or_default();
     let cells = cells::column_cells(&table, index);
-    Ok(Value::from(call.capabilities().seed_type(seed::column_type(&cells))))
+    let longest = cells.iter().filter_map(|cell| cell.as_str().map(str::len)).max().unwrap_or(0);
+    Ok(Value::from(call.capabilities().seed_type(seed::column_type(&cells), longest)))
 }
 
 fn sql_for_tests(call: &mut Call<'_, '_, '_, '_>) -> Answer {

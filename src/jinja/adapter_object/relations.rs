@@ -140,7 +140,9 @@ fn drop_relation(call: &mut Call<'_, '_, '_, '_>) -> Answer {
     if relation.kind.is_none() {
         return Err(fault(format!("Tried to drop relation {}, but its type is null.", relation.render())));
     }
-    session(call)?.warehouse().cache().drop(&relation);
+    let session = session(call)?;
+    session.warehouse().cache().drop(&relation);
+    session.note_change(&relation);
     call.call_macro("drop_relation", vec![("relation", value_of(relation))])?;
     Ok(values::none())
 }
@@ -154,7 +156,10 @@ fn two_relations(call: &mut Call<'_, '_, '_, '_>) -> Result<[Relation; 2], Error
 
 fn rename_relation(call: &mut Call<'_, '_, '_, '_>) -> Answer {
     let [from, to] = two_relations(call)?;
-    session(call)?.warehouse().cache().rename(&from, &to).map_err(refused)?;
+    let session = session(call)?;
+    session.warehouse().cache().rename(&from, &to).map_err(refused)?;
+    session.note_change(&from);
+    session.note_change(&to);
     call.call_macro("rename_relation", vec![("from_relation", value_of(from)), ("to_relation", value_of(to))])?;
     Ok(values::none())
 }

@@ -355,3 +355,14 @@ fn grants_are_read_from_rows() {
     let place = Place { context: values::dict_of([("adapter", place.adapter.clone()), ("grants", grants)]), ..place };
     place.check("{{ adapter.standardize_grants_dict(grants) }}", "{'select': ['a', 'b'], 'insert': ['a']}");
 }
+
+#[test]
+fn what_a_rolled_back_transaction_did_is_asked_for_again() {
+    let place = Place::duckdb();
+    place.sql("create table t as select 1 as id");
+    place.refuses(
+        "{% call statement('a') %}select 1{% endcall %}{% do adapter.drop_relation(load_relation(t)) %}{% do run_query('select nope') %}",
+        "Binder Error",
+    );
+    place.check("{{ load_relation(t) }} {{ run_query('select id from t').rows[0][0] }}", r#""memory"."main"."t" 1"#);
+}
