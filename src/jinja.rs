@@ -289,6 +289,17 @@ impl Engine {
         self.0.registry.resolve(name, package).map(|entry| Value::from_dyn_object(entry.clone()))
     }
 
+    /// What a name means to every template of `package`: a macro, a package, or one of the
+    /// engine's own (`log`, `modules`, ...).
+    pub fn global(&self, name: &str, package: &str) -> Option<Value> {
+        self.0.registry.global(name, package).or_else(|| self.builtin(name))
+    }
+
+    /// One of the engine's own names (`log`, `return`, `modules`, ...), whatever macro hides it.
+    pub fn builtin(&self, name: &str) -> Option<Value> {
+        self.0.library.get(name).cloned()
+    }
+
     /// `adapter.dispatch`: the first macro among `<prefix>__<name>` of the adapter, its
     /// parents and `default`, in each package of the namespace's search order
     /// (docs.getdbt.com/reference/dbt-jinja-functions/dispatch).

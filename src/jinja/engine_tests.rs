@@ -108,29 +108,24 @@ fn dispatch_prefers_the_adapter_and_the_root_project() {
     ");
 }
 
-#[test]
-fn errors_point_into_the_macro_and_show_the_calls() {
+/// The diagnostics of templates that fail, one after the other.
+fn problems(templates: &[&str]) -> String {
     let engine = engine(LIBRARY);
-    let shown: Vec<String> = [
+    let shown: Vec<String> = templates.iter().map(|template| render(&engine, template).unwrap_err()).collect();
+    shown.join("\n\n")
+}
+
+#[test]
+fn errors_in_calls_point_into_the_macro_and_show_the_calls() {
+    let shown = problems(&[
         "select 1\n{{ outer() }}",
         "{{ doubble(1) }}",
         "{{ utils.sta() }}",
         "{{ helper() }}",
         "{{ wrap('a', lft='<') }}",
         "{{ double(1, 2) }}",
-        "a\n{% if x %}\nb",
-        "{{ 'a' + 1 }}",
-        "{% for x in nmae.first %}{% endfor %}",
-        "{{ name | uper }}",
-        "{{ name.uper() }}",
-        "{% end %}",
-        "{{ [1, 2 }}",
-        "{{ exceptions.raise_compiler_error('no ' ~ name) }}",
-    ]
-    .into_iter()
-    .map(|template| render(&engine, template).unwrap_err())
-    .collect();
-    insta::assert_snapshot!(shown.join("\n\n"), @r"
+    ]);
+    insta::assert_snapshot!(shown, @r"
     error: `nothing` is undefined
       --> macros/root.sql:11:6
        |
@@ -190,7 +185,22 @@ fn errors_point_into_the_macro_and_show_the_calls() {
       |
     1 | {% macro double(x) %}{{ return(x * 2) }}{% endmacro %}
       |    ^^^^^^^^^^^^
+    ");
+}
 
+#[test]
+fn errors_in_templates_have_a_place_and_a_hint() {
+    let shown = problems(&[
+        "a\n{% if x %}\nb",
+        "{{ 'a' + 1 }}",
+        "{% for x in nmae.first %}{% endfor %}",
+        "{{ name | uper }}",
+        "{{ name.uper() }}",
+        "{% end %}",
+        "{{ [1, 2 }}",
+        "{{ exceptions.raise_compiler_error('no ' ~ name) }}",
+    ]);
+    insta::assert_snapshot!(shown, @r"
     error: `if` block is not closed
       --> models/m.sql:2:1
       |

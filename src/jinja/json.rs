@@ -61,6 +61,8 @@ fn write(value: &Value, sort_keys: bool, output: &mut String, depth: usize) -> R
             }
             output.push('}');
         }
+        // Python's encoder refuses a `Decimal`; a number serves better.
+        _ if super::decimal::float(value).is_some() => output.push_str(&values::text(value)),
         _ => return Err(format!("a value of type `{}` has no form in JSON", type_name(value))),
     }
     Ok(())
