@@ -289,10 +289,9 @@ impl Engine {
         self.0.registry.resolve(name, package).map(|entry| Value::from_dyn_object(entry.clone()))
     }
 
-    /// What a name means to every template of `package`: a macro, a package, or one of the
-    /// engine's own (`log`, `modules`, ...).
-    pub fn global(&self, name: &str, package: &str) -> Option<Value> {
-        self.0.registry.global(name, package).or_else(|| self.builtin(name))
+    /// What a bare name means to a template of `package` among macros and packages.
+    pub fn macro_or_package(&self, name: &str, package: &str) -> Option<Value> {
+        self.0.registry.global(name, package)
     }
 
     /// One of the engine's own names (`log`, `return`, `modules`, ...), whatever macro hides it.

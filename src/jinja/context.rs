@@ -257,7 +257,7 @@ struct Builtins(Arc<NodeContext>);
 
 impl Object for Builtins {
     fn get_value_by_str(self: &Arc<Self>, name: &str) -> Option<Value> {
-        self.0.get_value_by_str(name)
+        self.0.get_value_by_str(name).or_else(|| self.0.globals.engine.get()?.builtin(name))
     }
 
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
@@ -276,8 +276,9 @@ struct Context(Arc<NodeContext>);
 impl Object for Context {
     fn get_value_by_str(self: &Arc<Self>, name: &str) -> Option<Value> {
         let node = &self.0;
-        let found = node.globals.engine.get().and_then(|engine| engine.macro_value(name, &node.scope.package));
-        found.or_else(|| node.get_value_by_str(name))
+        let engine = node.globals.engine.get();
+        let found = engine.and_then(|engine| engine.macro_or_package(name, &node.scope.package));
+        found.or_else(|| node.get_value_by_str(name)).or_else(|| engine?.builtin(name))
     }
 
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {

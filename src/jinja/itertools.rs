@@ -225,7 +225,10 @@ fn product(_render: &Arc<Render>, arguments: Arguments) -> Result<Value, Stop> {
     let mut rows: Vec<Vec<Value>> = vec![Vec::new()];
     for pool in pools {
         large(rows.len().saturating_mul(pool.len()))?;
-        rows = rows.iter().flat_map(|row| pool.iter().map(|item| [row.as_slice(), &[item.clone()]].concat())).collect();
+        rows = rows
+            .iter()
+            .flat_map(|row| pool.iter().map(|item| [row.as_slice(), std::slice::from_ref(item)].concat()))
+            .collect();
     }
     Ok(tuples(rows))
 }

@@ -100,7 +100,7 @@ fn simple(text: &str, name: &str) -> Value {
         ),
         "isalnum" => all(char::is_alphanumeric),
         "isalpha" => all(char::is_alphabetic),
-        "isdigit" | "isdecimal" => all(|c| c.is_ascii_digit() || (c.is_numeric() && c.to_digit(10).is_some())),
+        "isdigit" | "isdecimal" => all(|c| c.is_ascii_digit()),
         "isnumeric" => all(char::is_numeric),
         "isspace" => all(char::is_whitespace),
         "isascii" => Value::from(text.is_ascii()),

@@ -4,6 +4,8 @@
 //! Source: docs.getdbt.com/reference/dbt-jinja-functions/run_query and
 //! agate.readthedocs.io/en/latest/api/table.html.
 
+mod export;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -212,6 +214,7 @@ impl Object for Column {
         match key {
             "name" => Some(Value::from(self.table.names.get(self.index)?.as_ref())),
             "index" => Some(Value::from(self.index)),
+            "data_type" => Some(self.table.data_type(self.index)),
             _ => None,
         }
     }
@@ -480,9 +483,8 @@ impl Table {
     }
 
     fn is_numeric(&self, index: usize) -> bool {
-        let mut values =
-            self.0.rows.iter().filter_map(|row| row.get(index)).filter(|value| !value.is_none()).peekable();
-        values.peek().is_some() && values.all(|value| super::decimal::float(value).is_some())
+        let known = |row: &Arc<Vec<Value>>| row.get(index).is_some_and(|value| !value.is_none());
+        matches!(self.0.kind(index), "Integer" | "Number") && self.0.rows.iter().any(known)
     }
 }
 
@@ -506,6 +508,9 @@ impl Object for Table {
             "rows" => Some(Value::from_object(Parts { table: self.0.clone(), of_columns: false })),
             "columns" => Some(Value::from_object(Parts { table: self.0.clone(), of_columns: true })),
             "column_names" => Some(names_value(&self.0.names)),
+            "column_types" => {
+                Some(values::tuple((0..self.0.names.len()).map(|index| self.0.data_type(index)).collect()))
+            }
             "row_names" => Some(values::none()),
             _ => None,
         }
@@ -538,8 +543,19 @@ impl Object for Table {
             "limit" => self.limit(arguments).map_err(failed),
             "distinct" => self.distinct(arguments, state),
             "rename" => self.rename(arguments).map_err(failed),
-            "print_table" => {
-                let text = self.text(arguments).map_err(failed)?;
+            "group_by" => {
+                let [key, _name] = arguments.bind(method, ["key", "key_name"]).map_err(failed)?;
+                let key = required(key, method, "key").map_err(failed)?;
+                self.group_by(&key).map_err(failed)
+            }
+            "to_json" => Ok(Value::from(self.json())),
+            "to_csv" => Ok(Value::from(self.csv())),
+            "print_table" | "print_json" | "print_csv" => {
+                let text = match method {
+                    "print_table" => self.text(arguments).map_err(failed)?,
+                    "print_json" => self.json(),
+                    _ => self.csv(),
+                };
                 if let Some(render) = super::render::current(state) {
                     render.engine.say(super::MessageKind::Print, text.trim_end().to_owned(), None);
                 }
@@ -553,7 +569,7 @@ impl Object for Table {
         writeln!(formatter, "| column | data_type |")?;
         writeln!(formatter, "| ------ | --------- |")?;
         for (index, name) in self.0.names.iter().enumerate() {
-            writeln!(formatter, "| {name} | {} |", if self.is_numeric(index) { "Number" } else { "Text" })?;
+            writeln!(formatter, "| {name} | {} |", self.0.kind(index))?;
         }
         Ok(())
     }

@@ -134,7 +134,7 @@ fn write_directive(
         'R' => write!(output, "{}", nested("%H:%M")?),
         'r' => write!(output, "{}", nested("%I:%M:%S %p")?),
         'c' => write!(output, "{}", nested("%a %b %e %H:%M:%S %Y")?),
-        'n' => write!(output, "\n"),
+        'n' => writeln!(output),
         't' => write!(output, "\t"),
         '%' => write!(output, "%"),
         other => write!(output, "%{other}"),
