@@ -451,6 +451,11 @@ pub fn lookup(state: &State<'_, '_>, name: &str) -> Option<Value> {
     render::current(state)?.global(name)
 }
 
+/// The place of the call that is being made into Rust code.
+pub fn position(state: &State<'_, '_>) -> Option<Span> {
+    render::current(state)?.position()
+}
+
 /// Renders text as a template in the context of the render that calls (`render(...)`).
 ///
 /// # Errors

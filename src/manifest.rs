@@ -137,6 +137,9 @@ pub struct ColumnInfo {
     pub granularity: Option<String>,
     #[serde(default)]
     pub doc_blocks: Vec<UniqueId>,
+    /// Keys that dbt does not know and keeps (`policy_tags`, ...).
+    #[serde(flatten, default)]
+    pub more: Map<String, Value>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

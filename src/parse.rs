@@ -1,1 +1,266 @@
-//! Files to `Manifest`.
+//! Files to `Manifest`: every resource of the project and its packages.
+//!
+//! In this order: macros and docs (they are needed to render anything), properties files,
+//! files of nodes; then what properties say is joined to the nodes, and tests and sources
+//! are made. Each step runs over its files in parallel and gives its results in the order
+//! of the files. Nothing is cached between invocations.
+//!
+//! Refs stay as they are written; `graph::resolve` makes edges of them.
+
+mod capture;
+mod check;
+mod configure;
+mod contract;
+mod docs;
+mod draft;
+mod exposure;
+mod extract;
+mod generic_test;
+mod join;
+mod layers;
+mod macros;
+mod names;
+mod node;
+mod properties;
+mod python;
+mod python_model;
+mod source;
+mod test_names;
+mod workspace;
+
+use std::fmt;
+use std::sync::Arc;
+
+use minijinja::Value;
+use rayon::prelude::*;
+
+pub use capture::ref_call;
+
+use crate::adapter::{Capabilities, Relation};
+use crate::diagnostic::{Diagnostic, Diagnostics, Warned};
+use crate::jinja::context::Globals;
+use crate::jinja::{Engine, EngineOptions};
+use crate::load::{FileKind, ProjectFiles};
+use crate::manifest::{Manifest, Source};
+use docs::{Docs, DocsFile};
+use macros::{FoundMacro, MacroFile};
+use properties::Properties;
+use workspace::Workspace;
+
+/// What parsing needs besides the files.
+pub struct Inputs<'a> {
+    pub files: &'a ProjectFiles,
+    pub globals: &'a Arc<Globals>,
+    pub capabilities: &'static Capabilities,
+    /// The `adapter` object of templates that are parsed: it answers without a warehouse.
+    pub adapter: Value,
+    pub api: Value,
+    /// A relation as templates see it.
+    pub relation: fn(Relation) -> Value,
+    /// The result of a query that is not run.
+    pub empty_table: fn() -> Value,
+    /// Where a source is read from, if it is not a relation of the warehouse.
+    pub external_location: fn(&Source) -> Option<String>,
+    /// How the engine finds macros; the packages are filled in here.
+    pub engine: EngineOptions,
+    pub settings: Settings,
+}
+
+impl fmt::Debug for Inputs<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "<inputs of {}>", self.files.root().name)
+    }
+}
+
+/// The flags that parsing looks at.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// `--store-failures`: tests have relations.
+    pub store_failures: bool,
+    /// `require_generic_test_arguments_property`: tests take their arguments from `arguments:`.
+    pub nested_test_arguments: bool,
+    /// `require_ref_searches_node_package_before_root`, which also holds for `doc`.
+    pub own_package_first: bool,
+    /// `require_resource_names_without_spaces`.
+    pub names_without_spaces: bool,
+}
+
+impl Default for Settings {
+    /// The defaults of dbt 1.11.
+    fn default() -> Self {
+        Settings {
+            store_failures: false,
+            nested_test_arguments: true,
+            own_package_first: false,
+            names_without_spaces: true,
+        }
+    }
+}
+
+/// What parsing gives.
+#[derive(Debug)]
+pub struct Parsed {
+    pub manifest: Manifest,
+    /// Knows every macro; renders what is compiled and run later.
+    pub engine: Engine,
+}
+
+/// Parses a project and its packages.
+///
+/// # Errors
+/// Everything that is wrong with them, each with its place.
+pub fn manifest(inputs: &Inputs<'_>) -> Result<Warned<Parsed>, Diagnostics> {
+    let mut problems = Diagnostics::new();
+    let found = read_macros(inputs, &mut problems);
+    let engine = make_engine(inputs, &found)?;
+    let docs = read_docs(inputs, &mut problems);
+    let workspace = Workspace::new(inputs, engine.clone(), docs);
+    let files = read_properties(&workspace, &mut problems);
+    let drafts = draft::all(&workspace, &files, &mut problems);
+    let manifest = join::manifest(&workspace, &found, &files, drafts, &mut problems);
+    problems.finish(Parsed { manifest, engine })
+}
+
+fn read_macros(inputs: &Inputs<'_>, problems: &mut Diagnostics) -> Vec<FoundMacro> {
+    let files = inputs.files;
+    let builtin_names: Vec<Arc<str>> = files.builtin.iter().map(|package| Arc::from(package.name)).collect();
+    let builtin = files.builtin.iter().zip(&builtin_names).flat_map(|(package, name)| {
+        package.files.iter().map(move |file| {
+            let path = file.path.split_once('/').map_or(file.path.as_str(), |(_, path)| path).to_owned();
+            MacroFile { package: name, file: file.clone(), path, only_tests: false }
+        })
+    });
+    let own = [FileKind::Macro, FileKind::GenericTest].into_iter().flat_map(|kind| {
+        files.of_kind(kind).map(move |file| MacroFile {
+            package: &file.package,
+            file: file.source.clone(),
+            path: file.path.clone(),
+            only_tests: kind == FileKind::GenericTest,
+        })
+    });
+    let all: Vec<MacroFile<'_>> = builtin.chain(own).collect();
+    macros::read(&all, problems)
+}
+
+fn make_engine(inputs: &Inputs<'_>, found: &[FoundMacro]) -> Result<Engine, Diagnostic> {
+    let capabilities = inputs.capabilities;
+    let mut options = inputs.engine.clone();
+    options.root_package = inputs.files.root().name.to_string();
+    options.internal_packages = inputs.files.builtin.iter().map(|package| package.name.to_owned()).collect();
+    let prefixes = [capabilities.adapter].into_iter().chain(capabilities.parents.iter().copied());
+    options.adapter_prefixes = prefixes.map(str::to_owned).collect();
+    let dispatch = &inputs.files.root().config.dispatch;
+    options.search_orders =
+        dispatch.iter().map(|entry| (entry.macro_namespace.clone(), entry.search_order.clone())).collect();
+    let engine = Engine::new(found.iter().map(|found| found.source.clone()).collect(), options)?;
+    // A second parse in one process keeps the engine of the first for `context`.
+    let _ = inputs.globals.engine.set(engine.clone());
+    Ok(engine)
+}
+
+fn read_docs(inputs: &Inputs<'_>, problems: &mut Diagnostics) -> Docs {
+    let files = inputs.files;
+    let kinds = [FileKind::Documentation, FileKind::Macro, FileKind::Model, FileKind::Snapshot, FileKind::Analysis];
+    let read: Vec<_> = kinds[..1]
+        .iter()
+        .flat_map(|kind| files.of_kind(*kind))
+        .collect::<Vec<_>>()
+        .into_par_iter()
+        .map(|file| {
+            docs::read(&DocsFile {
+                package: &file.package,
+                span: workspace::stripped(&file.source),
+                path: file.resource_path.clone(),
+                original_file_path: file.path.clone(),
+            })
+        })
+        .collect();
+    let mut docs = Docs::new(&files.root().name, inputs.settings.own_package_first);
+    for result in read {
+        match result {
+            Ok(blocks) => {
+                for (doc, span) in blocks {
+                    if let Err(problem) = docs.add(doc, span) {
+                        problems.push(problem);
+                    }
+                }
+            }
+            Err(problem) => problems.push(problem),
+        }
+    }
+    docs
+}
+
+/// A properties file, read.
+#[derive(Debug)]
+pub(crate) struct PropertiesFile {
+    pub package: usize,
+    /// Relative to the package.
+    pub path: String,
+    /// Relative to the folder in which it was found.
+    pub resource_path: String,
+    pub properties: Properties,
+}
+
+fn read_properties(workspace: &Workspace<'_>, problems: &mut Diagnostics) -> Vec<PropertiesFile> {
+    let files: Vec<_> = workspace.inputs.files.of_kind(FileKind::Properties).collect();
+    let read: Vec<(Option<PropertiesFile>, Diagnostics)> = files
+        .into_par_iter()
+        .map(|file| {
+            let package = workspace.package_named(&file.package).unwrap_or(0);
+            let mut found = Diagnostics::new();
+            let root = match crate::yaml::parse(&file.source) {
+                Ok(Warned { value, warnings }) => {
+                    found.extend(warnings);
+                    value
+                }
+                Err(problem) => {
+                    found.push(problem);
+                    None
+                }
+            };
+            let Some(root) = root else { return (None, found) };
+            let render = |text: &str, span| workspace.yaml_value(package, text, &span, workspace::Names::default());
+            let mut reading = properties::Reading { file: &file.source, render: &render, problems: found };
+            let properties = properties::read(&mut reading, &root);
+            let read = PropertiesFile {
+                package,
+                path: file.path.clone(),
+                resource_path: file.resource_path.clone(),
+                properties,
+            };
+            (Some(read), reading.problems)
+        })
+        .collect();
+    let mut all = Vec::with_capacity(read.len());
+    for (file, found) in read {
+        all.extend(file);
+        problems.extend(found);
+    }
+    // Packages are read in the order of the project's list, and files by name.
+    all.sort_by(|left, right| (left.package, &left.path).cmp(&(right.package, &right.path)));
+    all
+}
+
+/// The package's name and the folders of a path: the fqn without the name of the resource.
+fn folders(package: &str, path: &str) -> Vec<String> {
+    let mut folders: Vec<String> = vec![package.to_owned()];
+    let parts: Vec<&str> = path.split('/').collect();
+    folders.extend(parts.iter().take(parts.len() - 1).map(|part| (*part).to_owned()));
+    folders
+}
+
+/// Results in order, the problems among them put aside.
+fn gather<T>(results: Vec<Result<T, Diagnostic>>, problems: &mut Diagnostics) -> Vec<T> {
+    let mut values = Vec::with_capacity(results.len());
+    for result in results {
+        match result {
+            Ok(value) => values.push(value),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    values
+}
+
+#[cfg(test)]
+mod tests;

@@ -8,6 +8,7 @@
 use serde_json::{Map, Value};
 
 use super::NodeConfig;
+use crate::resource::ResourceType;
 
 /// How the values of a key combine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,12 +21,14 @@ pub enum Combine {
 }
 
 /// How values of `key` combine.
-pub fn combine(key: &str) -> Combine {
+pub fn combine(resource_type: ResourceType, key: &str) -> Combine {
+    // The tags of sources and exposures are gathered from all their places before.
+    let plain = matches!(resource_type, ResourceType::Source | ResourceType::Exposure);
     match key {
+        "tags" if plain => Combine::Replace,
+        "meta" if resource_type == ResourceType::Exposure => Combine::Replace,
         "tags" | "pre-hook" | "post-hook" | "packages" => Combine::Append,
-        "meta" | "column_types" | "docs" | "quoting" | "persist_docs" | "contract" | "snapshot_meta_column_names" => {
-            Combine::Merge
-        }
+        "meta" | "column_types" | "docs" | "quoting" | "contract" => Combine::Merge,
         "grants" => Combine::Grants,
         _ => Combine::Replace,
     }
@@ -41,14 +44,10 @@ pub fn apply(config: &mut NodeConfig, key: &str, value: Value) {
         "tags" | "packages" => Value::Array(as_list(value)),
         _ => value,
     };
-    let merged = match (combine(key), config.get(key)) {
+    let merged = match (combine(config.resource_type(), key), config.get(key)) {
         (Combine::Append, Some(Value::Array(old))) => {
             let mut list = old.clone();
-            for item in as_list(value) {
-                if key != "tags" || !list.contains(&item) {
-                    list.push(item);
-                }
-            }
+            list.extend(as_list(value));
             Value::Array(list)
         }
         (Combine::Merge, Some(Value::Object(old))) => match value {
@@ -67,7 +66,6 @@ pub fn canonical_key(key: &str) -> &str {
     match key {
         "pre_hook" => "pre-hook",
         "post_hook" => "post-hook",
-        "data_tests" => "tests",
         key => key,
     }
 }
@@ -96,6 +94,60 @@ fn merge_grants(old: Option<&Value>, new: Value) -> Value {
         }
     }
     Value::Object(grants)
+}
+
+/// Joins one `config()` call of a file to those before it.
+///
+/// The first call is kept as it was written; lists and dictionaries of later ones are
+/// joined to it. `grants` keeps its `+`, because the layers below come in only later.
+pub fn join_calls(calls: &mut Map<String, Value>, call: Map<String, Value>) {
+    if calls.is_empty() {
+        *calls = call;
+        return;
+    }
+    for (key, value) in call {
+        let old = calls.remove(&key);
+        let joined = match key.as_str() {
+            "pre-hook" | "pre_hook" | "post-hook" | "post_hook" | "tags" | "packages" => {
+                let mut list = old.map(one_or_more).unwrap_or_default();
+                list.extend(one_or_more(value));
+                Value::Array(list)
+            }
+            "quoting" | "column_types" | "meta" | "docs" | "contract" | "snapshot_meta_column_names" => {
+                match (old, value) {
+                    (Some(Value::Object(old)), Value::Object(new)) => Value::Object(merge_maps(old, new)),
+                    (_, value) => value,
+                }
+            }
+            "grants" => join_grants(old, value),
+            _ => value,
+        };
+        calls.insert(key, joined);
+    }
+}
+
+fn join_grants(old: Option<Value>, new: Value) -> Value {
+    let Value::Object(new) = new else { return new };
+    let mut grants: Map<String, Value> = match old {
+        Some(Value::Object(old)) => old.into_iter().map(|(key, value)| (key, one_or_more(value).into())).collect(),
+        _ => Map::new(),
+    };
+    for (key, value) in new {
+        let mut list = match grants.remove(&key) {
+            Some(Value::Array(old)) if key.starts_with('+') => old,
+            _ => Vec::new(),
+        };
+        list.extend(one_or_more(value));
+        grants.insert(key, Value::Array(list));
+    }
+    Value::Object(grants)
+}
+
+fn one_or_more(value: Value) -> Vec<Value> {
+    match value {
+        Value::Array(items) => items,
+        single => vec![single],
+    }
 }
 
 fn as_list(value: Value) -> Vec<Value> {
@@ -143,7 +195,7 @@ mod tests {
     #[test]
     fn values_combine_as_documented() {
         check(&[("materialized", json!("view")), ("+materialized", json!("table"))], "materialized", json!("table"));
-        check(&[("tags", json!("a")), ("+tags", json!(["b", "a"]))], "tags", json!(["a", "b"]));
+        check(&[("tags", json!("a")), ("+tags", json!(["b", "a"]))], "tags", json!(["a", "b", "a"]));
         check(
             &[("meta", json!({"a": 1, "b": {"c": 1}})), ("meta", json!({"b": {"d": 2}}))],
             "meta",

@@ -1,0 +1,298 @@
+//! What can only be checked, or known, when every resource is there.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::contract;
+use super::workspace::Workspace;
+use crate::diagnostic::{Diagnostic, Diagnostics, Span};
+use crate::manifest::{Access, Detail, Disabled, Manifest, Node, ResourceType, Source, UniqueId};
+
+/// Fills in primary keys and checks groups, access, snapshots and microbatch models.
+pub fn all(workspace: &Workspace<'_>, manifest: &mut Manifest, problems: &mut Diagnostics) {
+    add_primary_keys(manifest);
+    let groups: BTreeSet<&str> = manifest.groups.values().map(|group| group.name.as_str()).collect();
+    for node in manifest.nodes.values() {
+        let checks = [group(node, &groups), access(node), snapshot(node), microbatch(node), name(workspace, node)];
+        problems.extend(checks.into_iter().flatten());
+    }
+    let unused = workspace.root().trees.unused();
+    if !unused.is_empty() {
+        let list: Vec<String> = unused.iter().map(|path| format!("- {path}")).collect();
+        let message = format!(
+            "Configuration paths exist in your dbt_project.yml file which do not apply to any resources.\nThere are {} \
+             unused configuration paths:\n{}",
+            unused.len(),
+            list.join("\n")
+        );
+        problems.push(Diagnostic::warning(message).at_opt(place_of_path(workspace, &unused[0])));
+    }
+}
+
+/// Where a config path stands in the project's file.
+fn place_of_path(workspace: &Workspace<'_>, path: &str) -> Option<Span> {
+    let config = &workspace.root().package.config;
+    let mut node = &config.unrendered;
+    let mut place = None;
+    for part in path.split('.') {
+        let spelled = part.replace('_', "-");
+        let map = node.as_map()?;
+        let entry = map.entry(part).or_else(|| map.entry(&spelled))?;
+        place = Some(entry.key.span(&config.file));
+        node = &entry.value;
+    }
+    place
+}
+
+/// The place by which a node is shown to people.
+fn place(node: &Node) -> Option<Span> {
+    node.origin.properties.clone().or_else(|| node.origin.code.as_ref().map(first_line))
+}
+
+fn first_line(span: &Span) -> Span {
+    let text = span.file.text.get(span.start..span.end).unwrap_or("");
+    let end = text.find('\n').map_or(span.end, |end| span.start + end);
+    Span::new(&span.file, span.start, end)
+}
+
+/// The error of two nodes under one id.
+pub fn duplicate(first: &Node, second: &Node) -> Diagnostic {
+    let (kind, name) = (second.resource_type, &second.name);
+    let message = match second.generic_test() {
+        Some(test) => {
+            let column = test.column_name.as_deref().map(|column| format!(" defined on column \"{column}\""));
+            let file_key = test.file_key_name.as_deref().unwrap_or("");
+            format!(
+                "dbt found two tests with the name \"{name}\"{} in \"{file_key}\".\nSince these resources have the same \
+                 name, dbt will be unable to find the correct resource when running tests.",
+                column.unwrap_or_default()
+            )
+        }
+        None => format!(
+            "dbt found two {kind}s with the name \"{name}\".\nSince these resources have the same name, dbt will be \
+             unable to find the correct resource when looking for ref(\"{name}\").\n- {} ({})\n- {} ({})",
+            first.unique_id, first.original_file_path, second.unique_id, second.original_file_path
+        ),
+    };
+    let problem = Diagnostic::error(message).at_opt(match second.generic_test() {
+        Some(_) => second.origin.properties.clone(),
+        None => second.origin.code.as_ref().map(first_line).or_else(|| second.origin.properties.clone()),
+    });
+    let other = match first.generic_test() {
+        Some(_) => first.origin.properties.clone(),
+        None => first.origin.code.as_ref().map(first_line).or_else(|| first.origin.properties.clone()),
+    };
+    let problem = match other {
+        Some(span) => problem.note_at(format!("the other `{name}`"), span),
+        None => problem.note(format!("the other `{name}` is {}", first.original_file_path)),
+    };
+    problem.hint("to fix this, change the name of one of these resources")
+}
+
+/// The error of two tables of a source under one id.
+pub fn duplicate_source(first: &Source, second: &Source) -> Diagnostic {
+    let name = format!("{}_{}", second.source_name, second.name);
+    let message = format!(
+        "dbt found two sources with the name \"{name}\".\nSince these resources have the same name, dbt will be unable \
+         to find the correct resource when looking for source(\"{}\", \"{}\").",
+        second.source_name, second.name
+    );
+    let problem = Diagnostic::error(message).at_opt(second.origin.properties.clone());
+    let problem = match first.origin.properties.clone() {
+        Some(span) => problem.note_at("the other table", span),
+        None => problem,
+    };
+    problem.hint("to fix this, change the name of one of these resources")
+}
+
+fn add_primary_keys(manifest: &mut Manifest) {
+    let mut by_model: HashMap<UniqueId, Vec<Arc<Node>>> = HashMap::new();
+    let disabled = manifest.disabled.values().flatten().filter_map(|disabled| match disabled {
+        Disabled::Node(node) => Some(Arc::new(node.as_ref().clone())),
+        _ => None,
+    });
+    for node in manifest.nodes.values().cloned().chain(disabled) {
+        if let Some(attached) = node.generic_test().and_then(|test| test.attached_node.clone()) {
+            by_model.entry(attached).or_default().push(node);
+        }
+    }
+    for node in manifest.nodes.values_mut() {
+        let tests = by_model.get(&node.unique_id).map_or(&[][..], Vec::as_slice);
+        let Some(model) = node.model() else { continue };
+        if tests.is_empty() && model.constraints.is_empty() && node.columns.is_empty() {
+            continue;
+        }
+        let key = contract::primary_key(model, &node.columns, &facts(tests));
+        if !key.is_empty()
+            && let Detail::Model(model) = &mut Arc::make_mut(node).detail
+        {
+            model.primary_key = key;
+        }
+    }
+}
+
+/// Of each test: its name, its columns, whether it is enabled.
+fn facts(tests: &[Arc<Node>]) -> Vec<(&str, Vec<&str>, bool)> {
+    let facts = tests.iter().filter_map(|node| {
+        let metadata = &node.generic_test()?.test_metadata;
+        let columns = match (metadata.kwargs.get("column_name"), metadata.kwargs.get("combination_of_columns")) {
+            (Some(Value::String(column)), _) => vec![column.as_str()],
+            (_, Some(Value::Array(columns))) => columns.iter().filter_map(Value::as_str).collect(),
+            _ => Vec::new(),
+        };
+        Some((metadata.name.as_str(), columns, node.config.enabled()))
+    });
+    facts.collect()
+}
+
+fn group(node: &Node, groups: &BTreeSet<&str>) -> Option<Diagnostic> {
+    let group = node.group.as_deref().filter(|group| !group.is_empty() && !groups.contains(group))?;
+    if node.generic_test().is_some_and(|test| test.attached_node.is_some()) {
+        // Said of the node that the test is on.
+        return None;
+    }
+    let shown: Vec<Value> = groups.iter().map(|group| Value::from(*group)).collect();
+    let shown = super::python::literal(&Value::Array(shown));
+    let problem = Diagnostic::error(format!("Invalid group '{group}', expected one of {shown}"));
+    Some(
+        problem
+            .at_opt(place(node))
+            .note(format!("group of `{}`", node.unique_id))
+            .suggest(group, groups.iter().copied()),
+    )
+}
+
+fn access(node: &Node) -> Option<Diagnostic> {
+    let is_wrong = node.model()?.access == Access::Public && node.config.materialized() == "ephemeral";
+    is_wrong.then(|| {
+        let message = format!(
+            "Node {} with 'ephemeral' materialization has an invalid value (public) for the access field",
+            node.unique_id
+        );
+        Diagnostic::error(message).at_opt(place(node))
+    })
+}
+
+fn snapshot(node: &Node) -> Option<Diagnostic> {
+    if node.resource_type != ResourceType::Snapshot {
+        return None;
+    }
+    let set = |key: &str| match node.config.get(key) {
+        None | Some(Value::Null | Value::Bool(false)) => false,
+        Some(Value::String(text)) => !text.is_empty(),
+        Some(Value::Array(items)) => !items.is_empty(),
+        Some(_) => true,
+    };
+    let strategy = node.config.text("strategy").unwrap_or("");
+    let check_cols = node.config.text("check_cols");
+    let message = if strategy.is_empty() || !set("unique_key") {
+        "Snapshots must be configured with a 'strategy' and 'unique_key'.".to_owned()
+    } else if strategy == "check" && !set("check_cols") {
+        "A snapshot configured with the check strategy must specify a check_cols configuration.".to_owned()
+    } else if strategy == "check" && check_cols.is_some_and(|columns| columns != "all") {
+        let given = check_cols.unwrap_or("");
+        format!("Invalid value for 'check_cols': {given}. Expected 'all' or a list of strings.")
+    } else if strategy == "timestamp" && !set("updated_at") {
+        "A snapshot configured with the timestamp strategy must specify an updated_at configuration.".to_owned()
+    } else if strategy == "timestamp" && set("check_cols") {
+        "A 'timestamp' snapshot should not have 'check_cols'".to_owned()
+    } else if node.config.materialized() != "snapshot" {
+        "A snapshot must have a materialized value of 'snapshot'".to_owned()
+    } else {
+        return None;
+    };
+    let problem = Diagnostic::error(message).at_opt(place(node)).note(format!("config of `{}`", node.unique_id));
+    Some(problem.hint("see docs.getdbt.com/reference/snapshot-configs"))
+}
+
+fn microbatch(node: &Node) -> Option<Diagnostic> {
+    let is_microbatch = node.resource_type == ResourceType::Model
+        && node.config.materialized() == "incremental"
+        && node.config.text("incremental_strategy") == Some("microbatch");
+    if !is_microbatch {
+        return None;
+    }
+    let (name, config) = (&node.name, &node.config);
+    let value = |key: &str| config.get(key).filter(|value| !value.is_null());
+    let kind = |value: &Value| match value {
+        Value::Bool(_) => "<class 'bool'>",
+        Value::Number(number) if number.is_f64() => "<class 'float'>",
+        Value::Number(_) => "<class 'int'>",
+        Value::String(_) => "<class 'str'>",
+        Value::Array(_) => "<class 'list'>",
+        _ => "<class 'dict'>",
+    };
+    let message = match (value("event_time"), value("begin"), value("batch_size")) {
+        (None, _, _) => format!(
+            "Microbatch model '{name}' must provide an 'event_time' (string) config that indicates the name of the \
+             event time column."
+        ),
+        (Some(given), _, _) if !given.is_string() => format!(
+            "Microbatch model '{name}' must provide an 'event_time' config of type string, but got: {}.",
+            kind(given)
+        ),
+        (_, None, _) => format!(
+            "Microbatch model '{name}' must provide a 'begin' (datetime) config that indicates the earliest timestamp \
+             the microbatch model should be built from."
+        ),
+        (_, Some(Value::String(begin)), _) if !is_moment(begin) => format!(
+            "Microbatch model '{name}' must provide a 'begin' config of valid datetime (ISO format), but got: {begin}."
+        ),
+        (_, Some(begin), _) if !begin.is_string() => {
+            format!(
+                "Microbatch model '{name}' must provide a 'begin' config of type datetime, but got: {}.",
+                kind(begin)
+            )
+        }
+        (_, _, size) if !size.and_then(Value::as_str).is_some_and(|size| BATCH_SIZES.contains(&size)) => format!(
+            "Microbatch model '{name}' must provide a 'batch_size' config that is one of ['hour', 'day', 'month', \
+             'year'], but got: {}.",
+            size.map_or_else(|| "None".to_owned(), super::python::text)
+        ),
+        _ => match (value("lookback"), value("concurrent_batches")) {
+            (Some(lookback), _) if !lookback.is_i64() && !lookback.is_u64() => format!(
+                "Microbatch model '{name}' must provide the optional 'lookback' config as type int, but got: {}).",
+                kind(lookback)
+            ),
+            (_, Some(concurrent)) if !concurrent.is_boolean() => format!(
+                "Microbatch model '{name}' optional 'concurrent_batches' config must be of type `bool` if specified, \
+                 but got: {}).",
+                kind(concurrent)
+            ),
+            _ => return None,
+        },
+    };
+    Some(Diagnostic::error(message).at_opt(place(node)))
+}
+
+const BATCH_SIZES: [&str; 4] = ["hour", "day", "month", "year"];
+
+fn is_moment(text: &str) -> bool {
+    use chrono::{DateTime, NaiveDate, NaiveDateTime};
+    let spaced = text.replacen(' ', "T", 1);
+    DateTime::parse_from_rfc3339(&spaced).is_ok()
+        || NaiveDate::parse_from_str(text, "%Y-%m-%d").is_ok()
+        || ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M"]
+            .iter()
+            .any(|form| NaiveDateTime::parse_from_str(&spaced, form).is_ok())
+}
+
+/// Names with spaces cannot be selected.
+fn name(workspace: &Workspace<'_>, node: &Node) -> Option<Diagnostic> {
+    if !node.name.contains(' ') {
+        return None;
+    }
+    let (id, path) = (&node.unique_id, &node.original_file_path);
+    let message = if workspace.inputs.settings.names_without_spaces {
+        return Some(
+            Diagnostic::error(format!("Resource names cannot contain spaces:\n  * '{id}' ({path})"))
+                .at_opt(place(node))
+                .hint("rename the resource so that its name does not contain any spaces"),
+        );
+    } else {
+        format!("Found spaces in the name of `{id}`")
+    };
+    Some(Diagnostic::warning(message).at_opt(place(node)))
+}

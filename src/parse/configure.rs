@@ -1,0 +1,350 @@
+//! The config of one resource, out of all the places that set it.
+//!
+//! From the general to the specific: defaults, the package's `dbt_project.yml` by fqn,
+//! the properties entry, the `config()` calls of the file; for a resource of an imported
+//! package the root project's `dbt_project.yml` has the last word
+//! (docs.getdbt.com/reference/configs-and-properties).
+
+use serde_json::{Map, Value, json};
+
+use super::layers::Tree;
+use crate::config::{NodeConfig, merge};
+use crate::manifest::Freshness;
+use crate::resource::ResourceType;
+
+/// The config trees of one `dbt_project.yml`, one per kind of resource.
+#[derive(Debug, Default)]
+pub struct Trees {
+    pub models: Tree,
+    pub seeds: Tree,
+    pub snapshots: Tree,
+    pub sources: Tree,
+    pub tests: Tree,
+    pub unit_tests: Tree,
+    pub exposures: Tree,
+    pub metrics: Tree,
+    pub semantic_models: Tree,
+    pub saved_queries: Tree,
+    pub functions: Tree,
+}
+
+impl Trees {
+    /// Builds the trees; `section` gives what stands under a key of `dbt_project.yml`.
+    pub fn new(section: impl Fn(&str) -> Option<Map<String, Value>>) -> Self {
+        let tree = |key: &str| Tree::new(section(key).as_ref());
+        Trees {
+            models: tree("models"),
+            seeds: tree("seeds"),
+            snapshots: tree("snapshots"),
+            sources: tree("sources"),
+            tests: Tree::new(section("data_tests").or_else(|| section("tests")).as_ref()),
+            unit_tests: tree("unit_tests"),
+            exposures: tree("exposures"),
+            metrics: tree("metrics"),
+            semantic_models: tree("semantic-models"),
+            saved_queries: tree("saved-queries"),
+            functions: tree("functions"),
+        }
+    }
+
+    /// The tree for a kind; what has none of its own is configured with the models.
+    pub fn of(&self, resource_type: ResourceType) -> &Tree {
+        match resource_type {
+            ResourceType::Seed => &self.seeds,
+            ResourceType::Snapshot => &self.snapshots,
+            ResourceType::Source => &self.sources,
+            ResourceType::Test => &self.tests,
+            ResourceType::UnitTest => &self.unit_tests,
+            ResourceType::Exposure => &self.exposures,
+            ResourceType::Metric => &self.metrics,
+            ResourceType::SemanticModel => &self.semantic_models,
+            ResourceType::SavedQuery => &self.saved_queries,
+            ResourceType::Function => &self.functions,
+            _ => &self.models,
+        }
+    }
+
+    /// The config paths that no resource has met, `models.shop.staging` and so on.
+    pub fn unused(&self) -> Vec<String> {
+        let named = [
+            (&self.models, "models"),
+            (&self.seeds, "seeds"),
+            (&self.snapshots, "snapshots"),
+            (&self.sources, "sources"),
+            (&self.tests, "data_tests"),
+            (&self.unit_tests, "unit_tests"),
+            (&self.exposures, "exposures"),
+            (&self.metrics, "metrics"),
+            (&self.semantic_models, "semantic_models"),
+            (&self.saved_queries, "saved_queries"),
+            (&self.functions, "functions"),
+        ];
+        named.iter().flat_map(|(tree, name)| tree.unused(name)).collect()
+    }
+}
+
+/// Where the configs of a package's resources come from.
+#[derive(Debug, Clone, Copy)]
+pub struct Places<'a> {
+    pub own: &'a Trees,
+    /// The root project's, for resources of other packages.
+    pub root: Option<&'a Trees>,
+}
+
+/// What a resource sets itself.
+#[derive(Debug, Clone, Copy)]
+pub struct Own<'a> {
+    /// Of its properties entry.
+    pub properties: &'a Map<String, Value>,
+    /// Of the `config()` calls in its file.
+    pub calls: &'a Map<String, Value>,
+}
+
+impl Own<'static> {
+    /// Nothing is set by the resource itself.
+    pub fn nothing() -> Self {
+        Own { properties: super::workspace::empty(), calls: super::workspace::empty() }
+    }
+}
+
+/// The config of a resource; fails with what is wrong with a value.
+pub fn config(
+    places: Places<'_>,
+    resource_type: ResourceType,
+    fqn: &[String],
+    own: Own<'_>,
+) -> Result<NodeConfig, String> {
+    let mut config = NodeConfig::new(resource_type);
+    for level in places.own.of(resource_type).levels(fqn) {
+        for (key, value) in &level.values {
+            merge::apply(&mut config, key, value.clone());
+        }
+    }
+    for (key, value) in own.properties.iter().chain(own.calls) {
+        merge::apply(&mut config, key.trim(), value.clone());
+    }
+    for level in places.root.into_iter().flat_map(|root| root.of(resource_type).levels(fqn)) {
+        for (key, value) in &level.values {
+            merge::apply(&mut config, key, value.clone());
+        }
+    }
+    complete(&mut config)?;
+    Ok(config)
+}
+
+/// What was set, without defaults and merging, as `unrendered_config` has it.
+pub fn unrendered(places: Places<'_>, resource_type: ResourceType, fqn: &[String], own: Own<'_>) -> Map<String, Value> {
+    let mut config = Map::new();
+    for level in places.own.of(resource_type).levels(fqn) {
+        config.extend(level.values.iter().map(|(key, value)| (key.to_string(), value.clone())));
+    }
+    for (key, value) in own.properties.iter().chain(own.calls) {
+        config.insert(key.clone(), value.clone());
+    }
+    for level in places.root.into_iter().flat_map(|root| root.of(resource_type).levels(fqn)) {
+        config.extend(level.values.iter().map(|(key, value)| (key.to_string(), value.clone())));
+    }
+    config
+}
+
+/// Fills in what dbt fills in, and refuses values of the wrong kind.
+fn complete(config: &mut NodeConfig) -> Result<(), String> {
+    check_kinds(config)?;
+    if let Some(Value::Bool(on)) = config.get("static_analysis") {
+        let word = if *on { "on" } else { "off" };
+        config.set("static_analysis", Value::from(word));
+    }
+    with_fields(config, "docs", &[("show", json!(true)), ("node_color", Value::Null)]);
+    with_fields(config, "contract", &[("enforced", json!(false)), ("alias_types", json!(true))]);
+    match config.resource_type() {
+        ResourceType::Test => complete_test(config)?,
+        ResourceType::Snapshot => {
+            let names = ["dbt_valid_to", "dbt_valid_from", "dbt_scd_id", "dbt_updated_at", "dbt_is_deleted"];
+            with_fields(config, "snapshot_meta_column_names", &names.map(|name| (name, Value::Null)));
+        }
+        ResourceType::Model => {
+            let has_rule = |value: &Value| value.get("build_after").is_some_and(Value::is_object);
+            if config.is_set("freshness") && !config.get("freshness").is_some_and(has_rule) {
+                config.remove("freshness");
+            }
+            check_build_after(config)?;
+        }
+        ResourceType::Source => complete_source(config),
+        _ => {}
+    }
+    Ok(())
+}
+
+/// Makes a dictionary hold exactly these fields, with defaults.
+fn with_fields(config: &mut NodeConfig, key: &str, fields: &[(&str, Value)]) {
+    if !config.is_set(key) {
+        return;
+    }
+    let Some(Value::Object(given)) = config.get(key) else { return };
+    let whole = fields.iter().map(|(name, default)| {
+        ((*name).to_owned(), given.get(*name).filter(|value| !value.is_null()).unwrap_or(default).clone())
+    });
+    let whole = Value::Object(whole.collect());
+    config.set(key, whole);
+}
+
+fn complete_test(config: &mut NodeConfig) -> Result<(), String> {
+    if let Some(severity) = config.get("severity") {
+        let known =
+            severity.as_str().is_some_and(|text| matches!(text.to_ascii_lowercase().as_str(), "warn" | "error"));
+        if !known {
+            return Err(format!("severity must be either 'warn' or 'error', got '{}'", super::python::text(severity)));
+        }
+    }
+    if config.materialized() != "test" {
+        return Err("a test must have a materialized value of 'test'".to_owned());
+    }
+    match config.get("store_failures_as").and_then(Value::as_str).map(str::to_owned) {
+        None => match config.flag("store_failures") {
+            Some(true) => config.set("store_failures_as", json!("table")),
+            Some(false) => config.set("store_failures_as", json!("ephemeral")),
+            None => {}
+        },
+        Some(kind) => config.set("store_failures", Value::Bool(kind != "ephemeral")),
+    }
+    Ok(())
+}
+
+fn complete_source(config: &mut NodeConfig) {
+    let Some(given @ Value::Object(_)) = config.get("freshness") else { return };
+    let freshness: Option<Freshness> = serde_json::from_value(given.clone()).ok();
+    if let Some(value) = freshness.and_then(|freshness| serde_json::to_value(freshness).ok()) {
+        config.set("freshness", value);
+    }
+}
+
+fn check_build_after(config: &NodeConfig) -> Result<(), String> {
+    let Some(rule) = config.get("freshness").and_then(|freshness| freshness.get("build_after")) else { return Ok(()) };
+    let given = |key: &str| rule.get(key).is_some_and(|value| !value.is_null());
+    match (given("count"), given("period")) {
+        (false, true) => Err("`freshness.build_after` must have a value for `count` if a `period` is provided".into()),
+        (true, false) => Err("`freshness.build_after` must have a value for `period` if a `count` is provided".into()),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses a text where a flag belongs, and the like.
+fn check_kinds(config: &NodeConfig) -> Result<(), String> {
+    let wrong = |key: &str, value: &Value, kind: &str| {
+        Err(format!("config `{key}` must be {kind}, not {}", super::python::literal(value)))
+    };
+    for (key, value) in config.set_values() {
+        if value.is_null() {
+            continue;
+        }
+        match key {
+            "enabled" if !value.is_boolean() => return wrong(key, value, "true or false"),
+            "full_refresh" | "store_failures" | "quote_columns" if !value.is_boolean() => {
+                return wrong(key, value, "true or false");
+            }
+            "materialized"
+            | "alias"
+            | "schema"
+            | "database"
+            | "group"
+            | "incremental_strategy"
+            | "on_schema_change"
+            | "strategy"
+            | "target_schema"
+            | "target_database"
+            | "severity"
+            | "fail_calc"
+            | "warn_if"
+            | "error_if"
+            | "where"
+            | "store_failures_as"
+            | "delimiter"
+            | "dbt_valid_to_current"
+            | "access"
+            | "loaded_at_field"
+                if !value.is_string() =>
+            {
+                return wrong(key, value, "text");
+            }
+            "tags" => {
+                let texts = value.is_string() || value.as_array().is_some_and(|tags| tags.iter().all(Value::is_string));
+                if !texts {
+                    return wrong(key, value, "text or a list of texts");
+                }
+            }
+            "meta"
+            | "grants"
+            | "docs"
+            | "contract"
+            | "quoting"
+            | "column_types"
+            | "persist_docs"
+            | "snapshot_meta_column_names"
+                if !value.is_object() =>
+            {
+                return wrong(key, value, "a mapping");
+            }
+            "limit" if !value.is_i64() && !value.is_u64() => return wrong(key, value, "a whole number"),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn trees(project: Value) -> Trees {
+        Trees::new(|key| project.get(key).and_then(Value::as_object).cloned())
+    }
+
+    fn fqn(text: &str) -> Vec<String> {
+        text.split('.').map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn the_root_project_has_the_last_word_over_a_package() {
+        let own = trees(json!({"models": {"pkg": {"+materialized": "view", "+tags": "own"}}}));
+        let root = trees(json!({"models": {"pkg": {"+materialized": "table", "+tags": "root"}}}));
+        let properties = json!({"tags": ["yml"]});
+        let calls = json!({"materialized": "incremental"});
+        let own_settings = Own { properties: properties.as_object().unwrap(), calls: calls.as_object().unwrap() };
+        let places = Places { own: &own, root: Some(&root) };
+        let found = config(places, ResourceType::Model, &fqn("pkg.a"), own_settings).unwrap();
+        assert_eq!(found.materialized(), "table");
+        assert_eq!(found.tags(), ["own", "yml", "root"]);
+        let places = Places { own: &own, root: None };
+        let found = config(places, ResourceType::Model, &fqn("pkg.a"), own_settings).unwrap();
+        assert_eq!(found.materialized(), "incremental");
+    }
+
+    #[test]
+    fn stored_failures_and_their_form_follow_each_other() {
+        let check = |set: Value, failures: Value, form: Value| {
+            let empty = Map::new();
+            let trees = Trees::default();
+            let own = Own { properties: &empty, calls: set.as_object().unwrap() };
+            let places = Places { own: &trees, root: None };
+            let config = config(places, ResourceType::Test, &fqn("p.t"), own).unwrap();
+            assert_eq!((config.get("store_failures"), config.get("store_failures_as")), (Some(&failures), Some(&form)));
+        };
+        check(json!({}), Value::Null, Value::Null);
+        check(json!({"store_failures": true}), json!(true), json!("table"));
+        check(json!({"store_failures_as": "view", "store_failures": false}), json!(true), json!("view"));
+        check(json!({"store_failures_as": "ephemeral"}), json!(false), json!("ephemeral"));
+    }
+
+    #[test]
+    fn wrong_values_are_refused() {
+        let check = |set: Value| {
+            let empty = Map::new();
+            let trees = Trees::default();
+            let own = Own { properties: &empty, calls: set.as_object().unwrap() };
+            config(Places { own: &trees, root: None }, ResourceType::Test, &fqn("p.t"), own).unwrap_err()
+        };
+        assert_eq!(check(json!({"enabled": "yes"})), "config `enabled` must be true or false, not 'yes'");
+        assert_eq!(check(json!({"severity": "bad"})), "severity must be either 'warn' or 'error', got 'bad'");
+        assert_eq!(check(json!({"tags": [1]})), "config `tags` must be text or a list of texts, not [1]");
+    }
+}

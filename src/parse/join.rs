@@ -1,0 +1,609 @@
+//! Joins drafts and properties to the manifest.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use rayon::prelude::*;
+use serde_json::Value;
+
+use super::configure::{self, Own};
+use super::exposure::{self, Placed};
+use super::generic_test::{self, Column, PropertiesPath, Target, TargetKind};
+use super::macros::{self, FoundMacro};
+use super::names::Namer;
+use super::node::{self, Draft, Patch};
+use super::properties::{
+    ColumnProperties, Entry, NodeProperties, Section, SourceProperties, TestProperties, VersionProperties,
+};
+use super::source::{self, Table};
+use super::workspace::Workspace;
+use super::{PropertiesFile, check, gather};
+use crate::diagnostic::{Diagnostic, Diagnostics, Span};
+use crate::manifest::{Disabled, Manifest, Metadata, Node, Quoting, ResourceType, Source, UniqueId, Version};
+
+/// Makes the manifest; what is wrong goes to `problems`.
+pub fn manifest(
+    workspace: &Workspace<'_>,
+    found: &[FoundMacro],
+    files: &[PropertiesFile],
+    mut drafts: Vec<Draft>,
+    problems: &mut Diagnostics,
+) -> Manifest {
+    let namer = Namer::default();
+    let patches = patches(workspace, files, &mut drafts, problems);
+    let pairs: Vec<(Draft, Option<Patch<'_>>)> = drafts.into_iter().zip(patches).collect();
+    let finished: Vec<Result<Node, Diagnostic>> =
+        pairs.into_par_iter().map(|(draft, patch)| node::finish(workspace, &namer, draft, patch.as_ref())).collect();
+    let mut manifest = Manifest { metadata: metadata(workspace), ..Manifest::default() };
+    add_nodes(&mut manifest, gather(finished, problems), problems);
+    let tests = node_tests(workspace, &namer, files, &manifest, problems);
+    add_nodes(&mut manifest, tests, problems);
+    add_sources(workspace, &namer, files, &mut manifest, problems);
+    add_entries(workspace, files, &mut manifest, problems);
+    let described: Vec<(usize, String, &Entry)> = files
+        .iter()
+        .flat_map(|file| {
+            let entries = file.properties.entries.iter().filter(|entry| macros::is_macro(entry));
+            entries.map(move |entry| (file.package, patch_path(workspace, file), entry))
+        })
+        .collect();
+    for entry in macros::entries(workspace, found, &described, problems) {
+        manifest.macros.insert(entry.unique_id.clone(), Arc::new(entry));
+    }
+    manifest.docs = workspace.docs.blocks.iter().map(|doc| (doc.unique_id.clone(), doc.clone())).collect();
+    manifest.selectors = selectors(workspace, problems);
+    check::all(workspace, &mut manifest, problems);
+    manifest
+}
+
+fn metadata(workspace: &Workspace<'_>) -> Metadata {
+    let root = &workspace.root().name;
+    let project = workspace.root().package.config.quoting;
+    let style = workspace.relation(None, "", "").quote;
+    Metadata {
+        dbt_schema_version: "https://schemas.getdbt.com/dbt/manifest/v12.json".to_owned(),
+        dbt_version: crate::invocation::DBT_VERSION.to_owned(),
+        invocation_id: Some(workspace.inputs.globals.invocation_id.clone()),
+        project_name: Some(root.to_string()),
+        project_id: Some(super::test_names::md5_hex(root)),
+        adapter_type: Some(workspace.inputs.capabilities.adapter.to_owned()),
+        quoting: Quoting {
+            database: project.database.or(Some(style.database)),
+            schema: project.schema.or(Some(style.schema)),
+            identifier: project.identifier.or(Some(style.identifier)),
+            column: None,
+        },
+        ..Metadata::default()
+    }
+}
+
+fn patch_path(workspace: &Workspace<'_>, file: &PropertiesFile) -> String {
+    format!("{}://{}", workspace.packages[file.package].name, file.path)
+}
+
+/// Drafts by what properties call them.
+struct Index {
+    /// Models, seeds, snapshots.
+    refable: HashMap<String, Vec<usize>>,
+    analyses: HashMap<String, Vec<usize>>,
+    tests: HashMap<String, Vec<usize>>,
+}
+
+impl Index {
+    fn new(drafts: &[Draft]) -> Self {
+        let mut index = Index { refable: HashMap::new(), analyses: HashMap::new(), tests: HashMap::new() };
+        for (at, draft) in drafts.iter().enumerate() {
+            let map = match draft.resource_type {
+                ResourceType::Analysis => &mut index.analyses,
+                ResourceType::Test => &mut index.tests,
+                kind if kind.is_refable() => &mut index.refable,
+                _ => continue,
+            };
+            map.entry(draft.name.clone()).or_default().push(at);
+        }
+        index
+    }
+
+    /// The drafts under a name: those of the package, or else any.
+    fn find(&self, section: Section, name: &str, package: usize, drafts: &[Draft]) -> Vec<usize> {
+        let map = match section {
+            Section::Analyses => &self.analyses,
+            Section::SingularTests => &self.tests,
+            _ => &self.refable,
+        };
+        let all = map.get(name).map_or(&[][..], Vec::as_slice);
+        let own: Vec<usize> = all.iter().copied().filter(|at| drafts[*at].package == package).collect();
+        if own.is_empty() && section != Section::SingularTests { all.to_vec() } else { own }
+    }
+}
+
+fn is_enabled(workspace: &Workspace<'_>, draft: &Draft) -> bool {
+    let own = Own { properties: super::workspace::empty(), calls: &draft.calls.config };
+    let places = workspace.places(draft.package);
+    configure::config(places, draft.resource_type, &draft.fqn, own).map_or(true, |config| config.enabled())
+}
+
+/// For each draft its patch; versions are given to the drafts here.
+fn patches<'p>(
+    workspace: &Workspace<'_>,
+    files: &'p [PropertiesFile],
+    drafts: &mut [Draft],
+    problems: &mut Diagnostics,
+) -> Vec<Option<Patch<'p>>> {
+    let index = Index::new(drafts);
+    let mut patches: Vec<Option<Patch<'p>>> = vec![None; drafts.len()];
+    for file in files {
+        for properties in &file.properties.nodes {
+            if properties.versions.is_empty() {
+                let found = index.find(properties.section, &properties.name, file.package, drafts);
+                let found = of_section(workspace, properties, found, drafts, file, problems);
+                for at in found {
+                    let path = patch_path(workspace, file);
+                    let patch = Patch { properties, version: None, latest_version: None, path };
+                    put(&mut patches, at, patch, problems);
+                }
+                continue;
+            }
+            let latest = latest_version(properties);
+            for version in &properties.versions {
+                let patch = Patch {
+                    properties,
+                    version: Some(version),
+                    latest_version: Some(latest.clone()),
+                    path: patch_path(workspace, file),
+                };
+                match find_version(&index, properties, version, &latest, (file.package, drafts)) {
+                    Some(at) => {
+                        let package = workspace.packages[drafts[at].package].name.clone();
+                        let draft = &mut drafts[at];
+                        draft.unique_id = format!("model.{package}.{}.v{}", properties.name, version.v).into();
+                        draft.name.clone_from(&properties.name);
+                        if let Some(last) = draft.fqn.last_mut() {
+                            last.clone_from(&properties.name);
+                        }
+                        draft.fqn.push(format!("v{}", version.v));
+                        put(&mut patches, at, patch, problems);
+                    }
+                    None => {
+                        let name = version_file(properties, version);
+                        problems.push(not_found(&name, properties, &version.span, &index));
+                    }
+                }
+            }
+        }
+    }
+    patches
+}
+
+fn put<'p>(patches: &mut [Option<Patch<'p>>], at: usize, patch: Patch<'p>, problems: &mut Diagnostics) {
+    match &patches[at] {
+        None => patches[at] = Some(patch),
+        Some(first) => {
+            let name = &patch.properties.name;
+            let file = |patch: &Patch<'_>| patch.path.split("://").nth(1).unwrap_or("").to_owned();
+            let message = format!(
+                "dbt found two schema.yml entries for the same resource named {name}. Resources and their associated \
+                 columns may only be described a single time. To fix this, remove one of the resource entries for \
+                 {name} in one of these files:\n - {}\n - {}",
+                file(first),
+                file(&patch)
+            );
+            let problem = Diagnostic::error(message).at(patch.properties.span.clone());
+            problems.push(problem.note_at("the other entry", first.properties.span.clone()));
+        }
+    }
+}
+
+/// Of the drafts under a name, those that the entry is about.
+fn of_section(
+    workspace: &Workspace<'_>,
+    properties: &NodeProperties,
+    found: Vec<usize>,
+    drafts: &[Draft],
+    file: &PropertiesFile,
+    problems: &mut Diagnostics,
+) -> Vec<usize> {
+    let wanted = match properties.section {
+        Section::Models => ResourceType::Model,
+        Section::Seeds => ResourceType::Seed,
+        Section::Snapshots => ResourceType::Snapshot,
+        Section::Analyses => ResourceType::Analysis,
+        _ => ResourceType::Test,
+    };
+    if found.is_empty() {
+        let index = Index::new(drafts);
+        problems.push(not_found(&properties.name, properties, &properties.span, &index));
+        return found;
+    }
+    let (fitting, others): (Vec<usize>, Vec<usize>) =
+        found.into_iter().partition(|at| drafts[*at].resource_type == wanted);
+    if fitting.is_empty() {
+        let (name, path) = (&properties.name, &file.path);
+        let kind = others.first().map_or(wanted, |at| drafts[*at].resource_type);
+        let message = format!(
+            "'{name}' is a {kind} node, but it is specified in the {} section of {path}. To fix this error, place the \
+             `{name}` specification under the {kind}s key instead.",
+            properties.section.key()
+        );
+        problems.push(Diagnostic::warning(message).at(properties.span.clone()));
+        return Vec::new();
+    }
+    if fitting.len() == 1 {
+        return fitting;
+    }
+    // Of several, the enabled one is meant; if none is, the entry is about all of them.
+    let enabled: Vec<usize> = fitting.iter().copied().filter(|at| is_enabled(workspace, &drafts[*at])).collect();
+    if !enabled.is_empty() {
+        return enabled;
+    }
+    if properties.config.get("enabled") == Some(&Value::Bool(true)) {
+        let message = format!(
+            "Found {} matching disabled nodes for {wanted} '{}'. Multiple nodes for the same unique id cannot be \
+             enabled in the schema file. They must be enabled in `dbt_project.yml` or in the sql files.",
+            fitting.len(),
+            properties.name
+        );
+        problems.push(Diagnostic::error(message).at(properties.span.clone()));
+    }
+    fitting
+}
+
+fn not_found(name: &str, properties: &NodeProperties, span: &Span, index: &Index) -> Diagnostic {
+    let section = properties.section;
+    let message = format!(
+        "Did not find matching node for patch with name '{name}' in the '{}' section of file '{}'",
+        section.key(),
+        span.file.path
+    );
+    let names = match section {
+        Section::Analyses => &index.analyses,
+        Section::SingularTests => &index.tests,
+        _ => &index.refable,
+    };
+    Diagnostic::warning(message).at(span.clone()).suggest(name, names.keys().map(String::as_str))
+}
+
+/// The name of the file in which a version is.
+fn version_file(properties: &NodeProperties, version: &VersionProperties) -> String {
+    version.defined_in.clone().unwrap_or_else(|| format!("{}_v{}", properties.name, version.v))
+}
+
+fn find_version(
+    index: &Index,
+    properties: &NodeProperties,
+    version: &VersionProperties,
+    latest: &Version,
+    (package, drafts): (usize, &[Draft]),
+) -> Option<usize> {
+    let own_model = |name: &str| {
+        let found = index.refable.get(name)?;
+        found
+            .iter()
+            .copied()
+            .find(|at| drafts[*at].package == package && drafts[*at].resource_type == ResourceType::Model)
+    };
+    let by_file = own_model(&version_file(properties, version));
+    by_file.or_else(|| if version.v == *latest { own_model(&properties.name) } else { None })
+}
+
+/// The latest version: as given, or else the greatest by number, or by text.
+fn latest_version(properties: &NodeProperties) -> Version {
+    if let Some(latest) = &properties.latest_version {
+        return latest.clone();
+    }
+    let number = |version: &Version| version.to_string().parse::<f64>().ok();
+    let versions = properties.versions.iter().map(|version| &version.v);
+    let greatest = versions.max_by(|left, right| match (number(left), number(right)) {
+        (Some(left), Some(right)) => left.total_cmp(&right),
+        _ => left.to_string().cmp(&right.to_string()),
+    });
+    greatest.cloned().unwrap_or(Version::Number(1))
+}
+
+/// Adds nodes; of two that are enabled under one id, the second is an error.
+fn add_nodes(manifest: &mut Manifest, nodes: Vec<Node>, problems: &mut Diagnostics) {
+    for node in nodes {
+        let id = node.unique_id.clone();
+        if !node.config.enabled() {
+            manifest.disabled.entry(id).or_default().push(Disabled::Node(Box::new(node)));
+            continue;
+        }
+        if let Some(first) = manifest.nodes.get(&id) {
+            problems.push(check::duplicate(first, &node));
+            continue;
+        }
+        manifest.nodes.insert(id, Arc::new(node));
+    }
+}
+
+/// One test to make.
+struct PlannedTest<'p> {
+    target: Arc<Target<'p>>,
+    column: Column,
+    test: &'p TestProperties,
+}
+
+/// The generic tests on models, seeds and snapshots.
+fn node_tests(
+    workspace: &Workspace<'_>,
+    namer: &Namer,
+    files: &[PropertiesFile],
+    manifest: &Manifest,
+    problems: &mut Diagnostics,
+) -> Vec<Node> {
+    let attached = attachable(manifest);
+    let mut planned = Vec::new();
+    for file in files {
+        for properties in &file.properties.nodes {
+            let testable = matches!(properties.section, Section::Models | Section::Seeds | Section::Snapshots);
+            if !testable {
+                continue;
+            }
+            let versions: Vec<Option<&VersionProperties>> = match properties.versions.as_slice() {
+                [] => vec![None],
+                versions => versions.iter().map(Some).collect(),
+            };
+            for version in versions {
+                plan_node(workspace, (file, properties, version), &attached, &mut planned);
+            }
+        }
+    }
+    make_tests(workspace, namer, planned, problems)
+}
+
+/// Nodes that tests stand under, by package, name and version.
+type Attachable = HashMap<(String, String, Option<String>), (UniqueId, Option<String>)>;
+
+fn attachable(manifest: &Manifest) -> Attachable {
+    let disabled = manifest.disabled.values().flatten().filter_map(|disabled| match disabled {
+        Disabled::Node(node) => Some(node.as_ref()),
+        _ => None,
+    });
+    let mut found = Attachable::new();
+    // Enabled ones come last, so that they win.
+    for node in disabled.chain(manifest.nodes.values().map(Arc::as_ref)) {
+        if node.resource_type.is_refable() {
+            let version = node.model().and_then(|model| model.version.as_ref()).map(Version::to_string);
+            let key = (node.package_name.clone(), node.name.clone(), version);
+            found.insert(key, (node.unique_id.clone(), node.group.clone()));
+        }
+    }
+    found
+}
+
+fn plan_node<'p>(
+    workspace: &Workspace<'_>,
+    (file, properties, version): (&'p PropertiesFile, &'p NodeProperties, Option<&'p VersionProperties>),
+    attached: &Attachable,
+    planned: &mut Vec<PlannedTest<'p>>,
+) {
+    let columns: Vec<&ColumnProperties> = match version {
+        None => properties.columns.iter().collect(),
+        Some(version) => {
+            let included = properties.columns.iter().filter(|column| version.columns.includes(&column.name));
+            included.chain(&version.columns.own).collect()
+        }
+    };
+    let tests = version.and_then(|version| version.tests.as_ref()).unwrap_or(&properties.tests);
+    if tests.is_empty() && columns.iter().all(|column| column.tests.is_empty()) {
+        return;
+    }
+    let package_name = workspace.packages[file.package].name.to_string();
+    let key = (package_name, properties.name.clone(), version.map(|version| version.v.to_string()));
+    let target = Arc::new(Target {
+        kind: TargetKind::Node { name: &properties.name, version: version.map(|version| &version.v) },
+        package: file.package,
+        section: properties.section.key(),
+        file: PropertiesPath { original: &file.path },
+        attached: attached.get(&key).cloned(),
+    });
+    for column in columns {
+        plan_column(workspace, &target, column, (properties.quote_columns, &[]), planned);
+    }
+    let on_node = tests.iter().map(|test| PlannedTest { target: target.clone(), column: Column::default(), test });
+    planned.extend(on_node);
+}
+
+fn plan_column<'p>(
+    workspace: &Workspace<'_>,
+    target: &Arc<Target<'p>>,
+    column: &'p ColumnProperties,
+    (quote_columns, tags): (Option<bool>, &[String]),
+    planned: &mut Vec<PlannedTest<'p>>,
+) {
+    let is_quoted = column.quote.or(quote_columns).unwrap_or(false);
+    let name = if is_quoted { workspace.inputs.capabilities.quote(&column.name) } else { column.name.clone() };
+    let mut all_tags = tags.to_vec();
+    all_tags.extend(column.tags.iter().cloned());
+    for test in &column.tests {
+        let column = Column { name: Some(name.clone()), tags: all_tags.clone() };
+        planned.push(PlannedTest { target: target.clone(), column, test });
+    }
+}
+
+fn make_tests(
+    workspace: &Workspace<'_>,
+    namer: &Namer,
+    planned: Vec<PlannedTest<'_>>,
+    problems: &mut Diagnostics,
+) -> Vec<Node> {
+    let made: Vec<Result<Node, Diagnostic>> = planned
+        .into_par_iter()
+        .map(|planned| generic_test::node(workspace, namer, &planned.target, &planned.column, planned.test))
+        .collect();
+    gather(made, problems)
+}
+
+/// Sources with their overrides, and the tests on them.
+fn add_sources(
+    workspace: &Workspace<'_>,
+    namer: &Namer,
+    files: &[PropertiesFile],
+    manifest: &mut Manifest,
+    problems: &mut Diagnostics,
+) {
+    let merged = overridden_sources(workspace, files, problems);
+    let mut tables = Vec::new();
+    for (file_at, source, path) in &merged {
+        let file = &files[*file_at];
+        tables.extend(source.tables.iter().map(|table| Table {
+            package: file.package,
+            source,
+            table,
+            original_file_path: file.path.clone(),
+            resource_path: file.resource_path.clone(),
+            patch_path: path.clone(),
+        }));
+    }
+    let mut planned = Vec::new();
+    for table in &tables {
+        plan_table(workspace, table, &mut planned);
+    }
+    let tests = make_tests(workspace, namer, planned, problems);
+    add_nodes(manifest, tests, problems);
+    let made: Vec<Result<Source, Diagnostic>> =
+        tables.par_iter().map(|table| source::finish(workspace, table)).collect();
+    for source in gather(made, problems) {
+        let id = source.unique_id.clone();
+        if let Some(first) = manifest.sources.get(&id) {
+            problems.push(check::duplicate_source(first, &source));
+        } else if source.config.enabled() {
+            manifest.sources.insert(id, Arc::new(source));
+        } else {
+            manifest.disabled.entry(id).or_default().push(Disabled::Source(Box::new(source)));
+        }
+    }
+}
+
+/// Each source with the override that applies to it: its file, itself, the override's path.
+type Merged = Vec<(usize, SourceProperties, Option<String>)>;
+
+fn overridden_sources(workspace: &Workspace<'_>, files: &[PropertiesFile], problems: &mut Diagnostics) -> Merged {
+    let mut overrides: HashMap<(&str, &str), (usize, &SourceProperties, bool)> = HashMap::new();
+    for (at, file) in files.iter().enumerate() {
+        for source in &file.properties.sources {
+            let Some(package) = source.overrides.as_deref() else { continue };
+            if let Some((_, first, _)) = overrides.insert((package, &source.name), (at, source, false)) {
+                let message = format!(
+                    "dbt found two schema.yml entries for the same source named {} in package {package}. Sources may \
+                     only be overridden a single time.",
+                    source.name
+                );
+                let problem = Diagnostic::error(message).at_opt(source.span.clone());
+                problems.push(match first.span.clone() {
+                    Some(span) => problem.note_at("the other override", span),
+                    None => problem,
+                });
+            }
+        }
+    }
+    let mut merged = Merged::new();
+    for (at, file) in files.iter().enumerate() {
+        let package = &*workspace.packages[file.package].name;
+        for source in file.properties.sources.iter().filter(|source| source.overrides.is_none()) {
+            match overrides.get_mut(&(package, source.name.as_str())) {
+                Some((by, change, used)) => {
+                    *used = true;
+                    let path = patch_path(workspace, &files[*by]);
+                    merged.push((at, source::overridden(source, change), Some(path)));
+                }
+                None => merged.push((at, source.clone(), None)),
+            }
+        }
+    }
+    for ((package, name), (_, source, used)) in overrides {
+        if !used {
+            let message = format!("there is no source `{name}` in package `{package}` to override");
+            problems.push(Diagnostic::warning(message).at_opt(source.span.clone()));
+        }
+    }
+    merged
+}
+
+fn plan_table<'p>(workspace: &Workspace<'_>, table: &'p Table<'p>, planned: &mut Vec<PlannedTest<'p>>) {
+    let target = Arc::new(Target {
+        kind: TargetKind::Table { source: &table.source.name, table: &table.table.name },
+        package: table.package,
+        section: Section::Sources.key(),
+        file: PropertiesPath { original: &table.original_file_path },
+        attached: None,
+    });
+    let mut tags = table.source.settings.tags.clone();
+    tags.extend(table.table.settings.tags.iter().cloned());
+    for test in &table.table.tests {
+        planned.push(PlannedTest { target: target.clone(), column: Column { name: None, tags: tags.clone() }, test });
+    }
+    for column in &table.table.columns {
+        plan_column(workspace, &target, column, (table.table.quote_columns, &tags), planned);
+    }
+}
+
+/// Exposures, groups and whatever else stands in properties files alone.
+fn add_entries(
+    workspace: &Workspace<'_>,
+    files: &[PropertiesFile],
+    manifest: &mut Manifest,
+    problems: &mut Diagnostics,
+) {
+    for file in files {
+        for entry in &file.properties.entries {
+            let placed = Placed {
+                package: file.package,
+                original_file_path: &file.path,
+                resource_path: &file.resource_path,
+                entry,
+            };
+            if let Err(problem) = add_entry(workspace, &placed, manifest) {
+                problems.push(problem);
+            }
+        }
+    }
+}
+
+fn add_entry(workspace: &Workspace<'_>, placed: &Placed<'_>, manifest: &mut Manifest) -> Result<(), Diagnostic> {
+    let twice = |kind: &str| {
+        let message = format!("dbt found two {kind}s with the name \"{}\"", placed.entry.name);
+        Err(Diagnostic::error(message).at(placed.entry.span.clone()).hint("rename or remove one of them"))
+    };
+    match placed.entry.section {
+        Section::Exposures => {
+            let made = exposure::exposure(workspace, placed)?;
+            let id = made.unique_id.clone();
+            if manifest.exposures.contains_key(&id) {
+                return twice("exposure");
+            }
+            if made.config.enabled() {
+                manifest.exposures.insert(id, Arc::new(made));
+            } else {
+                manifest.disabled.entry(id).or_default().push(Disabled::Exposure(Box::new(made)));
+            }
+        }
+        Section::Groups => {
+            let made = exposure::group(workspace, placed)?;
+            if manifest.groups.contains_key(&made.unique_id) {
+                return twice("group");
+            }
+            manifest.groups.insert(made.unique_id.clone(), Arc::new(made));
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// The selectors of `selectors.yml`, by name.
+fn selectors(workspace: &Workspace<'_>, problems: &mut Diagnostics) -> IndexMap<String, Value> {
+    let mut selectors = IndexMap::new();
+    let Some(file) = &workspace.inputs.files.selectors else { return selectors };
+    // What is wrong with the file is said where selectors are used.
+    let Ok(parsed) = crate::yaml::parse(file) else { return selectors };
+    problems.extend(parsed.warnings);
+    let root = parsed.value;
+    let list = root.as_ref().and_then(|root| root.get("selectors")).and_then(|list| list.as_list());
+    for selector in list.unwrap_or(&[]) {
+        if let Some(name) = selector.get("name").and_then(|name| name.as_str()) {
+            selectors.insert(name.to_owned(), selector.to_json());
+        }
+    }
+    selectors
+}

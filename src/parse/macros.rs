@@ -1,0 +1,169 @@
+//! Macros: blocks of files as entries of the manifest and for the engine.
+//!
+//! Source: docs.getdbt.com/docs/build/jinja-macros and
+//! docs.getdbt.com/reference/macro-properties.
+
+use std::sync::Arc;
+
+use rayon::prelude::*;
+use serde_json::{Map, Value, json};
+
+use super::docs;
+use super::properties::{Entry, Section};
+use super::workspace::Workspace;
+use crate::diagnostic::{Diagnostic, Diagnostics, SourceFile};
+use crate::jinja::blocks::{self, BlockKind};
+use crate::jinja::{Engine, MacroSource};
+use crate::manifest::{Docs, Macro, MacroArgument, ResourceType, SeedDependsOn};
+
+/// A file that may hold macros.
+pub struct MacroFile<'a> {
+    pub package: &'a Arc<str>,
+    pub file: Arc<SourceFile>,
+    /// Relative to the package.
+    pub path: String,
+    /// Whether only generic tests are taken from it (`tests/generic`).
+    pub only_tests: bool,
+}
+
+/// A macro with what the engine does not need to know of it.
+#[derive(Debug, Clone)]
+pub struct FoundMacro {
+    pub source: MacroSource,
+    pub path: String,
+    pub supported_languages: Option<Vec<String>>,
+}
+
+/// The macros of all files, in the files' order; what is wrong goes to `problems`.
+pub fn read(files: &[MacroFile<'_>], problems: &mut Diagnostics) -> Vec<FoundMacro> {
+    let read: Vec<Result<Vec<FoundMacro>, Diagnostic>> = files.par_iter().map(read_file).collect();
+    let mut macros = Vec::new();
+    for result in read {
+        match result {
+            Ok(found) => macros.extend(found),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    macros
+}
+
+fn read_file(file: &MacroFile<'_>) -> Result<Vec<FoundMacro>, Diagnostic> {
+    let all = [BlockKind::Macro, BlockKind::Test, BlockKind::Materialization];
+    let wanted = if file.only_tests { &all[1..2] } else { &all[..] };
+    let found = blocks::scan(&file.file, wanted)?;
+    let found = found.into_iter().map(|block| {
+        let languages = (block.kind == BlockKind::Materialization).then(|| block.supported_languages.clone());
+        let source = blocks::macro_source(&block, file.package)?;
+        Ok(FoundMacro { source, path: file.path.clone(), supported_languages: languages })
+    });
+    found.collect()
+}
+
+/// The macros as the manifest has them, with what properties files say about them.
+pub fn entries(
+    workspace: &Workspace<'_>,
+    found: &[FoundMacro],
+    described: &[(usize, String, &Entry)],
+    problems: &mut Diagnostics,
+) -> Vec<Macro> {
+    let engine = &workspace.engine;
+    let made: Vec<Result<Macro, Diagnostic>> =
+        found.par_iter().map(|found| entry(engine, found, workspace.created_at)).collect();
+    let mut macros = Vec::with_capacity(made.len());
+    for result in made {
+        match result {
+            Ok(entry) => macros.push(entry),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    let mut indexes: std::collections::HashMap<_, usize> =
+        macros.iter().enumerate().map(|(index, entry)| (entry.unique_id.clone(), index)).collect();
+    for (package, path, entry) in described {
+        let id = format!("macro.{}.{}", workspace.packages[*package].name, entry.name);
+        match indexes.get_mut(id.as_str()).map(|index| &mut macros[*index]) {
+            None => {
+                let warning =
+                    Diagnostic::warning(format!("Found patch for macro \"{}\" which was not found", entry.name));
+                let near: Vec<&str> = found.iter().map(|found| found.source.name.as_str()).collect();
+                problems.push(warning.at(entry.span.clone()).suggest(&entry.name, near));
+            }
+            Some(described) if described.patch_path.is_some() => {
+                let other = described.patch_path.clone().unwrap_or_default();
+                let other = other.split("://").nth(1).unwrap_or("").to_owned();
+                let message = format!(
+                    "dbt found two schema.yml entries for the same macro in package {}: `{}`, also in {other}",
+                    workspace.packages[*package].name, entry.name
+                );
+                problems.push(Diagnostic::error(message).at(entry.span.clone()).hint("remove one of the entries"));
+            }
+            Some(described) => {
+                described.patch_path = Some(path.clone());
+                if let Err(problem) = describe(workspace, *package, described, entry) {
+                    problems.push(problem);
+                }
+            }
+        }
+    }
+    macros
+}
+
+fn entry(engine: &Engine, found: &FoundMacro, created_at: f64) -> Result<Macro, Diagnostic> {
+    let source = &found.source;
+    let unique_id: crate::manifest::UniqueId = source.unique_id().into();
+    let calls = engine.calls_of(source)?;
+    let macros = calls.into_iter().map(crate::manifest::UniqueId::from).filter(|id| *id != unique_id).collect();
+    Ok(Macro {
+        name: source.name.clone(),
+        resource_type: ResourceType::Macro,
+        package_name: source.package.clone(),
+        path: found.path.clone(),
+        original_file_path: found.path.clone(),
+        unique_id,
+        macro_sql: source.text().into(),
+        depends_on: SeedDependsOn { macros },
+        description: String::new(),
+        meta: Map::new(),
+        docs: Docs::default(),
+        config: json!({"meta": {}, "docs": Docs::default()}),
+        patch_path: None,
+        arguments: Vec::new(),
+        created_at,
+        supported_languages: found.supported_languages.clone(),
+    })
+}
+
+fn describe(workspace: &Workspace<'_>, package: usize, described: &mut Macro, entry: &Entry) -> Result<(), Diagnostic> {
+    let text = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or("").to_owned();
+    let render = |text: &str| docs::describe(workspace, package, &described.unique_id, text, &entry.span);
+    let description = render(&text(entry.values.get("description")))?.text;
+    let config = entry.values.get("config").and_then(Value::as_object);
+    let mut meta = entry.values.get("meta").and_then(Value::as_object).cloned().unwrap_or_default();
+    if let Some(Value::Object(more)) = config.and_then(|config| config.get("meta")) {
+        meta.extend(more.clone());
+    }
+    let docs = config.and_then(|config| config.get("docs")).or_else(|| entry.values.get("docs"));
+    let docs: Docs = docs.and_then(|docs| serde_json::from_value(docs.clone()).ok()).unwrap_or_default();
+    let mut arguments = Vec::new();
+    for argument in entry.values.get("arguments").and_then(Value::as_array).into_iter().flatten() {
+        let Some(name) = argument.get("name").and_then(Value::as_str) else {
+            let message = format!("an argument of macro `{}` has no `name`", entry.name);
+            return Err(Diagnostic::error(message).at(entry.span.clone()));
+        };
+        arguments.push(MacroArgument {
+            name: name.to_owned(),
+            kind: argument.get("type").and_then(Value::as_str).map(str::to_owned),
+            description: render(&text(argument.get("description")))?.text,
+        });
+    }
+    described.description = description;
+    described.config = json!({"meta": meta, "docs": docs});
+    described.meta = meta;
+    described.docs = docs;
+    described.arguments = arguments;
+    Ok(())
+}
+
+/// Whether an entry describes a macro.
+pub fn is_macro(entry: &Entry) -> bool {
+    entry.section == Section::Macros
+}

@@ -1,0 +1,162 @@
+//! Database, schema and alias of a node, by `generate_database_name` and its siblings.
+//!
+//! The root project's macro is used, or that of the package that the node is in, or
+//! tform's own (docs.getdbt.com/docs/build/custom-schemas). tform's own are known here
+//! and not rendered; others are called, and where they do not look at the node, only
+//! once per configured value.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use minijinja::Value;
+use serde_json::Value as Json;
+
+use super::capture::to_json;
+use super::workspace::Workspace;
+use crate::diagnostic::Diagnostic;
+use crate::jinja::{Arguments, Scope, values};
+use crate::manifest::Version;
+
+/// What is named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Component {
+    Database,
+    Schema,
+    Alias,
+}
+
+impl Component {
+    fn macro_name(self) -> &'static str {
+        match self {
+            Component::Database => "generate_database_name",
+            Component::Schema => "generate_schema_name",
+            Component::Alias => "generate_alias_name",
+        }
+    }
+}
+
+/// Names that were made before, by component, package and configured value.
+type Known = HashMap<(Component, usize, Option<String>), Option<String>>;
+
+/// Makes names; shared by all threads.
+#[derive(Debug, Default)]
+pub struct Namer {
+    known: Mutex<Known>,
+}
+
+/// What a name is made for.
+pub struct Named<'a> {
+    pub package: usize,
+    pub name: &'a str,
+    pub version: Option<&'a Version>,
+    /// The node's dictionary, made only when a macro of the user asks for it.
+    pub node: &'a dyn Fn() -> Json,
+}
+
+impl Namer {
+    /// The name of a component, given what is configured for it.
+    ///
+    /// # Errors
+    /// Whatever the user's macro raises.
+    pub fn name(
+        &self,
+        workspace: &Workspace<'_>,
+        component: Component,
+        configured: Option<&str>,
+        named: &Named<'_>,
+    ) -> Result<Option<String>, Diagnostic> {
+        let Some((package, text)) = overriding(workspace, component, named.package) else {
+            return Ok(own_name(workspace, component, configured, named));
+        };
+        let key = (component, package, configured.map(str::to_owned));
+        let may_remember = component != Component::Alias && !looks_at_node(text);
+        if may_remember && let Some(name) = self.lock().get(&key) {
+            return Ok(name.clone());
+        }
+        let name = call(workspace, component, package, configured, named)?;
+        if may_remember {
+            self.lock().insert(key, name.clone());
+        }
+        Ok(name)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The package and text of the macro that replaces tform's own, if there is one.
+fn overriding<'w>(workspace: &'w Workspace<'_>, component: Component, package: usize) -> Option<(usize, &'w str)> {
+    [package, 0].into_iter().find_map(|package| {
+        let name = format!("{}.{}", workspace.packages[package].name, component.macro_name());
+        let source = workspace.engine.resolve(&name, &workspace.packages[package].name)?;
+        Some((package, source.text()))
+    })
+}
+
+/// Whether the text of a macro uses its second parameter, or may do so.
+fn looks_at_node(text: &str) -> bool {
+    let Some((head, body)) = text.split_once("%}") else { return true };
+    let second = head.split_once('(').and_then(|(_, rest)| rest.split(',').nth(1)).unwrap_or("node");
+    let second = second.trim_matches(|character: char| !character.is_alphanumeric() && character != '_');
+    let second = second.split('=').next().unwrap_or("node").trim();
+    second.is_empty() || body.contains(second) || body.contains("varargs") || body.contains("kwargs")
+}
+
+/// What tform's own macros give.
+fn own_name(
+    workspace: &Workspace<'_>,
+    component: Component,
+    configured: Option<&str>,
+    named: &Named<'_>,
+) -> Option<String> {
+    match (component, configured.filter(|text| !text.is_empty())) {
+        (Component::Database, None) => workspace.database(),
+        (Component::Schema, None) => Some(workspace.schema().to_owned()),
+        (Component::Schema, Some(custom)) => Some(format!("{}_{}", workspace.schema(), custom.trim())),
+        (Component::Database | Component::Alias, Some(custom)) => Some(custom.trim().to_owned()),
+        (Component::Alias, None) => Some(match named.version {
+            Some(version) => format!("{}_v{}", named.name, version.to_string().replace('.', "_")),
+            None => named.name.to_owned(),
+        }),
+    }
+}
+
+fn call(
+    workspace: &Workspace<'_>,
+    component: Component,
+    package: usize,
+    configured: Option<&str>,
+    named: &Named<'_>,
+) -> Result<Option<String>, Diagnostic> {
+    let view = &workspace.packages[package];
+    let node = (named.node)();
+    let host = workspace.host(named.name, node.clone());
+    let context = workspace.context(package, named.name, host);
+    let arguments = Arguments {
+        positional: vec![configured.map_or_else(values::none, Value::from), values::from_json(&node)],
+        named: Vec::new(),
+    };
+    let name = format!("{}.{}", view.name, component.macro_name());
+    let rendered = workspace.engine.call(&name, arguments, &Scope::new(&view.name, context))?;
+    Ok(match to_json(&rendered.value) {
+        Json::Null => None,
+        Json::String(text) => Some(text.trim().to_owned()),
+        other => Some(super::python::text(&other)),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::looks_at_node;
+
+    #[test]
+    fn a_macro_that_ignores_its_node_is_recognised() {
+        assert!(!looks_at_node(
+            "{% macro generate_schema_name(custom_schema_name, node) -%} {{ target.schema }} {%- endmacro %}"
+        ));
+        assert!(!looks_at_node("{% macro generate_schema_name(custom, node=none) %}{{ custom | trim }}{% endmacro %}"));
+        assert!(looks_at_node("{% macro generate_schema_name(custom, node) %}{{ node.fqn[1] }}{% endmacro %}"));
+        assert!(looks_at_node("{% macro g(custom, n) %}{{ default__g(custom, n) }}{% endmacro %}"));
+    }
+}

@@ -1,0 +1,477 @@
+//! Entries of `models`, `seeds`, `snapshots`, `analyses` and `data_tests`.
+
+use serde_json::{Map, Value};
+
+use super::{Reading, Section};
+use crate::diagnostic::Span;
+use crate::manifest::Version;
+use crate::yaml::{Map as YamlMap, Node};
+
+/// One entry that describes a node.
+#[derive(Debug, Clone)]
+pub struct NodeProperties {
+    pub section: Section,
+    pub name: String,
+    pub span: Span,
+    pub description: String,
+    /// `config:` with `meta`, `docs`, `group`, `contract` and `access` of the entry itself.
+    pub config: Map<String, Value>,
+    pub columns: Vec<ColumnProperties>,
+    pub tests: Vec<TestProperties>,
+    pub quote_columns: Option<bool>,
+    pub constraints: Vec<Value>,
+    pub latest_version: Option<Version>,
+    pub versions: Vec<VersionProperties>,
+    pub deprecation_date: Option<String>,
+    pub time_spine: Option<Value>,
+    /// What a snapshot defined in YAML snapshots.
+    pub relation: Option<String>,
+}
+
+/// A column of a node or a source.
+#[derive(Debug, Clone, Default)]
+pub struct ColumnProperties {
+    pub name: String,
+    pub description: String,
+    pub meta: Map<String, Value>,
+    pub tags: Vec<String>,
+    pub data_type: Option<String>,
+    pub constraints: Vec<Value>,
+    pub quote: Option<bool>,
+    pub granularity: Option<String>,
+    pub tests: Vec<TestProperties>,
+    /// Keys that dbt does not know and keeps.
+    pub more: Map<String, Value>,
+}
+
+/// A test on a node, a source or a column, as written.
+#[derive(Debug, Clone)]
+pub struct TestProperties {
+    /// `unique`, `dbt_utils.expression_is_true`.
+    pub name: String,
+    pub arguments: Map<String, Value>,
+    pub span: Span,
+}
+
+/// One version of a model.
+#[derive(Debug, Clone)]
+pub struct VersionProperties {
+    pub v: Version,
+    pub span: Span,
+    pub defined_in: Option<String>,
+    pub description: String,
+    pub config: Map<String, Value>,
+    pub constraints: Vec<Value>,
+    pub tests: Option<Vec<TestProperties>>,
+    pub columns: VersionColumns,
+    pub deprecation_date: Option<String>,
+}
+
+/// Which columns a version has: some of the model's, and its own.
+#[derive(Debug, Clone, Default)]
+pub struct VersionColumns {
+    /// `None` takes all.
+    pub include: Option<Vec<String>>,
+    pub exclude: Vec<String>,
+    pub own: Vec<ColumnProperties>,
+}
+
+impl VersionColumns {
+    pub fn includes(&self, column: &str) -> bool {
+        let included = self.include.as_ref().is_none_or(|names| names.iter().any(|name| name == column));
+        included && !self.exclude.iter().any(|name| name == column)
+    }
+}
+
+const MODEL_KEYS: [&str; 25] = [
+    "name",
+    "description",
+    "docs",
+    "meta",
+    "group",
+    "contract",
+    "access",
+    "config",
+    "columns",
+    "tests",
+    "data_tests",
+    "quote_columns",
+    "constraints",
+    "latest_version",
+    "versions",
+    "deprecation_date",
+    "time_spine",
+    "tags",
+    "identifier",
+    "static_analysis_off_reason",
+    "semantic_model",
+    "derived_semantics",
+    "metrics",
+    "primary_entity",
+    "agg_time_dimension",
+];
+const PLAIN_KEYS: [&str; 14] = [
+    "name",
+    "description",
+    "docs",
+    "meta",
+    "group",
+    "contract",
+    "access",
+    "config",
+    "columns",
+    "tests",
+    "data_tests",
+    "quote_columns",
+    "static_analysis_off_reason",
+    "data_type",
+];
+const SNAPSHOT_KEYS: [&str; 15] = [
+    "name",
+    "description",
+    "docs",
+    "meta",
+    "group",
+    "contract",
+    "access",
+    "config",
+    "columns",
+    "tests",
+    "data_tests",
+    "quote_columns",
+    "static_analysis_off_reason",
+    "data_type",
+    "relation",
+];
+const VERSION_KEYS: [&str; 11] = [
+    "v",
+    "defined_in",
+    "description",
+    "access",
+    "config",
+    "constraints",
+    "docs",
+    "tests",
+    "data_tests",
+    "columns",
+    "deprecation_date",
+];
+const COLUMN_KEYS: [&str; 18] = [
+    "name",
+    "description",
+    "meta",
+    "tags",
+    "data_type",
+    "constraints",
+    "docs",
+    "config",
+    "quote",
+    "granularity",
+    "tests",
+    "data_tests",
+    "dimension",
+    "entity",
+    "policy_tags",
+    "databricks_tags",
+    "column_mask",
+    "identifier",
+];
+
+/// The entry as a struct; `None` if it has mistakes that leave nothing to work with.
+pub fn read(reading: &mut Reading<'_>, section: Section, map: &YamlMap, name: String) -> Option<NodeProperties> {
+    let keys: &[&str] = match section {
+        Section::Models => &MODEL_KEYS,
+        Section::Snapshots => &SNAPSHOT_KEYS,
+        _ => &PLAIN_KEYS,
+    };
+    reading.warn_unknown(map, keys, &format!("`{name}` in `{}`", section.key()));
+    let description = reading.raw_text(map, "description").unwrap_or_default();
+    let config = config(reading, map);
+    let columns = columns(reading, map);
+    let tests = tests(reading, map).unwrap_or_default();
+    let mut properties = NodeProperties {
+        section,
+        span: reading.head(map),
+        description,
+        config,
+        columns,
+        tests,
+        quote_columns: reading.flag(map, "quote_columns"),
+        constraints: constraints(reading, map, &name),
+        latest_version: None,
+        versions: Vec::new(),
+        deprecation_date: None,
+        time_spine: None,
+        relation: None,
+        name,
+    };
+    if section == Section::Models {
+        properties.deprecation_date = date(reading, map);
+        properties.time_spine = map.get("time_spine").filter(|node| !node.is_null()).map(|node| reading.rendered(node));
+        versions(reading, map, &mut properties);
+        check_time_spine(reading, map, &properties);
+    }
+    if section == Section::Snapshots {
+        properties.relation = reading.text(map, "relation");
+    }
+    Some(properties)
+}
+
+/// `config:` joined with the configs that may also stand beside it.
+fn config(reading: &mut Reading<'_>, map: &YamlMap) -> Map<String, Value> {
+    let mut config = reading.mapping_except(map, "config", &["pre_hook", "post_hook", "pre-hook", "post-hook"]);
+    for key in ["meta", "docs", "group", "contract", "access"] {
+        let Some(entry) = map.entry(key).filter(|entry| !entry.value.is_null()) else { continue };
+        if config.contains_key(key) {
+            let path = &reading.file.path;
+            let message = format!("in {path}: found {key} dictionary in 'config' dictionary and as top-level key");
+            let problem = crate::diagnostic::Diagnostic::error(message)
+                .at(entry.key.span(reading.file))
+                .hint("remove the top-level key and define it under 'config' dictionary only");
+            reading.problems.push(problem);
+            continue;
+        }
+        let value = reading.rendered(&entry.value);
+        config.insert(key.to_owned(), value);
+    }
+    config
+}
+
+fn date(reading: &mut Reading<'_>, map: &YamlMap) -> Option<String> {
+    reading.text(map, "deprecation_date")
+}
+
+/// The columns of a node, a version or a table.
+pub fn columns(reading: &mut Reading<'_>, map: &YamlMap) -> Vec<ColumnProperties> {
+    let items = reading.list(map, "columns");
+    items.iter().filter_map(|item| column(reading, item)).collect()
+}
+
+fn column(reading: &mut Reading<'_>, item: &Node) -> Option<ColumnProperties> {
+    let Some(map) = item.as_map() else {
+        reading.error(format!("a column must be a mapping with a `name`, not {}", item.value.kind()), item);
+        return None;
+    };
+    let Some(name) = map.get("name").filter(|name| !name.is_null()) else {
+        reading.error("a column has no `name`", item);
+        return None;
+    };
+    let name = reading.text_of(name, "name")?;
+    let config = reading.mapping(map, "config");
+    let mut meta = reading.mapping(map, "meta");
+    if let Some(Value::Object(more)) = config.get("meta") {
+        meta.extend(more.clone());
+    }
+    let mut tags = reading.tags(map, "tags");
+    match config.get("tags") {
+        Some(Value::String(tag)) => tags.push(tag.clone()),
+        Some(Value::Array(more)) => tags.extend(more.iter().filter_map(Value::as_str).map(str::to_owned)),
+        _ => {}
+    }
+    let mut seen = std::collections::HashSet::new();
+    tags.retain(|tag| seen.insert(tag.clone()));
+    let mut more = Map::new();
+    for (key, value) in map.iter().filter(|(key, _)| !COLUMN_KEYS[..12].contains(&&*key.text)) {
+        more.insert(key.text.to_string(), reading.rendered(value));
+    }
+    reading.warn_unknown(map, &COLUMN_KEYS, &format!("column `{name}`"));
+    Some(ColumnProperties {
+        description: reading.raw_text(map, "description").unwrap_or_default(),
+        meta,
+        tags,
+        data_type: reading.text(map, "data_type"),
+        constraints: constraints(reading, map, &name),
+        quote: reading.flag(map, "quote"),
+        granularity: reading.text(map, "granularity"),
+        tests: tests(reading, map).unwrap_or_default(),
+        more,
+        name,
+    })
+}
+
+/// Constraints with every field that dbt writes; model-level ones also have `columns`.
+fn constraints(reading: &mut Reading<'_>, map: &YamlMap, owner: &str) -> Vec<Value> {
+    const KINDS: [&str; 6] = ["check", "not_null", "unique", "primary_key", "foreign_key", "custom"];
+    let mut constraints = Vec::new();
+    for item in reading.list(map, "constraints") {
+        let Value::Object(given) = reading.rendered(item) else {
+            reading.error(format!("a constraint must be a mapping with a `type`, not {}", item.value.kind()), item);
+            continue;
+        };
+        let kind = given.get("type").and_then(Value::as_str).unwrap_or("");
+        if !KINDS.contains(&kind) {
+            let problem = crate::diagnostic::Diagnostic::error(format!("invalid constraint type on `{owner}`"))
+                .at(item.span(reading.file))
+                .hint(format!("the type must be one of {}", KINDS.join(", ")))
+                .suggest(kind, KINDS);
+            reading.problems.push(problem);
+            continue;
+        }
+        let take =
+            |key: &str, default: Value| given.get(key).filter(|value| !value.is_null()).cloned().unwrap_or(default);
+        let mut constraint = Map::new();
+        constraint.insert("type".to_owned(), Value::from(kind));
+        constraint.insert("name".to_owned(), take("name", Value::Null));
+        constraint.insert("expression".to_owned(), take("expression", Value::Null));
+        constraint.insert("warn_unenforced".to_owned(), take("warn_unenforced", Value::Bool(true)));
+        constraint.insert("warn_unsupported".to_owned(), take("warn_unsupported", Value::Bool(true)));
+        constraint.insert("to".to_owned(), take("to", Value::Null));
+        constraint.insert("to_columns".to_owned(), take("to_columns", Value::Array(Vec::new())));
+        if let Some(columns) = given.get("columns") {
+            constraint.insert("columns".to_owned(), columns.clone());
+        }
+        constraints.push(Value::Object(constraint));
+    }
+    constraints
+}
+
+/// `data_tests:` or `tests:`; `None` if there is neither.
+pub fn tests(reading: &mut Reading<'_>, map: &YamlMap) -> Option<Vec<TestProperties>> {
+    let given = |key: &str| map.entry(key).filter(|entry| !entry.value.is_null());
+    if let (Some(tests), Some(_)) = (given("tests"), given("data_tests"))
+        && tests.value.as_list().is_some_and(|items| !items.is_empty())
+    {
+        let message = "invalid test config: cannot have both 'tests' and 'data_tests' defined";
+        reading.problems.push(crate::diagnostic::Diagnostic::error(message).at(tests.key.span(reading.file)));
+    }
+    let key = if given("data_tests").is_some() { "data_tests" } else { "tests" };
+    given(key)?;
+    let items = reading.list(map, key);
+    Some(items.iter().filter_map(|item| test(reading, item)).collect())
+}
+
+fn test(reading: &mut Reading<'_>, item: &Node) -> Option<TestProperties> {
+    let span = item.span(reading.file);
+    if let Some(name) = item.as_str() {
+        return Some(TestProperties { name: name.to_owned(), arguments: Map::new(), span });
+    }
+    let Some(map) = item.as_map() else {
+        let shown = super::super::python::literal(&item.to_json());
+        reading.error(format!("test must be dict or str, got {} (value {shown})", item.value.kind()), item);
+        return None;
+    };
+    if let Some(name) = map.get("test_name") {
+        let arguments = map.iter().filter(|(key, _)| &*key.text != "test_name");
+        let arguments = arguments.map(|(key, value)| (key.text.to_string(), value.to_json())).collect();
+        return Some(TestProperties { name: reading.text_of(name, "test_name")?, arguments, span });
+    }
+    let [entry] = map.entries.as_slice() else {
+        let keys: Vec<&str> = map.keys().collect();
+        let message =
+            format!("test definition dictionary must have exactly one key, got {} ({})", keys.len(), keys.join(", "));
+        let problem = crate::diagnostic::Diagnostic::error(message)
+            .at(span)
+            .hint("indent the arguments one level deeper than the name of the test");
+        reading.problems.push(problem);
+        return None;
+    };
+    let span = entry.key.span(reading.file);
+    let Some(arguments) = entry.value.as_map() else {
+        let kind = entry.value.value.kind();
+        let message = format!("test arguments must be dict, got {kind} for test `{}`", entry.key.text);
+        reading.problems.push(crate::diagnostic::Diagnostic::error(message).at(span));
+        return None;
+    };
+    let arguments = arguments.iter().map(|(key, value)| (key.text.to_string(), value.to_json())).collect();
+    Some(TestProperties { name: entry.key.text.to_string(), arguments, span })
+}
+
+fn versions(reading: &mut Reading<'_>, map: &YamlMap, properties: &mut NodeProperties) {
+    for item in reading.list(map, "versions") {
+        if let Some(version) = version(reading, item) {
+            if properties.versions.iter().any(|known| known.v.to_string() == version.v.to_string()) {
+                let name = &properties.name;
+                let message = format!("found duplicate version: '{}' in versions list of model '{name}'", version.v);
+                reading.error(message, item);
+                continue;
+            }
+            properties.versions.push(version);
+        }
+    }
+    let Some(node) = map.get("latest_version").filter(|node| !node.is_null()) else { return };
+    let latest = Version::from_json(&reading.rendered(node));
+    let known = latest.as_ref().is_some_and(|latest| properties.versions.iter().any(|known| known.v == *latest));
+    if !known && !node.is_null() {
+        let values: Vec<Value> = properties.versions.iter().map(|version| version.v.to_json()).collect();
+        let shown = super::super::python::literal(&Value::Array(values));
+        let latest = latest.map(|latest| latest.to_string()).unwrap_or_default();
+        let name = &properties.name;
+        let message = format!("latest_version: {latest} is not one of model '{name}' versions: {shown}");
+        reading.error(message, node);
+        return;
+    }
+    properties.latest_version = latest;
+}
+
+fn version(reading: &mut Reading<'_>, item: &Node) -> Option<VersionProperties> {
+    let Some(map) = item.as_map() else {
+        reading.error(format!("a version must be a mapping with `v`, not {}", item.value.kind()), item);
+        return None;
+    };
+    let v = map.get("v").map(|node| reading.rendered(node)).as_ref().and_then(Version::from_json);
+    let Some(v) = v else {
+        reading.error("a version has no `v`", item);
+        return None;
+    };
+    reading.warn_unknown(map, &VERSION_KEYS, &format!("version `{v}`"));
+    let mut config = reading.mapping_except(map, "config", &["pre_hook", "post_hook", "pre-hook", "post-hook"]);
+    for key in ["access", "docs"] {
+        if let Some(node) = map.get(key).filter(|node| !node.is_null()) {
+            let value = reading.rendered(node);
+            config.entry(key).or_insert(value);
+        }
+    }
+    let mut columns = VersionColumns::default();
+    for node in reading.list(map, "columns") {
+        let is_choice = node.get("include").or(node.get("exclude")).is_some();
+        if !is_choice {
+            columns.own.extend(column(reading, node));
+            continue;
+        }
+        match reading.rendered(node).get("include") {
+            Some(Value::Array(names)) => {
+                columns.include = Some(names.iter().filter_map(Value::as_str).map(str::to_owned).collect());
+            }
+            // `all` and `*` take every column, and so does a list of what to leave out.
+            Some(_) | None => {}
+        }
+        columns.exclude = node.as_map().map(|map| reading.tags(map, "exclude")).unwrap_or_default();
+    }
+    Some(VersionProperties {
+        span: reading.head(map),
+        defined_in: reading.text(map, "defined_in"),
+        description: reading.raw_text(map, "description").unwrap_or_default(),
+        config,
+        constraints: constraints(reading, map, &v.to_string()),
+        tests: tests(reading, map),
+        columns,
+        deprecation_date: date(reading, map),
+        v,
+    })
+}
+
+fn check_time_spine(reading: &mut Reading<'_>, map: &YamlMap, properties: &NodeProperties) {
+    let (Some(node), Some(spine)) = (map.get("time_spine"), &properties.time_spine) else { return };
+    let standard = spine.get("standard_granularity_column").and_then(Value::as_str).unwrap_or("");
+    let names: Vec<&str> = properties.columns.iter().map(|column| column.name.as_str()).collect();
+    match properties.columns.iter().find(|column| column.name == standard) {
+        None => {
+            let message = format!(
+                "time spine standard granularity column must be defined on the model: got invalid column name \
+                 '{standard}' for model '{}'; valid names: {}",
+                properties.name,
+                names.join(", ")
+            );
+            reading.error(message, node);
+        }
+        Some(column) if column.granularity.is_none() => {
+            let message = format!(
+                "time spine standard granularity column must have a granularity defined; add one for column \
+                 '{standard}' in model '{}'",
+                properties.name
+            );
+            reading.error(message, node);
+        }
+        Some(_) => {}
+    }
+}
