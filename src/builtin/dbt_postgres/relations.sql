@@ -120,6 +120,6 @@
 {%- macro postgres__formatted_scalar_function_args_sql() -%}
   {%- for argument in model.arguments -%}
     {%- set preset = argument.get('default_value', none) -%}
-    {{ argument.name }} {{ argument.data_type }}{{ ' default ' ~ preset if preset is not none }}{{ ', ' if not loop.last }}
+    {{ argument.name }} {{ argument.data_type }}{{ ' DEFAULT ' ~ preset if preset is not none }}{{ ', ' if not loop.last }}
   {%- endfor -%}
 {%- endmacro -%}

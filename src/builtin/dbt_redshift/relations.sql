@@ -147,7 +147,7 @@
 
 {#- Redshift wants to be told, so `volatile` stands where nothing is set. -#}
 {%- macro redshift__scalar_function_volatility_sql() -%}
-  {{ return(default__scalar_function_volatility_sql() or 'volatile') }}
+  {{ return(default__scalar_function_volatility_sql() or 'VOLATILE') }}
 {%- endmacro -%}
 
 {%- macro redshift__validate_fixture_rows(rows, row_number) -%}

@@ -7,7 +7,7 @@
   {%- set existing = load_cached_relation(this) -%}
   {%- set target_relation = this.incorporate(type=this.Function) -%}
   {%- do run_hooks(pre_hooks) -%}
-  {%- set macro_name = this.get_function_macro_name(this.get_function_config(model)) -%}
+  {%- set macro_name = model.config.get('type') ~ '_function_' ~ model.get('language') -%}
   {#- Through a list, as readers of macros want dispatched names written out. -#}
   {%- set build_sql = [adapter][0].dispatch(macro_name, 'dbt')(target_relation) -%}
   {%- do function_execute_build_sql(build_sql, existing, target_relation) -%}
@@ -39,8 +39,8 @@
 {%- endmacro -%}
 
 {%- macro default__scalar_function_create_replace_signature_sql(target_relation) -%}
-  create or replace function {{ target_relation.render() }} ({{ formatted_scalar_function_args_sql() }})
-  returns {{ model.returns.data_type }} {{ scalar_function_volatility_sql() }} as
+  CREATE OR REPLACE FUNCTION {{ target_relation.render() }} ({{ formatted_scalar_function_args_sql() }})
+  RETURNS {{ model.returns.data_type }} {{ scalar_function_volatility_sql() }} AS
 {%- endmacro -%}
 
 {%- macro formatted_scalar_function_args_sql() -%}
@@ -66,7 +66,7 @@
 {%- endmacro -%}
 
 {%- macro default__scalar_function_body_sql() -%}
-  $$ {{ model.compiled_code }} $$ language sql
+  $$ {{ model.compiled_code }} $$ LANGUAGE SQL
 {%- endmacro -%}
 
 {%- macro scalar_function_volatility_sql() -%}
@@ -74,7 +74,7 @@
 {%- endmacro -%}
 
 {%- macro default__scalar_function_volatility_sql() -%}
-  {%- set words = {'deterministic': 'immutable', 'stable': 'stable', 'non-deterministic': 'volatile'} -%}
+  {%- set words = {'deterministic': 'IMMUTABLE', 'stable': 'STABLE', 'non-deterministic': 'VOLATILE'} -%}
   {%- set volatility = model.config.get('volatility') -%}
   {%- if volatility is not none and volatility not in words -%}
     {%- do unsupported_volatility_warning(volatility) -%}
@@ -107,8 +107,8 @@
 {%- macro default__get_aggregate_function_create_replace_signature(target_relation) -%}
   {%- set traits = [get_function_language_specifier(), get_aggregate_function_volatility_specifier()] -%}
   {%- if model.get('language') == 'python' -%}{%- do traits.append(get_function_python_options()) -%}{%- endif -%}
-  create or replace aggregate function {{ target_relation.render() }} ({{ get_formatted_aggregate_function_args() }})
-  returns {{ model.returns.data_type }} {{ traits | join(' ') }} as
+  CREATE OR REPLACE AGGREGATE FUNCTION {{ target_relation.render() }} ({{ get_formatted_aggregate_function_args() }})
+  RETURNS {{ model.returns.data_type }} {{ traits | join(' ') }} AS
 {%- endmacro -%}
 
 {%- macro get_formatted_aggregate_function_args() -%}
@@ -125,8 +125,8 @@
 
 {%- macro default__get_function_language_specifier() -%}
   {%- set language = model.get('language') -%}
-  {%- set word = 'js' if language == 'javascript' else language | upper -%}
-  {{ return('' if language == 'sql' else 'language ' ~ word) }}
+  {%- set word = 'js' if language == 'javascript' else (language | string).upper() -%}
+  {{ return('' if language == 'sql' else 'LANGUAGE ' ~ word) }}
 {%- endmacro -%}
 
 {%- macro get_aggregate_function_volatility_specifier() -%}

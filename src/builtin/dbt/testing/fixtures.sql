@@ -12,7 +12,7 @@
       "Not able to get columns for unit test '" ~ model.name ~ "' from relation " ~ this ~ " because the relation doesn't exist"
     ) -%}
   {%- endif -%}
-  {%- do validate_fixture_rows(rows, row_number) -%}
+  {%- do validate_fixture_rows(rows, none) -%}
   {%- set blank = {} -%}
   {%- for name, type in types.items() -%}
     {%- do blank.update({name: safe_cast('null', type) | trim}) -%}
@@ -28,7 +28,7 @@
 
 {#- Types of the relation under `this`, or of its deferred twin; fills `quoted`. -#}
 {%- macro tf_fixture_types(quoted) -%}
-  {%- set origin = defer_relation if defer_relation and not load_cached_relation(this) else this -%}
+  {%- set origin = defer_relation if defer_relation is defined and defer_relation and not load_cached_relation(this) else this -%}
   {%- set types = {} -%}
   {%- for column in get_columns_for_unit_tests(origin) -%}
     {%- do types.update({column.name | lower: column.data_type}) -%}
