@@ -148,6 +148,8 @@ pub struct Capabilities {
     pub external_sources: bool,
     /// Whether texts have a greatest length, so that columns may have to be widened.
     pub text_has_length: bool,
+    /// Whether a transaction goes on after a statement that was not understood.
+    pub refusal_keeps_transaction: bool,
     /// Whether a relation that does not exist simply has no columns.
     pub missing_has_no_columns: bool,
     /// Whether moments in filters are written with their offset; without, where it keeps

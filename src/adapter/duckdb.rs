@@ -8,6 +8,7 @@ mod settings;
 mod values;
 
 use std::ffi::CStr;
+use std::path::{Path as FilePath, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -132,6 +133,13 @@ fn run_setting(instance: &duckdb::Connection, sql: &str, what: &str) -> Result<(
     })
 }
 
+/// The project's folder, if the process stands in another: relative paths in SQL start at the project.
+fn elsewhere(settings: &Settings) -> Option<String> {
+    let root = &settings.root;
+    let here = std::env::current_dir().ok();
+    (root.is_absolute() && here.as_ref() != Some(root)).then(|| root.to_string_lossy().into_owned())
+}
+
 impl Adapter for Duckdb {
     fn capabilities(&self) -> &'static Capabilities {
         &CAPABILITIES
@@ -161,12 +169,22 @@ impl Adapter for Duckdb {
             let sql = format!("set {name} = {}", settings::literal(value));
             run_setting(&connection, &sql, &format!("setting `{name}` of the profile"))?;
         }
+        if let Some(root) = elsewhere(&self.settings).filter(|_| !self.settings.has_setting("file_search_path")) {
+            let sql = format!("set file_search_path = {}", settings::literal(&root));
+            run_setting(&connection, &sql, "the project's folder")?;
+        }
         Ok(Box::new(DuckdbConnection::new(connection)))
     }
 
     fn facts(&self) -> Facts {
         Facts {
-            external_root: Some(self.settings.external_root.clone()),
+            external_root: Some(match elsewhere(&self.settings) {
+                Some(root) if !self.settings.external_root.contains(':') => {
+                    let folder = FilePath::new(&root).join(&self.settings.external_root);
+                    folder.components().collect::<PathBuf>().to_string_lossy().into_owned()
+                }
+                _ => self.settings.external_root.clone(),
+            }),
             ducklake_databases: self.settings.ducklake_databases.clone(),
             disable_transactions: self.settings.disable_transactions,
         }
@@ -231,6 +249,7 @@ pub static CAPABILITIES: Capabilities = Capabilities {
     cancelable: true,
     external_sources: true,
     text_has_length: false,
+    refusal_keeps_transaction: true,
     missing_has_no_columns: true,
     event_time_offset: true,
     date_function: "now()",

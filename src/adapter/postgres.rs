@@ -63,6 +63,7 @@ pub static CAPABILITIES: Capabilities = Capabilities {
     cancelable: true,
     external_sources: false,
     text_has_length: true,
+    refusal_keeps_transaction: false,
     missing_has_no_columns: false,
     event_time_offset: true,
     date_function: "now()",

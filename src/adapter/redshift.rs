@@ -45,6 +45,7 @@ pub static CAPABILITIES: Capabilities = Capabilities {
     cancelable: true,
     external_sources: false,
     text_has_length: true,
+    refusal_keeps_transaction: false,
     missing_has_no_columns: false,
     // An offset makes the literal a moment with time zone, which no sort key is.
     event_time_offset: false,

@@ -124,6 +124,7 @@ impl Warehouse {
             connection: None,
             in_transaction: false,
             last_error: None,
+            tolerant: false,
             changed: HashSet::new(),
             work: Work { name: name.to_owned(), ..Work::default() },
         };
@@ -194,6 +195,8 @@ struct State {
     connection: Option<Box<dyn Connection>>,
     in_transaction: bool,
     last_error: Option<AdapterError>,
+    /// Whether a refusal that leaves the transaction whole is no reason to roll it back.
+    tolerant: bool,
     /// Schemas in which the open transaction changed what the cache knows.
     changed: HashSet<(Option<String>, Option<String>)>,
     work: Work,
@@ -263,6 +266,12 @@ impl Session {
 
     pub fn in_transaction(&self) -> bool {
         lock(&self.state).in_transaction
+    }
+
+    /// While `on`, SQL that the warehouse does not understand (a relation that is not there) leaves
+    /// an open transaction as it is, where the warehouse allows that.
+    pub fn tolerate(&self, on: bool) {
+        lock(&self.state).tolerant = on && self.warehouse.capabilities().refusal_keeps_transaction;
     }
 
     /// Takes note that the cache was changed along with the open transaction: if that is rolled
@@ -455,7 +464,9 @@ impl Session {
             let adapter = self.warehouse.capabilities().adapter;
             let message = format!("{adapter} error: {error}\nError running SQL: {logged}");
             self.warehouse.emit(Event::AdapterDebug { message, node });
-            self.rollback_in(state);
+            if !(state.tolerant && error.kind == ErrorKind::Syntax) {
+                self.rollback_in(state);
+            }
             state.last_error = Some(error.clone());
         }
         result

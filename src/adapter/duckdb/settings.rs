@@ -166,6 +166,11 @@ impl Settings {
         }
     }
 
+    /// Whether the profile sets this itself.
+    pub fn has_setting(&self, name: &str) -> bool {
+        self.settings.iter().chain(&self.config_options).any(|(known, _)| known.eq_ignore_ascii_case(name))
+    }
+
     /// `create secret` for each secret.
     pub fn secrets_sql(&self) -> Vec<String> {
         self.secrets.iter().enumerate().map(|(index, secret)| secret_sql(secret, index + 1)).collect()

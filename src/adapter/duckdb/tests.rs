@@ -1,7 +1,5 @@
 //! DuckDB, really run, in memory and in files.
 
-use std::path::Path as FilePath;
-
 use super::*;
 use crate::adapter::{Cell, ErrorKind, Fetch, Path, QueryResult, Relation, RelationKind, Schemas, SeedLoad};
 use crate::target::{self, Target};
@@ -298,4 +296,16 @@ fn each_adapter_has_its_data() {
     assert_eq!(capabilities_of("redshift").unwrap().seed_type(SeedType::Text, 0), "varchar(64)");
     assert_eq!(capabilities_of("postgres").unwrap().relation.longest_identifier, Some(63));
     assert_eq!(text("oracle"), None);
+}
+
+#[test]
+fn files_are_read_from_the_projects_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("a.csv"), "x\n7\n").unwrap();
+    let settings = Settings { root: folder.path().to_owned(), ..Settings::memory() };
+    let database = Duckdb::new(settings);
+    let found = database.open("1").unwrap().execute("select x from 'a.csv'", Fetch::All).unwrap();
+    assert_eq!(found.single(), Some(&Cell::Int(7)));
+    let external = database.facts().external_root.unwrap();
+    assert!(FilePath::new(&external).is_absolute(), "{external}");
 }

@@ -47,13 +47,24 @@ pub(super) fn of_relation(call: &mut Call<'_, '_, '_, '_>, relation: &Relation) 
 
 /// As [`of_relation`]; none for a relation that does not exist, where the adapter says so.
 fn of_any_relation(call: &mut Call<'_, '_, '_, '_>, relation: &Relation) -> Result<Vec<Column>, Error> {
+    if !call.capabilities().missing_has_no_columns {
+        return of_relation(call, relation);
+    }
+    let session = session(call)?;
+    session.forget_error();
+    session.tolerate(true);
     let found = of_relation(call, relation);
-    match session(call)?.last_error() {
-        Some(error) if found.is_err() && error.is_missing_relation() && call.capabilities().missing_has_no_columns => {
-            session(call)?.forget_error();
+    session.tolerate(false);
+    match (found, session.last_error()) {
+        (Err(_), Some(error)) if error.is_missing_relation() => {
+            session.forget_error();
             Ok(Vec::new())
         }
-        _ => found,
+        (Err(error), _) => {
+            session.rollback();
+            Err(error)
+        }
+        (found, _) => found,
     }
 }
 

@@ -366,3 +366,13 @@ fn what_a_rolled_back_transaction_did_is_asked_for_again() {
     );
     place.check("{{ load_relation(t) }} {{ run_query('select id from t').rows[0][0] }}", r#""memory"."main"."t" 1"#);
 }
+
+#[test]
+fn asking_for_the_columns_of_nothing_keeps_the_transaction() {
+    let place = Place::duckdb();
+    place.check(
+        "{% call statement('a') %}create table kept as select 1 as id{% endcall %}{{ adapter.get_columns_in_relation(t) }}{% do adapter.commit() %}",
+        "[]",
+    );
+    place.check("{{ run_query('select id from kept').rows[0][0] }}", "1");
+}
