@@ -10,7 +10,7 @@
 //! | `env NAME=value`, `env -u NAME` | sets, unsets a variable for what follows |
 //! | `fill BYTES PATH TEXT` | writes TEXT again and again until the file has that size |
 //! | `hex PATH DIGITS` | writes bytes |
-//! | `sh COMMAND` | anything else, by `sh -c` |
+//! | `sh COMMAND` | anything else, by `sh -c`; `$TFORM` is the binary |
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -115,6 +115,7 @@ impl World<'_> {
                 process.env(name, value);
             }
         }
+        process.env("TFORM", env!("CARGO_BIN_EXE_tform"));
         process.env("HOME", &self.home).env("TZ", "UTC").env("NO_COLOR", "1").env("LC_ALL", "C.UTF-8");
         process.envs(&self.variables);
         let mut child = process.spawn().map_err(|error| error.to_string())?;
