@@ -65,8 +65,10 @@
       {{ sql }}
     );
   {%- endcall -%}
+  {%- if model.description and config.persist_relation_docs() -%}
+    {%- do run_query('comment on macro table ' ~ target_relation.render() ~ ' is ' ~ duckdb_escape_comment(model.description)) -%}
+  {%- endif -%}
   {%- do run_hooks(post_hooks, inside_transaction=True) -%}
-  {%- do persist_docs(target_relation, model) -%}
   {%- do adapter.commit() -%}
   {%- do run_hooks(post_hooks, inside_transaction=False) -%}
   {{ return({'relations': [target_relation]}) }}
