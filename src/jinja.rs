@@ -477,4 +477,6 @@ pub fn call(state: &mut State<'_, '_>, callee: &Value, arguments: Arguments) -> 
 #[cfg(test)]
 mod engine_tests;
 #[cfg(test)]
+mod property_tests;
+#[cfg(test)]
 mod python_tests;

@@ -70,6 +70,7 @@ fn macros_are_found_and_called() {
         ("{{ rest(1, 2, a=3) }}", "(1, 2) {'a': 3}"),
         ("{{ down(3) }}", "3 2 1 "),
         ("{{ even(10) }} {{ even(7) }}", "True False"),
+        ("{{ even(60) }}", "True"),
         ("{{ who() }}", "seven"),
         ("{{ utils.star() }}", "*helped"),
         ("{{ base() }} {{ dbt.base() }} {{ dbt.wrap(1) }}", "base base never"),
@@ -264,6 +265,7 @@ fn endless_templates_end() {
     let engine = engine(LIBRARY);
     for template in [
         "{{ endless() }}",
+        "{{ even(1000001) }}",
         "{% for a in range(1000) %}{% for b in range(1000) %}x{% endfor %}{% endfor %}",
         "{% for x in modules.itertools.count() %}{{ x }}{% endfor %}",
         "{{ 'a' * 9999999999 }}",

@@ -10,7 +10,7 @@ use super::interpreter::{Closure, Interpreter, Loop};
 use super::library::Builtin;
 use super::macros::{MacroEntry, PackageNamespace};
 use super::render::Stop;
-use super::syntax::{Call, CallArguments, Comparison, Expression, FilterCall, Kind, Place, TestCall};
+use super::syntax::{Call, CallArguments, Comparison, Expression, FilterCall, Kind, Operator, Place, TestCall};
 use super::values::{self, Number};
 use super::{methods, operators};
 use crate::diagnostic::{Diagnostic, nearest};
@@ -19,65 +19,36 @@ use crate::diagnostic::{Diagnostic, nearest};
 const MAX_TEXT: usize = 1 << 28;
 
 impl<'a> Interpreter<'a, '_, '_, '_> {
+    /// The value of an expression.
+    ///
+    /// Each kind has a function of its own, which keeps this one's frame small: it is on
+    /// the stack many times where macros call macros.
     pub fn evaluate(&mut self, expression: &'a Expression) -> Result<Value, Stop> {
         let place = expression.place;
         match &expression.kind {
+            Kind::Constant(value) => return Ok(value.clone()),
+            Kind::Name(symbol) => return Ok(self.name(*symbol)),
+            _ => self.render.check_stack()?,
+        }
+        match &expression.kind {
             Kind::Constant(value) => Ok(value.clone()),
             Kind::Name(symbol) => Ok(self.name(*symbol)),
-            Kind::List(items) => Ok(values::list(self.evaluate_all(items)?)),
-            Kind::Tuple(items) => Ok(values::tuple(self.evaluate_all(items)?)),
-            Kind::Dict(pairs) => {
-                let mut result = values::Pairs::with_capacity(pairs.len());
-                for (key, value) in pairs {
-                    let (key, place) = (self.evaluate(key)?, key.place);
-                    self.placed(values::hashable(&key), place)?;
-                    let value = self.evaluate(value)?;
-                    result.insert(key, value);
-                }
-                Ok(values::dict(result))
-            }
-            Kind::Attribute(base, name) => self.attribute(base, name, place),
-            Kind::Item(base, index) => self.item(base, index, place),
-            Kind::Slice(base, parts) => {
-                let value = self.evaluate(base)?;
-                let mut bounds = [None, None, None];
-                for (bound, part) in bounds.iter_mut().zip(parts.iter()) {
-                    *bound = part.as_ref().map(|part| self.evaluate(part)).transpose()?;
-                }
-                if value.is_undefined() {
-                    return self.undefined_use(base);
-                }
-                self.placed(operators::slice(&value, &bounds), place)
-            }
-            Kind::Call(call) => self.call(call, place),
+            Kind::List(items) => self.sequence(items, values::list),
+            Kind::Tuple(items) => self.sequence(items, values::tuple),
+            Kind::Dict(pairs) => self.dict(pairs),
+            Kind::Attribute(base, name) => self.attribute(base, name),
+            Kind::Item(base, index) => self.item(base, index),
+            Kind::Slice(base, parts) => self.slice(base, parts, place),
+            Kind::Call(call) => self.call_given(call, place, None),
             Kind::Filter(base, filter) => {
                 let value = self.evaluate(base)?;
                 self.filter(value, filter)
             }
-            Kind::Test(base, test) => {
-                let value = self.evaluate(base)?;
-                self.test(&value, test)
-            }
-            Kind::Negate(inner) => {
-                let value = self.evaluate(inner)?;
-                self.defined(&value, inner)?;
-                self.placed(operators::negate(&value), place)
-            }
-            Kind::Positive(inner) => {
-                let value = self.evaluate(inner)?;
-                self.defined(&value, inner)?;
-                Ok(value)
-            }
+            Kind::Test(base, test) => self.test(base, test),
+            Kind::Negate(inner) => self.signed(inner, true, place),
+            Kind::Positive(inner) => self.signed(inner, false, place),
             Kind::Not(inner) => Ok(Value::from(!self.evaluate(inner)?.is_true())),
-            Kind::Binary(operator, operands) => {
-                let left = self.evaluate(&operands.0)?;
-                let right = self.evaluate(&operands.1)?;
-                self.defined(&left, &operands.0)?;
-                if !(left.as_str().is_some() && *operator == super::syntax::Operator::Remainder) {
-                    self.defined(&right, &operands.1)?;
-                }
-                self.placed(operators::binary(*operator, &left, &right), place)
-            }
+            Kind::Binary(operator, operands) => self.binary(*operator, operands, place),
             Kind::And(operands) => {
                 let left = self.evaluate(&operands.0)?;
                 if left.is_true() { self.evaluate(&operands.1) } else { Ok(left) }
@@ -88,18 +59,77 @@ impl<'a> Interpreter<'a, '_, '_, '_> {
             }
             Kind::Concat(parts) => self.concat(parts, place),
             Kind::Compare(first, rest) => self.compare(first, rest),
-            Kind::Condition(parts) => {
-                let (then, condition, otherwise) = parts.as_ref();
-                if self.evaluate(condition)?.is_true() {
-                    return self.evaluate(then);
-                }
-                otherwise.as_ref().map_or(Ok(Value::UNDEFINED), |otherwise| self.evaluate(otherwise))
-            }
+            Kind::Condition(parts) => self.condition(parts),
         }
     }
 
     fn evaluate_all(&mut self, items: &'a [Expression]) -> Result<Vec<Value>, Stop> {
-        items.iter().map(|item| self.evaluate(item)).collect()
+        let mut found = Vec::with_capacity(items.len());
+        for item in items {
+            found.push(self.evaluate(item)?);
+        }
+        Ok(found)
+    }
+
+    fn sequence(&mut self, items: &'a [Expression], make: fn(Vec<Value>) -> Value) -> Result<Value, Stop> {
+        Ok(make(self.evaluate_all(items)?))
+    }
+
+    fn dict(&mut self, pairs: &'a [(Expression, Expression)]) -> Result<Value, Stop> {
+        let mut result = values::Pairs::with_capacity(pairs.len());
+        for (key, value) in pairs {
+            let (key, place) = (self.evaluate(key)?, key.place);
+            self.placed(values::hashable(&key), place)?;
+            let value = self.evaluate(value)?;
+            result.insert(key, value);
+        }
+        Ok(values::dict(result))
+    }
+
+    fn slice(&mut self, base: &'a Expression, parts: &'a [Option<Expression>; 3], place: Place) -> Result<Value, Stop> {
+        let value = self.evaluate(base)?;
+        let mut bounds = [None, None, None];
+        for (bound, part) in bounds.iter_mut().zip(parts) {
+            if let Some(part) = part {
+                *bound = Some(self.evaluate(part)?);
+            }
+        }
+        if value.is_undefined() {
+            return self.undefined_use(base);
+        }
+        self.placed(operators::slice(&value, &bounds), place)
+    }
+
+    fn signed(&mut self, inner: &'a Expression, negative: bool, place: Place) -> Result<Value, Stop> {
+        let value = self.evaluate(inner)?;
+        self.defined(&value, inner)?;
+        if negative { self.placed(operators::negate(&value), place) } else { Ok(value) }
+    }
+
+    fn binary(
+        &mut self,
+        operator: Operator,
+        operands: &'a (Expression, Expression),
+        place: Place,
+    ) -> Result<Value, Stop> {
+        let left = self.evaluate(&operands.0)?;
+        let right = self.evaluate(&operands.1)?;
+        self.defined(&left, &operands.0)?;
+        if left.as_str().is_none() || operator != Operator::Remainder {
+            self.defined(&right, &operands.1)?;
+        }
+        self.placed(operators::binary(operator, &left, &right), place)
+    }
+
+    fn condition(&mut self, parts: &'a (Expression, Expression, Option<Expression>)) -> Result<Value, Stop> {
+        let (then, condition, otherwise) = parts;
+        if self.evaluate(condition)?.is_true() {
+            return self.evaluate(then);
+        }
+        match otherwise {
+            Some(otherwise) => self.evaluate(otherwise),
+            None => Ok(Value::UNDEFINED),
+        }
     }
 
     fn name(&mut self, symbol: super::syntax::Symbol) -> Value {
@@ -187,23 +217,15 @@ impl<'a> Interpreter<'a, '_, '_, '_> {
 
     // --- attributes and items ---
 
-    fn attribute(&mut self, base: &'a Expression, name: &str, place: Place) -> Result<Value, Stop> {
+    fn attribute(&mut self, base: &'a Expression, name: &str) -> Result<Value, Stop> {
         let value = self.evaluate(base)?;
-        if value.is_undefined() {
-            return self.undefined_use(base);
-        }
-        let _ = place;
-        Ok(get_attribute(&value, name))
+        if value.is_undefined() { self.undefined_use(base) } else { Ok(get_attribute(&value, name)) }
     }
 
-    fn item(&mut self, base: &'a Expression, index: &'a Expression, place: Place) -> Result<Value, Stop> {
+    fn item(&mut self, base: &'a Expression, index: &'a Expression) -> Result<Value, Stop> {
         let value = self.evaluate(base)?;
         let index = self.evaluate(index)?;
-        if value.is_undefined() {
-            return self.undefined_use(base);
-        }
-        let _ = place;
-        Ok(get_item(&value, &index))
+        if value.is_undefined() { self.undefined_use(base) } else { Ok(get_item(&value, &index)) }
     }
 
     // --- operators ---
@@ -254,7 +276,8 @@ impl<'a> Interpreter<'a, '_, '_, '_> {
         self.placed(filter(&value, arguments), call.place)
     }
 
-    fn test(&mut self, value: &Value, call: &'a TestCall) -> Result<Value, Stop> {
+    fn test(&mut self, base: &'a Expression, call: &'a TestCall) -> Result<Value, Stop> {
+        let value = self.evaluate(base)?;
         let arguments = self.arguments(&call.arguments)?;
         let Some(test) = call.test else {
             return Err(Diagnostic::error(format!("there is no test `{}`", call.name))
@@ -262,7 +285,7 @@ impl<'a> Interpreter<'a, '_, '_, '_> {
                 .suggest(&call.name, super::tests::names())
                 .into());
         };
-        let holds = self.placed(test(value, arguments), call.place)?;
+        let holds = self.placed(test(&value, arguments), call.place)?;
         Ok(Value::from(holds != call.negated))
     }
 
@@ -270,33 +293,36 @@ impl<'a> Interpreter<'a, '_, '_, '_> {
 
     fn arguments(&mut self, arguments: &'a CallArguments) -> Result<Arguments, Stop> {
         let mut result = Arguments { positional: self.evaluate_all(&arguments.positional)?, named: Vec::new() };
-        if let Some(star) = &arguments.star {
-            let more = self.evaluate(star)?;
-            result.positional.extend(self.placed(values::items(&more), star.place)?);
-        }
         for (name, expression) in &arguments.named {
             let value = self.evaluate(expression)?;
             result.named.push((name.clone(), value));
         }
-        if let Some(double_star) = &arguments.double_star {
-            let more = self.evaluate(double_star)?;
-            let Some(pairs) = values::pairs(&more) else {
-                let message = format!("`**` needs a dict, not a value of type `{}`", values::type_name(&more));
-                return self.failed(message, double_star.place);
-            };
-            for (key, value) in pairs {
-                let name: Arc<str> = values::text(&key).into();
-                if result.named.iter().any(|(known, _)| *known == name) {
-                    return self.failed(format!("argument `{name}` is given twice"), double_star.place);
-                }
-                result.named.push((name, value));
-            }
+        if arguments.star.is_some() || arguments.double_star.is_some() {
+            self.unpacked(arguments, &mut result)?;
         }
         Ok(result)
     }
 
-    fn call(&mut self, call: &'a Call, place: Place) -> Result<Value, Stop> {
-        self.call_given(call, place, None)
+    /// Adds what `*` and `**` stand for.
+    fn unpacked(&mut self, arguments: &'a CallArguments, result: &mut Arguments) -> Result<(), Stop> {
+        if let Some(star) = &arguments.star {
+            let more = self.evaluate(star)?;
+            result.positional.extend(self.placed(values::items(&more), star.place)?);
+        }
+        let Some(double_star) = &arguments.double_star else { return Ok(()) };
+        let more = self.evaluate(double_star)?;
+        let Some(pairs) = values::pairs(&more) else {
+            let message = format!("`**` needs a dict, not a value of type `{}`", values::type_name(&more));
+            return self.failed(message, double_star.place);
+        };
+        for (key, value) in pairs {
+            let name: Arc<str> = values::text(&key).into();
+            if result.named.iter().any(|(known, _)| *known == name) {
+                return self.failed(format!("argument `{name}` is given twice"), double_star.place);
+            }
+            result.named.push((name, value));
+        }
+        Ok(())
     }
 
     /// The call of a call block, with its `caller`.
@@ -309,28 +335,35 @@ impl<'a> Interpreter<'a, '_, '_, '_> {
 
     fn call_given(&mut self, call: &'a Call, place: Place, caller: Option<Value>) -> Result<Value, Stop> {
         self.render.step()?;
-        let callee = match &call.callee.kind {
-            Kind::Attribute(base, name) => {
-                let receiver = self.evaluate(base)?;
-                let mut arguments = self.arguments(&call.arguments)?;
-                arguments.named.extend(caller.map(|caller| ("caller".into(), caller)));
-                if receiver.is_undefined() {
-                    return self.undefined_use(base);
-                }
-                let result = self.call_method(&receiver, name, arguments, place)?;
-                return match result {
-                    Some(value) => Ok(value),
-                    None => self.no_method(&receiver, name, &call.callee),
-                };
-            }
-            _ => self.evaluate(&call.callee)?,
-        };
+        if let Kind::Attribute(base, name) = &call.callee.kind {
+            return self.call_attribute(call, (base, name), place, caller);
+        }
+        let callee = self.evaluate(&call.callee)?;
         let mut arguments = self.arguments(&call.arguments)?;
         arguments.named.extend(caller.map(|caller| ("caller".into(), caller)));
         if callee.is_undefined() {
             return self.undefined_use(&call.callee);
         }
         self.call_value(&callee, arguments, place)
+    }
+
+    fn call_attribute(
+        &mut self,
+        call: &'a Call,
+        (base, name): (&'a Expression, &str),
+        place: Place,
+        caller: Option<Value>,
+    ) -> Result<Value, Stop> {
+        let receiver = self.evaluate(base)?;
+        let mut arguments = self.arguments(&call.arguments)?;
+        arguments.named.extend(caller.map(|caller| ("caller".into(), caller)));
+        if receiver.is_undefined() {
+            return self.undefined_use(base);
+        }
+        match self.call_method(&receiver, name, arguments, place)? {
+            Some(value) => Ok(value),
+            None => self.no_method(&receiver, name, &call.callee),
+        }
     }
 
     fn no_method(&self, receiver: &Value, name: &str, callee: &Expression) -> Result<Value, Stop> {
@@ -394,6 +427,17 @@ impl<'a> Interpreter<'a, '_, '_, '_> {
         if let Some(entry) = callee.downcast_object::<MacroEntry>() {
             return self.call_macro(&entry, arguments, place);
         }
+        self.call_object(callee, object, arguments, place)
+    }
+
+    /// Calls what is not a macro of the project.
+    fn call_object(
+        &mut self,
+        callee: &Value,
+        object: &DynObject,
+        arguments: Arguments,
+        place: Place,
+    ) -> Result<Value, Stop> {
         if let Some(closure) = callee.downcast_object::<Closure>() {
             return self.call_closure(&closure, arguments, place);
         }

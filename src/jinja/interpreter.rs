@@ -347,38 +347,19 @@ impl<'a, 's, 't, 'e> Interpreter<'a, 's, 't, 'e> {
                 let value = self.evaluate(expression)?;
                 values::write_text(&value, output);
             }
-            Node::If(node) => {
-                self.render.check_stack()?;
-                for (condition, body) in &node.branches {
-                    if self.evaluate(condition)?.is_true() {
-                        return self.run(body, output);
-                    }
-                }
-                return self.run(&node.otherwise, output);
-            }
-            Node::For(node) => {
-                let iterable = self.evaluate(&node.iterable)?;
-                self.for_loop(node, &iterable, output)?;
-            }
+            Node::If(node) => return self.if_block(node, output),
+            Node::For(node) => self.for_block(node, output)?,
             Node::Set(target, expression) => {
                 let value = self.evaluate(expression)?;
                 self.assign(target, value)?;
             }
-            Node::SetBlock(node) => {
-                let text = self.captured(&node.body)?;
-                let value = self.filtered(text, &node.filters)?;
-                self.assign(&node.target, value)?;
-            }
+            Node::SetBlock(node) => self.set_block(node)?,
             Node::Macro(symbol, definition) => {
                 let closure = self.closure(definition);
                 self.set(*symbol, closure);
             }
             Node::Call(node) => self.call_block(node, output)?,
-            Node::Filter(node) => {
-                let text = self.captured(&node.body)?;
-                let value = self.filtered(text, &node.filters)?;
-                values::write_text(&value, output);
-            }
+            Node::Filter(node) => self.filter_block(node, output)?,
             Node::With(node) => return self.with_block(node, output),
             Node::Do(expression) => {
                 self.evaluate(expression)?;
@@ -388,6 +369,34 @@ impl<'a, 's, 't, 'e> Interpreter<'a, 's, 't, 'e> {
             Node::Continue => return Ok(Flow::Continue),
         }
         Ok(Flow::Next)
+    }
+
+    fn if_block(&mut self, node: &'a super::syntax::If, output: &mut String) -> Result<Flow, Stop> {
+        self.render.check_stack()?;
+        for (condition, body) in &node.branches {
+            if self.evaluate(condition)?.is_true() {
+                return self.run(body, output);
+            }
+        }
+        self.run(&node.otherwise, output)
+    }
+
+    fn for_block(&mut self, node: &'a For, output: &mut String) -> Result<(), Stop> {
+        let iterable = self.evaluate(&node.iterable)?;
+        self.for_loop(node, &iterable, output)
+    }
+
+    fn set_block(&mut self, node: &'a super::syntax::SetBlock) -> Result<(), Stop> {
+        let text = self.captured(&node.body)?;
+        let value = self.filtered(text, &node.filters)?;
+        self.assign(&node.target, value)
+    }
+
+    fn filter_block(&mut self, node: &'a super::syntax::FilterBlock, output: &mut String) -> Result<(), Stop> {
+        let text = self.captured(&node.body)?;
+        let value = self.filtered(text, &node.filters)?;
+        values::write_text(&value, output);
+        Ok(())
     }
 
     fn with_block(&mut self, node: &'a super::syntax::With, output: &mut String) -> Result<Flow, Stop> {
@@ -641,19 +650,50 @@ impl<'a, 's, 't, 'e> Interpreter<'a, 's, 't, 'e> {
         diagnostic.into()
     }
 
-    /// The value of a template that is one expression, or else its text: how dbt
-    /// renders the arguments of generic tests.
+    /// The value of a template that gives one thing, or else its text: how dbt renders
+    /// the arguments of generic tests and the strings of configuration files.
     pub fn native(&mut self, nodes: &'a [Node]) -> Result<Value, Stop> {
-        if let [Node::Print(expression)] = nodes {
-            return self.native_expression(expression);
+        let mut parts = Vec::new();
+        self.native_parts(nodes, &mut parts)?;
+        if parts.len() == 1 {
+            return Ok(parts.swap_remove(0));
         }
         let mut text = String::new();
-        self.run(nodes, &mut text)?;
+        parts.iter().for_each(|part| values::write_text(part, &mut text));
         Ok(Value::from(text))
+    }
+
+    fn native_parts(&mut self, nodes: &'a [Node], parts: &mut Vec<Value>) -> Result<(), Stop> {
+        for node in nodes {
+            match node {
+                Node::Print(expression) => parts.push(self.native_expression(expression)?),
+                Node::If(node) => {
+                    let mut chosen = &node.otherwise;
+                    for (condition, body) in &node.branches {
+                        if self.evaluate(condition)?.is_true() {
+                            chosen = body;
+                            break;
+                        }
+                    }
+                    self.native_parts(chosen, parts)?;
+                }
+                _ => {
+                    let mut text = String::new();
+                    self.statement(node, &mut text)?;
+                    if !text.is_empty() {
+                        parts.push(Value::from(text));
+                    }
+                }
+            }
+        }
+        Ok(())
     }
 
     fn native_expression(&mut self, expression: &'a Expression) -> Result<Value, Stop> {
         let value = self.evaluate(expression)?;
+        if super::native::is_constant(expression) {
+            return Ok(Value::from(values::text(&value)));
+        }
         let super::syntax::Kind::Filter(_, filter) = &expression.kind else {
             return Ok(value);
         };

@@ -663,63 +663,46 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
-    /// Operators by how tightly they bind: `or`, `and`, `not`, comparisons, `+ -`,
-    /// `~`, `* / // %`, `**`.
-    fn binary(&mut self, level: u8) -> Parsed<Expression> {
-        if level == 2 && self.is_name("not") {
+    /// Operators that bind at least as tightly as `lowest`. The levels, loosest first:
+    /// `or` 0, `and` 1, `not` 2, comparisons 3, `+ -` 4, `~` 5, `* / // %` 6, `**` 7.
+    fn binary(&mut self, lowest: u8) -> Parsed<Expression> {
+        let mut left = if lowest <= 2 && self.is_name("not") {
             let start = self.next().place;
             let inner = self.deeper(|parser| parser.binary(2))?;
-            return Ok(Expression { place: start.to(inner.place), kind: Kind::Not(Box::new(inner)) });
-        }
-        if level == 3 {
-            return self.comparison();
-        }
-        if level == 8 {
-            return self.unary(true);
-        }
-        let mut left = self.binary(level + 1)?;
+            Expression { place: start.to(inner.place), kind: Kind::Not(Box::new(inner)) }
+        } else {
+            self.unary(true)?
+        };
         let mut chain = 0;
         loop {
-            if level == 5 && self.is_symbol("~") {
-                left = self.concat(left)?;
-                continue;
-            }
-            let logical = match level {
-                0 => self.skip_name("or"),
-                1 => self.skip_name("and"),
-                _ => false,
-            };
-            let operator = if logical { None } else { self.operator(level) };
-            if !logical && operator.is_none() {
-                return Ok(left);
-            }
             self.check_chain(&mut chain)?;
-            let right = self.binary(level + 1)?;
-            let place = left.place.to(right.place);
-            let pair = Box::new((left, right));
-            let kind = match operator {
-                Some(operator) => Kind::Binary(operator, pair),
-                None if level == 0 => Kind::Or(pair),
-                None => Kind::And(pair),
+            left = match self.token().kind {
+                TokenKind::Symbol("~") if lowest <= 5 => self.concat(left)?,
+                TokenKind::Symbol(_) | TokenKind::Name if lowest <= 3 && self.comparison().is_some() => {
+                    self.compare(left)?
+                }
+                TokenKind::Symbol(symbol) => match operator(symbol).filter(|(level, _)| *level >= lowest) {
+                    Some((level, operator)) => {
+                        self.next();
+                        let right = self.binary(level + 1)?;
+                        let place = left.place.to(right.place);
+                        Expression { place, kind: Kind::Binary(operator, Box::new((left, right))) }
+                    }
+                    None => return Ok(left),
+                },
+                TokenKind::Name if lowest == 0 && self.is_name("or") => {
+                    self.next();
+                    let right = self.binary(1)?;
+                    Expression { place: left.place.to(right.place), kind: Kind::Or(Box::new((left, right))) }
+                }
+                TokenKind::Name if lowest <= 1 && self.is_name("and") => {
+                    self.next();
+                    let right = self.binary(2)?;
+                    Expression { place: left.place.to(right.place), kind: Kind::And(Box::new((left, right))) }
+                }
+                _ => return Ok(left),
             };
-            left = Expression { place, kind };
         }
-    }
-
-    fn operator(&mut self, level: u8) -> Option<Operator> {
-        let TokenKind::Symbol(symbol) = self.token().kind else { return None };
-        let operator = match (level, symbol) {
-            (4, "+") => Operator::Add,
-            (4, "-") => Operator::Subtract,
-            (6, "*") => Operator::Multiply,
-            (6, "/") => Operator::Divide,
-            (6, "//") => Operator::FloorDivide,
-            (6, "%") => Operator::Remainder,
-            (7, "**") => Operator::Power,
-            _ => return None,
-        };
-        self.next();
-        Some(operator)
     }
 
     fn concat(&mut self, left: Expression) -> Parsed<Expression> {
@@ -731,33 +714,33 @@ impl<'a> Parser<'a> {
         Ok(Expression { place: start.to(self.last_place()), kind: Kind::Concat(parts) })
     }
 
-    fn comparison(&mut self) -> Parsed<Expression> {
-        let first = self.binary(4)?;
+    /// The comparison that stands next, and how many tokens it has.
+    fn comparison(&self) -> Option<(Comparison, usize)> {
+        let comparison = match &self.token().kind {
+            TokenKind::Symbol("==") => Comparison::Equal,
+            TokenKind::Symbol("!=") => Comparison::NotEqual,
+            TokenKind::Symbol("<") => Comparison::Less,
+            TokenKind::Symbol("<=") => Comparison::LessOrEqual,
+            TokenKind::Symbol(">") => Comparison::Greater,
+            TokenKind::Symbol(">=") => Comparison::GreaterOrEqual,
+            TokenKind::Name if self.is_name("in") => Comparison::In,
+            TokenKind::Name if self.is_name("not") => {
+                let follows = self.tokens.get(self.at + 1)?;
+                let is_in = follows.kind == TokenKind::Name && self.text(follows.place) == "in";
+                return is_in.then_some((Comparison::NotIn, 2));
+            }
+            _ => return None,
+        };
+        Some((comparison, 1))
+    }
+
+    fn compare(&mut self, first: Expression) -> Parsed<Expression> {
         let mut rest = Vec::new();
-        loop {
-            let comparison = match &self.token().kind {
-                TokenKind::Symbol("==") => Comparison::Equal,
-                TokenKind::Symbol("!=") => Comparison::NotEqual,
-                TokenKind::Symbol("<") => Comparison::Less,
-                TokenKind::Symbol("<=") => Comparison::LessOrEqual,
-                TokenKind::Symbol(">") => Comparison::Greater,
-                TokenKind::Symbol(">=") => Comparison::GreaterOrEqual,
-                TokenKind::Name if self.is_name("in") => Comparison::In,
-                TokenKind::Name if self.is_name("not") => {
-                    let follows = self.tokens.get(self.at + 1);
-                    if !follows.is_some_and(|token| token.kind == TokenKind::Name && self.text(token.place) == "in") {
-                        break;
-                    }
-                    self.next();
-                    Comparison::NotIn
-                }
-                _ => break,
-            };
-            self.next();
+        while let Some((comparison, tokens)) = self.comparison() {
+            (0..tokens).for_each(|_| {
+                self.next();
+            });
             rest.push((comparison, self.binary(4)?));
-        }
-        if rest.is_empty() {
-            return Ok(first);
         }
         Ok(Expression { place: first.place.to(self.last_place()), kind: Kind::Compare(Box::new(first), rest) })
     }
@@ -1031,6 +1014,20 @@ impl<'a> Parser<'a> {
         let test = tests::find(&name);
         Ok(TestCall { place: place.to(self.last_place()), name, test, negated, arguments })
     }
+}
+
+/// An arithmetic operator and how tightly it binds.
+fn operator(symbol: &str) -> Option<(u8, Operator)> {
+    Some(match symbol {
+        "+" => (4, Operator::Add),
+        "-" => (4, Operator::Subtract),
+        "*" => (6, Operator::Multiply),
+        "/" => (6, Operator::Divide),
+        "//" => (6, Operator::FloorDivide),
+        "%" => (6, Operator::Remainder),
+        "**" => (7, Operator::Power),
+        _ => return None,
+    })
 }
 
 /// The text of a template without any sign of Jinja, which dbt leaves as it is.
