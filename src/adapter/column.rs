@@ -7,6 +7,8 @@ use super::AdapterError;
 /// What the names of types mean in one warehouse.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ColumnDialect {
+    /// The name of dbt's class.
+    pub class_name: &'static str,
     /// Type names, lower-case, of texts of some length.
     pub strings: &'static [&'static str],
     pub integers: &'static [&'static str],

@@ -205,6 +205,7 @@ pub static CAPABILITIES: Capabilities = Capabilities {
         longest_identifier: None,
     },
     columns: ColumnDialect {
+        class_name: "DuckDBColumn",
         strings: &["text", "character varying", "character", "varchar"],
         integers: &[
             "tinyint",

@@ -37,6 +37,7 @@ pub static CAPABILITIES: Capabilities = Capabilities {
         longest_identifier: Some(63),
     },
     columns: ColumnDialect {
+        class_name: "PostgresColumn",
         strings: STRINGS,
         integers: INTEGERS,
         floats: FLOATS,

@@ -19,6 +19,7 @@ pub static CAPABILITIES: Capabilities = Capabilities {
         longest_identifier: Some(127),
     },
     columns: ColumnDialect {
+        class_name: "Column",
         strings: STRINGS,
         integers: INTEGERS,
         floats: FLOATS,

@@ -29,15 +29,41 @@ pub fn value(cell: Cell) -> Value {
         Cell::Null => values::none(),
         Cell::Bool(flag) => Value::from(flag),
         Cell::Int(number) => values::integer(number),
-        Cell::Float(number) => Value::from(number),
+        Cell::Float(number) => float_value(number),
         Cell::Decimal(number) => decimal_value(number),
         Cell::Text(text) => Value::from(text),
         Cell::Date(date) => datetime::date(date),
         Cell::Timestamp(at) => datetime::naive_datetime(at),
         Cell::TimestampTz(at) => datetime::datetime(at),
         Cell::List(_) | Cell::Struct(_) | Cell::Map(_) => Value::from(json_text(&cell)),
-        Cell::Time(_) | Cell::Interval { .. } | Cell::Bytes(_) => Value::from(cell.to_string()),
+        Cell::Bytes(bytes) => Value::from(bytes_text(&bytes)),
+        Cell::Time(_) | Cell::Interval { .. } => Value::from(cell.to_string()),
     }
+}
+
+/// dbt's tables hold every number with a fraction as a decimal; what none can hold stays a double.
+fn float_value(number: f64) -> Value {
+    let text = number.to_string();
+    // Python writes 1.0, not 1.
+    let text = if text.contains('.') { text } else { format!("{text}.0") };
+    rust_decimal::Decimal::from_str_exact(&text).map_or_else(|_| Value::from(number), decimal::decimal)
+}
+
+/// Bytes as Python writes them: `b'ab\x00'`.
+fn bytes_text(bytes: &[u8]) -> String {
+    let mut text = "b'".to_owned();
+    for byte in bytes {
+        match byte {
+            b'\'' | b'\\' => text.extend(['\\', char::from(*byte)]),
+            b'\n' => text.push_str("\\n"),
+            b'\r' => text.push_str("\\r"),
+            b'\t' => text.push_str("\\t"),
+            0x20..=0x7e => text.push(char::from(*byte)),
+            other => text.push_str(&format!("\\x{other:02x}")),
+        }
+    }
+    text.push('\'');
+    text
 }
 
 /// A decimal number; one that is too long for templates' decimals becomes a whole number or a double.
@@ -124,7 +150,6 @@ mod tests {
             (Cell::Null, "None", "NoneType"),
             (Cell::Bool(true), "True", "bool"),
             (Cell::Int(5), "5", "int"),
-            (Cell::Float(1.5), "1.5", "float"),
             (Cell::Decimal(Decimal { mantissa: 110, scale: 2 }), "1.10", "decimal.Decimal"),
             (Cell::Text("a".into()), "a", "str"),
             (Cell::Date(moment.date()), "2024-02-29", "datetime.date"),
@@ -135,6 +160,22 @@ mod tests {
             let value = value(cell.clone());
             assert_eq!((values::text(&value).as_str(), values::type_name(&value)), (printed, kind));
             assert_eq!(cell_of(&value), cell);
+        }
+    }
+
+    #[test]
+    fn doubles_and_bytes_are_as_dbts_tables_have_them() {
+        let cases = [
+            (Cell::Float(1.5), "1.5", "decimal.Decimal"),
+            (Cell::Float(-2.0), "-2.0", "decimal.Decimal"),
+            (Cell::Float(1e300), "1e+300", "float"),
+            (Cell::Float(1e-300), "1e-300", "float"),
+            (Cell::Float(f64::NAN), "nan", "float"),
+            (Cell::Bytes(vec![b'a', b'\'', 0, 255]), "b'a\\'\\x00\\xff'", "str"),
+        ];
+        for (cell, printed, kind) in cases {
+            let value = value(cell);
+            assert_eq!((values::text(&value).as_str(), values::type_name(&value)), (printed, kind));
         }
     }
 

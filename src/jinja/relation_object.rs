@@ -506,7 +506,19 @@ impl Object for ColumnObject {
     }
 
     fn render(self: &Arc<Self>, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "<Column {} ({})>", self.0.name, self.0.data_type())
+        let Column { name, dtype, char_size, numeric_precision, numeric_scale, dialect } = &self.0;
+        let number = |number: &Option<i64>| number.map_or_else(|| "None".to_owned(), |number| number.to_string());
+        write!(
+            formatter,
+            "{}(column={}, dtype={}, char_size={}, numeric_precision={}, numeric_scale={}{})",
+            dialect.class_name,
+            values::quoted(name),
+            values::quoted(dtype),
+            number(char_size),
+            number(numeric_precision),
+            number(numeric_scale),
+            if dialect.has_structs { ", fields=[]" } else { "" }
+        )
     }
 }
 

@@ -376,3 +376,29 @@ fn asking_for_the_columns_of_nothing_keeps_the_transaction() {
     );
     place.check("{{ run_query('select id from kept').rows[0][0] }}", "1");
 }
+
+/// Where tform knows better than the reference: a number beyond 32 bits gets a type that holds it.
+const REFERENCE: &str = include_str!("reference.txt");
+
+#[test]
+fn templates_give_what_dbt_gives() {
+    let options = AdapterOptions { facts: Facts { external_root: Some(".".into()), ..Facts::default() }, ..options() };
+    let session = Warehouse::new(Arc::new(Duckdb::new(Settings::memory())), drop).session("master");
+    let place = Place::new(AdapterObject::running(&Arc::new(options), &session), "");
+    place.sql(
+        "set timezone = 'UTC'; create view v as select 1::int as id; \
+         create table t as select 1::int as id, 1.5::decimal(9,2) as price, 'x' as name",
+    );
+    let lines: Vec<&str> = REFERENCE.lines().filter(|line| !line.starts_with('#')).collect();
+    let mut wrong = Vec::new();
+    for pair in lines.chunks(2) {
+        let [template, expected] = pair else { panic!("a template without its answer") };
+        let expected = expected.strip_prefix("=> ").unwrap();
+        let v = "{% set v = t.incorporate(path={'identifier': 'v'}, type='view') %}";
+        let found = place.render(&format!("{v}{template}")).unwrap_or_else(|problem| problem.to_string());
+        if found != expected {
+            wrong.push(format!("{template}\n  expected {expected}\n  found    {found}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
