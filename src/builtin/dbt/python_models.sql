@@ -1,6 +1,6 @@
 {#-
-  Python models are parsed and shown in the graph, but nothing here runs
-  them. The names exist because packages override them; each refuses.
+  Python models are parsed, compiled and shown in the graph, but nothing here
+  runs them. The names exist because packages override them.
   Docs: docs/build/python-models
 -#}
 
@@ -24,6 +24,10 @@
 
 {%- macro build_config_dict(model) -%}{%- do tf_refuse_python() -%}{%- endmacro -%}
 
-{%- macro py_script_postfix(model) -%}{%- do tf_refuse_python() -%}{%- endmacro -%}
+{#- A compiled python model can be read; only running it is refused. -#}
+{%- macro py_script_postfix(model) -%}
+{{ '# tform does not run python models' }}
+{{ py_script_comment() }}
+{%- endmacro -%}
 
 {%- macro py_script_comment() -%}{%- endmacro -%}

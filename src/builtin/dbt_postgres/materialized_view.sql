@@ -28,6 +28,7 @@
 {%- endmacro -%}
 
 {%- macro postgres__update_indexes_on_materialized_view(relation, index_changes) -%}
+  {%- do tf_log_step('UPDATE INDEXES', relation) -%}
   {%- set steps = [] -%}
   {%- for change in index_changes if change.action == 'drop' -%}
     {%- do steps.append(postgres__get_drop_index_sql(relation, change.context.name)) -%}

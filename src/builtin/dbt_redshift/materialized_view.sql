@@ -44,6 +44,7 @@
   {%- if configuration_changes.requires_full_refresh -%}
     {{ return(get_replace_sql(existing_relation, relation, sql)) }}
   {%- endif -%}
+  {%- do tf_log_step('UPDATE AUTOREFRESH', relation) -%}
   alter materialized view {{ relation }} auto refresh {{ 'yes' if configuration_changes.autorefresh.context else 'no' }}
 {%- endmacro -%}
 

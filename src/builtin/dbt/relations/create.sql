@@ -5,6 +5,7 @@
 -#}
 
 {%- macro get_create_sql(relation, sql) -%}
+  {%- do tf_log_step('CREATE', relation) -%}
   {{ return(adapter.dispatch('get_create_sql', 'dbt')(relation, sql)) }}
 {%- endmacro -%}
 
@@ -13,6 +14,11 @@
   {%- if relation.is_view -%}{{ return(get_create_view_as_sql(relation, sql)) }}{%- endif -%}
   {%- if relation.is_materialized_view -%}{{ return(get_create_materialized_view_as_sql(relation, sql)) }}{%- endif -%}
   {%- do tf_no_sql_for('get_create_sql', relation) -%}
+{%- endmacro -%}
+
+{#- Callers look for these lines in the log. -#}
+{%- macro tf_log_step(step, relation) -%}
+  {%- do log('Applying ' ~ step ~ ' to: ' ~ relation) -%}
 {%- endmacro -%}
 
 {%- macro tf_no_sql_for(name, relation) -%}
@@ -24,6 +30,7 @@
 {%- endmacro -%}
 
 {%- macro get_create_intermediate_sql(relation, sql) -%}
+  {%- do tf_log_step('CREATE INTERMEDIATE', relation) -%}
   {{ return(adapter.dispatch('get_create_intermediate_sql', 'dbt')(relation, sql)) }}
 {%- endmacro -%}
 
@@ -34,6 +41,7 @@
 {%- endmacro -%}
 
 {%- macro get_create_backup_sql(relation) -%}
+  {%- do tf_log_step('CREATE BACKUP', relation) -%}
   {{ return(adapter.dispatch('get_create_backup_sql', 'dbt')(relation)) }}
 {%- endmacro -%}
 

@@ -4,6 +4,7 @@
 -#}
 
 {%- macro get_drop_sql(relation) -%}
+  {%- do tf_log_step('DROP', relation) -%}
   {{ return(adapter.dispatch('get_drop_sql', 'dbt')(relation)) }}
 {%- endmacro -%}
 
@@ -43,6 +44,7 @@
 {%- endmacro -%}
 
 {%- macro get_drop_backup_sql(relation) -%}
+  {%- do tf_log_step('DROP BACKUP', relation) -%}
   {{ return(adapter.dispatch('get_drop_backup_sql', 'dbt')(relation)) }}
 {%- endmacro -%}
 

@@ -12,6 +12,7 @@
 {%- endmacro -%}
 
 {%- macro refresh_materialized_view(relation) -%}
+  {%- do tf_log_step('REFRESH', relation) -%}
   {{ return(adapter.dispatch('refresh_materialized_view', 'dbt')(relation)) }}
 {%- endmacro -%}
 
@@ -20,6 +21,7 @@
 {%- endmacro -%}
 
 {%- macro get_alter_materialized_view_as_sql(relation, configuration_changes, sql, existing_relation, backup_relation, intermediate_relation) -%}
+  {%- do tf_log_step('ALTER', relation) -%}
   {%- set alter = adapter.dispatch('get_alter_materialized_view_as_sql', 'dbt') -%}
   {{ return(alter(relation, configuration_changes, sql, existing_relation, backup_relation, intermediate_relation)) }}
 {%- endmacro -%}
@@ -29,6 +31,7 @@
 {%- endmacro -%}
 
 {%- macro get_materialized_view_configuration_changes(existing_relation, new_config) -%}
+  {%- do log('Determining configuration changes on: ' ~ existing_relation) -%}
   {{ return(adapter.dispatch('get_materialized_view_configuration_changes', 'dbt')(existing_relation, new_config)) }}
 {%- endmacro -%}
 

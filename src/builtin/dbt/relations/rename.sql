@@ -14,6 +14,7 @@
 {%- endmacro -%}
 
 {%- macro get_rename_sql(relation, new_name) -%}
+  {%- do tf_log_step('RENAME', relation) -%}
   {{ return(adapter.dispatch('get_rename_sql', 'dbt')(relation, new_name)) }}
 {%- endmacro -%}
 
@@ -25,6 +26,7 @@
 {%- endmacro -%}
 
 {%- macro get_rename_intermediate_sql(relation) -%}
+  {%- do tf_log_step('RENAME INTERMEDIATE', relation) -%}
   {{ return(adapter.dispatch('get_rename_intermediate_sql', 'dbt')(relation)) }}
 {%- endmacro -%}
 

@@ -5,6 +5,7 @@
 -#}
 
 {%- macro get_replace_sql(existing_relation, target_relation, sql) -%}
+  {%- do tf_log_step('REPLACE', existing_relation) -%}
   {{ return(adapter.dispatch('get_replace_sql', 'dbt')(existing_relation, target_relation, sql)) }}
 {%- endmacro -%}
 
