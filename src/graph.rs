@@ -24,7 +24,7 @@ use petgraph::graph::{DiGraph, NodeIndex};
 
 use crate::diagnostic::{Diagnostics, Warned};
 use crate::manifest::{Manifest, Resource};
-use crate::resource::UniqueId;
+use crate::resource::{ResourceType, UniqueId};
 pub use layers::{LayerRule, LayerRules};
 pub use lookup::{Lookup, Target};
 pub use plan::{Blocking, Plan};
@@ -53,6 +53,7 @@ pub struct Graph {
     /// From parents to children.
     edges: DiGraph<UniqueId, (), u32>,
     order: Vec<Position>,
+    kinds: Vec<ResourceType>,
     layers: Vec<Option<usize>>,
     /// Of resources that are switched on.
     enabled: NodeSet,
@@ -77,13 +78,16 @@ pub fn resolve(mut manifest: Manifest, options: &ResolveOptions) -> Result<Warne
 impl Graph {
     fn new(mut manifest: Manifest, lookup: Lookup, layer_rules: LayerRules, diagnostics: &mut Diagnostics) -> Self {
         let mut edges = DiGraph::default();
-        let mut index = HashMap::new();
+        let mut index = HashMap::with_capacity(manifest.nodes.len());
+        let mut kinds = Vec::with_capacity(manifest.nodes.len());
         for resource in manifest.resources() {
             let id = resource.unique_id();
             index.insert(id.clone(), edges.add_node(id.clone()));
+            kinds.push(resource.resource_type());
         }
-        for resource in manifest.resources() {
-            let child = index[resource.unique_id()];
+        // Positions are given in the order of the manifest's resources.
+        for (child, resource) in manifest.resources().enumerate() {
+            let child = Position::new(child);
             for parent in resource.parents() {
                 if let Some(parent) = index.get(parent) {
                     edges.add_edge(*parent, child, ());
@@ -95,12 +99,12 @@ impl Graph {
             Vec::new()
         });
         let mut enabled = NodeSet::new(edges.node_count());
-        for resource in manifest.resources().filter(|resource| resource.config().enabled()) {
-            enabled.insert(index[resource.unique_id()]);
+        for (at, _) in manifest.resources().enumerate().filter(|(_, resource)| resource.config().enabled()) {
+            enabled.insert(Position::new(at));
         }
         let layers = layer_rules.of_all(&manifest);
-        resolve::fill_maps(&mut manifest);
-        Graph { manifest, lookup, layer_rules, index, edges, order, layers, enabled }
+        resolve::fill_maps(&mut manifest, &edges);
+        Graph { manifest, lookup, layer_rules, index, edges, order, kinds, layers, enabled }
     }
 
     pub fn manifest(&self) -> &Manifest {
@@ -140,6 +144,10 @@ impl Graph {
 
     pub fn resource(&self, position: Position) -> Option<Resource<'_>> {
         self.manifest.resource(self.id(position))
+    }
+
+    pub fn resource_type(&self, position: Position) -> ResourceType {
+        self.kinds[position.index()]
     }
 
     pub fn positions(&self) -> impl Iterator<Item = Position> + use<> {

@@ -17,7 +17,6 @@ use std::collections::HashSet;
 use crate::diagnostic::{Diagnostic, Diagnostics, Warned};
 use crate::graph::{Graph, NodeSet};
 use crate::invocation::{IndirectSelection, SelectionOptions, Which};
-use crate::manifest::Resource;
 use crate::resource::ResourceType;
 use crate::state::{Comparison, PreviousState};
 pub use criteria::{Combine, Criteria, Criterion, Group, Parsing, Walk};
@@ -183,9 +182,7 @@ fn with_tests(graph: &Graph, selected: NodeSet, indirect: IndirectSelection) -> 
     };
     for parent in selected.iter() {
         for test in graph.children(parent).filter(|child| graph.enabled().contains(*child)) {
-            let is_test = graph.resource(test).is_some_and(|resource| {
-                matches!(resource.resource_type(), ResourceType::Test | ResourceType::UnitTest)
-            });
+            let is_test = matches!(graph.resource_type(test), ResourceType::Test | ResourceType::UnitTest);
             if !is_test || found.direct.contains(test) {
                 continue;
             }
@@ -220,8 +217,9 @@ fn join_indirect(graph: &Graph, direct: &mut NodeSet, indirect: &NodeSet, mode: 
         IndirectSelection::Eager | IndirectSelection::Empty => return,
     };
     for test in indirect.iter() {
-        let is_node = matches!(graph.resource(test), Some(Resource::Node(_)));
-        if is_node && graph.parents(test).all(|parent| reachable.contains(parent)) {
+        if graph.resource_type(test) == ResourceType::Test
+            && graph.parents(test).all(|parent| reachable.contains(parent))
+        {
             direct.insert(test);
         }
     }

@@ -78,14 +78,10 @@ pub fn plan(graph: &Graph, selected: &NodeSet, blocking: Blocking) -> Plan {
     Plan { tasks, waits_for, awaited_by }
 }
 
-fn kind(graph: &Graph, position: Position) -> Option<ResourceType> {
-    graph.resource(position).map(|resource| resource.resource_type())
-}
-
 /// A unit test runs before its model, as soon as what the model reads is built.
 fn reverse_unit_tests(graph: &Graph, before: &mut [Vec<Position>]) {
     let unit_tests: Vec<Position> =
-        graph.positions().filter(|position| kind(graph, *position) == Some(ResourceType::UnitTest)).collect();
+        graph.positions().filter(|position| graph.resource_type(*position) == ResourceType::UnitTest).collect();
     for test in unit_tests {
         let models = std::mem::take(&mut before[test.index()]);
         for model in models {
@@ -102,12 +98,10 @@ fn reverse_unit_tests(graph: &Graph, before: &mut [Vec<Position>]) {
 fn add_test_edges(graph: &Graph, selected: &NodeSet, before: &mut [Vec<Position>]) {
     let mut downstream: HashMap<Position, NodeSet> = HashMap::new();
     let waits = |position: Position| {
-        kind(graph, position).is_some_and(|kind| {
-            kind.is_refable()
-                || matches!(kind, ResourceType::Analysis | ResourceType::Exposure | ResourceType::SavedQuery)
-        })
+        let kind = graph.resource_type(position);
+        kind.is_refable() || matches!(kind, ResourceType::Analysis | ResourceType::Exposure | ResourceType::SavedQuery)
     };
-    let tests = selected.iter().filter(|position| kind(graph, *position) == Some(ResourceType::Test));
+    let tests = selected.iter().filter(|position| graph.resource_type(*position) == ResourceType::Test);
     for test in tests.collect::<Vec<_>>() {
         let tested: Vec<Position> = graph.parents(test).collect();
         let waiting: Vec<Position> = match tested.as_slice() {

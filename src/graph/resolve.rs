@@ -7,10 +7,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
+use petgraph::Direction;
+use petgraph::graph::DiGraph;
+use rayon::prelude::*;
 use serde_json::Value;
 
-use super::ResolveOptions;
 use super::lookup::{Entry, Lookup, Target};
+use super::{Position, ResolveOptions};
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
 use crate::manifest::{
     Access, CallTarget, Disabled, Manifest, Node, Origin, RefCall, Resource, SemanticResource, SourceCall, UnitTest,
@@ -57,17 +60,26 @@ impl Outcome {
 pub(super) fn link(manifest: &mut Manifest, lookup: &Lookup, options: &ResolveOptions, diagnostics: &mut Diagnostics) {
     let root_package = manifest.metadata.project_name.clone().unwrap_or_default();
     let context = Context { manifest, lookup, options, root_package: &root_package };
-    let mut outcomes: HashMap<UniqueId, Outcome> = HashMap::with_capacity(manifest.nodes.len());
-    for resource in manifest.resources() {
-        if let Some(caller) = caller(resource, manifest) {
-            outcomes.insert(resource.unique_id().clone(), outcome(&context, &caller, diagnostics));
-        }
+    let resources: Vec<Resource<'_>> = manifest.resources().collect();
+    let found: Vec<(Option<Outcome>, Diagnostics)> = resources
+        .into_par_iter()
+        .map(|resource| {
+            let mut diagnostics = Diagnostics::new();
+            let caller = caller(resource, manifest);
+            (caller.map(|caller| outcome(&context, &caller, &mut diagnostics)), diagnostics)
+        })
+        .collect();
+    // In the order of `Manifest::resources`, as the loops below.
+    let mut outcomes = Vec::with_capacity(found.len());
+    for (outcome, problems) in found {
+        outcomes.push(outcome);
+        diagnostics.extend(problems);
     }
+    let mut outcomes = outcomes.into_iter();
     check_groups(manifest, diagnostics);
     let keys = primary_keys(manifest);
-    for node in manifest.nodes.values_mut() {
-        let Some(outcome) = outcomes.remove(&node.unique_id) else { continue };
-        let key = keys.get(&node.unique_id);
+    for (node, outcome) in manifest.nodes.values_mut().zip(&mut outcomes) {
+        let Some(outcome) = outcome else { continue };
         let node = Arc::make_mut(node);
         if outcome.switched_off {
             node.config.set("enabled", Value::Bool(false));
@@ -75,18 +87,23 @@ pub(super) fn link(manifest: &mut Manifest, lookup: &Lookup, options: &ResolveOp
         if let Some(code) = node.code_mut() {
             code.depends_on.nodes = outcome.parents;
         }
-        if let (crate::manifest::Detail::Model(model), Some(key)) = (&mut node.detail, key) {
+        if let crate::manifest::Detail::Model(model) = &mut node.detail
+            && let Some(key) = keys.get(&node.unique_id)
+        {
             model.primary_key.clone_from(key);
         }
     }
-    for exposure in manifest.exposures.values_mut() {
-        if let Some(outcome) = outcomes.remove(&exposure.unique_id) {
+    let mut outcomes = outcomes.skip(manifest.sources.len());
+    for (exposure, outcome) in manifest.exposures.values_mut().zip(&mut outcomes) {
+        if let Some(outcome) = outcome {
             Arc::make_mut(exposure).depends_on.nodes = outcome.parents;
         }
     }
+    let outcomes = outcomes.skip(manifest.unit_tests.len());
     let semantic = manifest.metrics.values_mut().chain(manifest.semantic_models.values_mut());
-    for resource in semantic.chain(manifest.saved_queries.values_mut()).chain(manifest.functions.values_mut()) {
-        if let Some(outcome) = outcomes.remove(&resource.unique_id) {
+    let semantic = semantic.chain(manifest.saved_queries.values_mut()).chain(manifest.functions.values_mut());
+    for (resource, outcome) in semantic.zip(outcomes) {
+        if let Some(outcome) = outcome {
             Arc::make_mut(resource).depends_on.nodes = outcome.parents;
         }
     }
@@ -572,22 +589,20 @@ fn incremental_problem(test: &UnitTest, model: &Node) -> Option<String> {
 }
 
 /// Fills in `parent_map`, `child_map` and `group_map`.
-pub(super) fn fill_maps(manifest: &mut Manifest) {
-    let ids = manifest.resources().map(|resource| resource.unique_id().clone());
-    let mut children: IndexMap<UniqueId, Vec<UniqueId>> = ids.map(|id| (id, Vec::new())).collect();
-    let mut parents: IndexMap<UniqueId, Vec<UniqueId>> = IndexMap::with_capacity(children.len());
+pub(super) fn fill_maps(manifest: &mut Manifest, edges: &DiGraph<UniqueId, (), u32>) {
+    let mut children: IndexMap<UniqueId, Vec<UniqueId>> = IndexMap::with_capacity(edges.node_count());
+    let mut parents: IndexMap<UniqueId, Vec<UniqueId>> = IndexMap::with_capacity(edges.node_count());
     let mut groups: IndexMap<String, Vec<UniqueId>> =
         manifest.groups.values().map(|group| (group.name.clone(), Vec::new())).collect();
-    for resource in manifest.resources() {
+    for (at, resource) in manifest.resources().enumerate() {
         let id = resource.unique_id();
         let mut own = resource.parents().to_vec();
         own.sort_unstable();
-        for parent in &own {
-            if let Some(list) = children.get_mut(parent) {
-                list.push(id.clone());
-            }
-        }
         parents.insert(id.clone(), own);
+        let below = edges.neighbors_directed(Position::new(at), Direction::Outgoing);
+        let mut below: Vec<UniqueId> = below.map(|child| edges[child].clone()).collect();
+        below.sort_unstable();
+        children.insert(id.clone(), below);
         let group = match resource {
             Resource::Node(node) => node.group.as_deref(),
             Resource::Semantic(semantic) => semantic.config.text("group"),
@@ -597,7 +612,6 @@ pub(super) fn fill_maps(manifest: &mut Manifest) {
             members.push(id.clone());
         }
     }
-    children.values_mut().for_each(|list| list.sort_unstable());
     manifest.parent_map = parents;
     manifest.child_map = children;
     manifest.group_map = groups;

@@ -25,8 +25,11 @@ pub(super) struct Subject<'a> {
 pub(super) fn matching(subject: &Subject<'_>, matcher: &Matcher) -> Result<NodeSet, Diagnostic> {
     let ids = listed(subject, matcher)?;
     let mut found = subject.graph.empty_set();
-    for position in subject.graph.enabled().iter() {
-        let Some(resource) = subject.graph.resource(position) else { continue };
+    // Positions are given in the order of the manifest's resources.
+    for (position, resource) in subject.graph.positions().zip(subject.graph.manifest().resources()) {
+        if !subject.graph.enabled().contains(position) {
+            continue;
+        }
         let is_match = match (&ids, matcher) {
             (Some(ids), _) => ids.contains(resource.unique_id()),
             (None, Matcher::Layer(glob)) => subject.graph.layer(position).is_some_and(|layer| glob.matches(layer)),

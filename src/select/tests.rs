@@ -10,6 +10,7 @@ use crate::artifact::{RunResult, RunResults, Sources};
 use crate::diagnostic::SourceFile;
 use crate::event::Status;
 use crate::graph::{ResolveOptions, resolve, table};
+use crate::manifest::Resource;
 use crate::resource::UniqueId;
 use crate::yaml;
 
