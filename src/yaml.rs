@@ -1,13 +1,14 @@
 //! YAML as dbt reads it, with the place of every value.
 //!
-//! The events come from `saphyr-parser`; which plain scalars are booleans, numbers or
-//! dates follows YAML 1.1 as PyYAML has it (`yes`, `0777`, `1_000`, `1:30`), because that
-//! is what dbt projects are written for. Nothing here knows any key of dbt, and nothing
-//! here touches the disk.
+//! The syntax is YAML 1.1 as libyaml reads it, and which plain scalars are booleans,
+//! numbers or dates is as PyYAML has it (`yes`, `0777`, `1_000`, `1:30`), because that is
+//! what dbt projects are written for: parsers of YAML 1.2 refuse files that dbt accepts.
+//! Nothing here knows any key of dbt, and nothing here touches the disk.
 
 mod build;
 mod fields;
 mod scalar;
+mod scan;
 
 pub use fields::Fields;
 

@@ -1,27 +1,23 @@
 //! What a plain scalar means: the YAML 1.1 rules, as PyYAML applies them.
 
+use std::borrow::Cow;
+
 use super::Value;
 
 /// The value of a scalar that is written without quotes and without a tag.
-pub(super) fn resolve(text: &str) -> Value {
+pub(super) fn resolve(text: Cow<'_, str>) -> Value {
     let Some(first) = text.bytes().next() else { return Value::Null };
-    match first {
-        b'0'..=b'9' | b'-' | b'+' | b'.' => integer(text)
-            .or_else(|| float(text))
-            .or_else(|| timestamp(text))
-            .unwrap_or_else(|| Value::String(text.into())),
+    let known = match first {
+        b'0'..=b'9' | b'-' | b'+' | b'.' => integer(&text).or_else(|| float(&text)).or_else(|| timestamp(&text)),
         b'~' | b'n' | b'N' | b'y' | b'Y' | b't' | b'T' | b'f' | b'F' | b'o' | b'O' if text.len() <= 5 => {
-            if is_null(text) {
-                Value::Null
-            } else {
-                boolean(text).map_or_else(|| Value::String(text.into()), Value::Bool)
-            }
+            if is_null(&text) { Some(Value::Null) } else { boolean(&text).map(Value::Bool) }
         }
-        _ => Value::String(text.into()),
-    }
+        _ => None,
+    };
+    known.unwrap_or_else(|| Value::String(text.into()))
 }
 
-pub(super) fn is_null(text: &str) -> bool {
+fn is_null(text: &str) -> bool {
     matches!(text, "" | "~" | "null" | "Null" | "NULL")
 }
 

@@ -71,11 +71,38 @@ fn collections_merge_keys_and_aliases() {
         ("a: 1\nb: 2\na: 3", r#"{"a":3,"b":2}"#),
         ("a: |\n  x\n  y\nb: >-\n  x\n  y\n", r#"{"a":"x\ny\n","b":"x y"}"#),
         ("- a: 1\r\n  b: 2\r\n- c\r\n", r#"[{"a":1,"b":2},"c"]"#),
-        ("a: *x", "invalid YAML: this alias names no anchor"),
+        ("a: *x", "invalid YAML: there is no anchor `&x` before this alias"),
         ("a: &x [*x]", "an alias stands inside the value that it names"),
         ("<<: 1", "`<<` takes a mapping, this is a whole number"),
         ("a: 1\n---\nb: 2\n", "a second YAML document begins in the file, only one is read"),
         ("[a, b]: 1", "a key must be plain text, not a list or mapping"),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(json(text), expected, "{text}");
+    }
+}
+
+/// Parsers of YAML 1.2 refuse these, libyaml reads them, and projects have them.
+#[test]
+fn what_libyaml_forgives_is_read() {
+    let cases = [
+        ("key:\tvalue", r#"{"key":"value"}"#),
+        ("a: [\n1,\n2\n]\nb: {\n}\n", r#"{"a":[1,2],"b":{}}"#),
+        ("a: 'x\ny'", r#"{"a":"x y"}"#),
+        ("a: \"x\n\n  y\\\n  z\"", r#"{"a":"x\nyz"}"#),
+        ("a: [x,\ny: z]", r#"{"a":["x",{"y":"z"}]}"#),
+        ("a: {b:1, c: }", r#"{"a":{"b:1":null,"c":null}}"#),
+        ("a:\n- b\n-\n- c\nd: 1", r#"{"a":["b",null,"c"],"d":1}"#),
+        ("a: x\n  y # z\n", r#"{"a":"x y"}"#),
+        ("? a\n: b", r#"{"a":"b"}"#),
+        ("a: &b\nc: *b", r#"{"a":null,"c":null}"#),
+        ("a: |2\n   x\n\n  y\nb: >+\n x\n\n", r#"{"a":" x\n\ny\n","b":"x\n\n"}"#),
+        ("a: \"\\u00e9\\x41\\ud83d\\ude00\"", r#"{"a":"éA😀"}"#),
+        ("%YAML 1.1\n---\na: 1", r#"{"a":1}"#),
+        ("\ta: 1", "invalid YAML: a tab is not allowed as indentation"),
+        ("a: b: c", "invalid YAML: a `:` is not allowed here"),
+        ("a: 'x'y", "invalid YAML: a key, or the end of the mapping, was expected here"),
+        ("a: \u{7}", "invalid YAML: control character U+0007"),
     ];
     for (text, expected) in cases {
         assert_eq!(json(text), expected, "{text}");
@@ -124,5 +151,5 @@ fn aliases_cannot_blow_up_the_memory() {
     }
     assert_eq!(json(&text), "aliases make this YAML too large");
     assert_eq!(json(&"- ".repeat(300)), "YAML nests deeper than 200 levels");
-    assert_eq!(json(&"[".repeat(100_000)), "invalid YAML: brackets nest too deeply");
+    assert_eq!(json(&"[".repeat(100_000)), "invalid YAML: brackets nest deeper than 200 levels");
 }
