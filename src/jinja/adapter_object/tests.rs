@@ -402,3 +402,208 @@ fn templates_give_what_dbt_gives() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+/// What a materialization finds beside the adapter.
+fn node_context(place: &Place, name: &str, config: &[(&str, Value)], sql: &str) -> Value {
+    let seed =
+        crate::adapter::seed::read(&SourceFile::new("seeds/s.csv", sql), crate::adapter::seed::SeedFormat::default());
+    let rows = seed.map(crate::jinja::cells::seed_table).unwrap_or_default();
+    let text = |text: &str| Value::from(text);
+    let settings: Vec<(&str, Value)> = config.to_vec();
+    let off = |name: &'static str| Function::value(name, |_, _| Ok(Value::from(false)));
+    let mut config_pairs = vec![
+        ("persist_relation_docs", off("persist_relation_docs")),
+        ("persist_column_docs", off("persist_column_docs")),
+        ("contract", values::dict_of([("enforced", Value::from(false))])),
+    ];
+    let columns = settings.iter().find(|(key, _)| *key == "test_columns").map(|(_, columns)| columns.clone());
+    let root = settings.iter().find(|(key, _)| *key == "test_root").map(|(_, root)| root.clone());
+    config_pairs.retain(|(key, _)| !settings.iter().any(|(own, _)| own == key));
+    config_pairs.extend(settings);
+    let config = values::dict_of(config_pairs);
+    let model = values::dict_of([
+        ("name", text(name)),
+        ("alias", text(name)),
+        ("database", text("memory")),
+        ("schema", text("main")),
+        ("language", text("sql")),
+        ("unique_id", text(&format!("model.shop.{name}"))),
+        ("resource_type", text("model")),
+        ("config", config.clone()),
+        ("columns", columns.unwrap_or_else(|| values::dict_of::<&str>([]))),
+        ("root_path", root.unwrap_or_else(values::none)),
+        ("original_file_path", text("s.csv")),
+        ("constraints", values::list(Vec::new())),
+        ("compiled_code", text(sql)),
+        ("description", text("")),
+    ]);
+    let mut pairs: Vec<(String, Value)> =
+        values::pairs(&place.context).unwrap().into_iter().map(|(key, value)| (values::text(&key), value)).collect();
+    let added = [
+        ("this", value_of(relation(name).with_kind(None))),
+        ("model", model),
+        ("config", config),
+        ("sql", text(sql)),
+        ("compiled_code", text(sql)),
+        ("database", text("memory")),
+        ("schema", text("main")),
+        ("flags", values::dict_of([("FULL_REFRESH", Value::from(false)), ("STORE_FAILURES", Value::from(false))])),
+        ("load_agate_table", Function::value("load_agate_table", move |_, _| Ok(rows.clone()))),
+        ("store_raw_result", Function::value("store_raw_result", |_, _| Ok(Value::from("")))),
+        ("render", Function::value("render", |_, arguments| Ok(arguments.positional[0].clone()))),
+        ("pre_hooks", values::list(Vec::new())),
+        ("post_hooks", values::list(Vec::new())),
+        ("selected_resources", values::list(Vec::new())),
+        ("graph", values::dict_of([("nodes", values::dict_of::<&str>([]))])),
+        ("target", values::dict_of([("type", text("duckdb"))])),
+        (
+            "context",
+            values::dict_of(
+                ["snapshot_check_strategy"].map(|name| (name, place.engine.macro_value(name, "shop").unwrap())),
+            ),
+        ),
+    ];
+    pairs.extend(added.map(|(key, value)| (key.to_owned(), value)));
+    values::dict_of(pairs)
+}
+
+fn materialize(place: &Place, kind: &str, name: &str, config: &[(&str, Value)], sql: &str) {
+    let context = node_context(place, name, config, sql);
+    let adapter = ["duckdb", "default"].map(|adapter| format!("materialization_{kind}_{adapter}"));
+    let macro_name = adapter.iter().find(|name| place.engine.resolve(name, "shop").is_some()).unwrap();
+    let made = place.engine.call(macro_name, Arguments::default(), &Scope::new("shop", context));
+    let made = made.unwrap_or_else(|problem| panic!("{kind} {name}\n{problem}")).value;
+    for relation in values::items(&made.get_attr("relations").unwrap()).unwrap() {
+        cache_add(&place.adapter, &relation);
+    }
+    assert!(!session_of(&place.adapter).unwrap().in_transaction(), "{kind} left its transaction open");
+}
+
+fn rows(place: &Place, sql: &str) -> String {
+    let found = session_of(&place.adapter).unwrap().query(sql).unwrap();
+    let row = |row: &Vec<crate::adapter::Cell>| row.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+    found.rows.iter().map(row).collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn materializations_run_again_and_again() {
+    let place = Place::duckdb();
+    for round in ["1", "2"] {
+        materialize(&place, "view", "a", &[], &format!("select {round} as id"));
+        materialize(&place, "table", "b", &[], &format!("select {round} as id, 'x' as name"));
+        assert_eq!(rows(&place, "select a.id, b.id, b.name from a, b"), format!("{round},{round},x"));
+    }
+    materialize(&place, "table", "a", &[], "select 3 as id");
+    materialize(&place, "view", "b", &[], "select 4 as id");
+    assert_eq!(rows(&place, "select a.id, b.id from a, b"), "3,4");
+    let left =
+        "select string_agg(table_name || ' ' || table_type, ', ' order by table_name) from information_schema.tables";
+    assert_eq!(rows(&place, left), "a BASE TABLE, b VIEW");
+}
+
+#[test]
+fn incremental_strategies_bring_rows_over() {
+    let text = |text: &str| Value::from(text);
+    let cases = [
+        ("append", vec![], "1,a 1,b 2,c"),
+        ("delete+insert", vec![("unique_key", text("id"))], "1,b 2,c"),
+        ("merge", vec![("unique_key", text("id"))], "1,b 2,c"),
+        ("delete+insert", vec![("unique_key", values::list(vec![text("id"), text("name")]))], "1,a 1,b 2,c"),
+    ];
+    for (index, (strategy, mut config, expected)) in cases.into_iter().enumerate() {
+        let place = Place::duckdb();
+        config.push(("incremental_strategy", text(strategy)));
+        let name = format!("t{index}");
+        materialize(&place, "incremental", &name, &config, "select 1 as id, 'a' as name");
+        materialize(&place, "incremental", &name, &config, "select 1 as id, 'b' as name union all select 2, 'c'");
+        assert_eq!(rows(&place, &format!("select * from {name} order by all")), expected, "{strategy}");
+    }
+}
+
+#[test]
+fn changed_columns_are_added_where_configured() {
+    let place = Place::duckdb();
+    for (change, expected) in
+        [("append_new_columns", "1,None 2,x"), ("sync_all_columns", "1,None 2,x"), ("ignore", "1 2")]
+    {
+        let config = [("on_schema_change", Value::from(change)), ("incremental_strategy", Value::from("append"))];
+        let name = change.replace("all_columns", "all");
+        materialize(&place, "incremental", &name, &config, "select 1 as id");
+        materialize(&place, "incremental", &name, &config, "select 2 as id, 'x' as name");
+        assert_eq!(rows(&place, &format!("select * from {name} order by id")), expected, "{change}");
+    }
+}
+
+#[test]
+fn snapshots_keep_what_was() {
+    let place = Place::duckdb();
+    let config = [
+        ("strategy", Value::from("check")),
+        ("unique_key", Value::from("id")),
+        ("check_cols", Value::from("all")),
+        ("hard_deletes", Value::from("invalidate")),
+    ];
+    materialize(&place, "snapshot", "s", &config, "select 1 as id, 'a' as name union all select 2, 'b'");
+    materialize(&place, "snapshot", "s", &config, "select 1 as id, 'c' as name");
+    assert_eq!(
+        rows(&place, "select id, name, dbt_valid_to is null from s order by id, name"),
+        "1,a,False 1,c,True 2,b,False"
+    );
+}
+
+#[test]
+fn seeds_are_loaded_and_loaded_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = Place::duckdb();
+    for (round, csv) in ["id,name,day\n1,a,2024-01-01\n2,,\n", "id,name,day\n3,c,2024-01-03\n"].into_iter().enumerate()
+    {
+        std::fs::write(folder.path().join("s.csv"), csv).unwrap();
+        let root = Value::from(folder.path().to_string_lossy().into_owned());
+        let config = [("test_root", root), ("column_types", values::dict_of([("name", Value::from("varchar"))]))];
+        materialize(&place, "seed", "s", &config, csv);
+        let expected = ["1,a,2024-01-01 2,None,None", "3,c,2024-01-03"][round];
+        assert_eq!(rows(&place, "select * from s order by id"), expected);
+    }
+    let types = "select string_agg(data_type, ' ' order by column_index) from duckdb_columns() where table_name = 's'";
+    assert_eq!(rows(&place, types), "INTEGER VARCHAR DATE");
+    let slow = [("fast", Value::from(false))];
+    materialize(&place, "seed", "t", &slow, "id,at\n1,2024-01-01T10:00:00\n");
+    assert_eq!(rows(&place, "select * from t"), "1,2024-01-01 10:00:00");
+}
+
+#[test]
+fn external_models_write_a_file_and_read_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = Place::duckdb();
+    for format in ["parquet", "csv", "json"] {
+        let file = folder.path().join(format!("x.{format}")).to_string_lossy().into_owned();
+        let config = [("location", Value::from(file.as_str())), ("format", Value::from(format))];
+        for round in ["1", "2"] {
+            materialize(&place, "external", &format!("x_{format}"), &config, &format!("select {round} as id"));
+            assert_eq!(
+                rows(&place, &format!("select v.id, f.id from x_{format} as v, '{file}' as f")),
+                format!("{round},{round}")
+            );
+        }
+    }
+}
+
+#[test]
+fn contracts_give_the_table_its_types_and_constraints() {
+    let place = Place::duckdb();
+    let column = |name: &str, kind: &str, constraints: Vec<Value>| {
+        let pairs =
+            [("name", Value::from(name)), ("data_type", Value::from(kind)), ("constraints", values::list(constraints))];
+        (name.to_owned(), values::dict_of(pairs))
+    };
+    let not_null = || vec![values::dict_of([("type", Value::from("not_null"))])];
+    let columns = values::dict_of([column("id", "bigint", not_null()), column("name", "varchar", Vec::new())]);
+    let config = [("contract", values::dict_of([("enforced", Value::from(true))])), ("test_columns", columns.clone())];
+    materialize(&place, "table", "c", &config, "select 1::bigint as id, 'x'::varchar as name");
+    let types = "select string_agg(data_type || ' ' || is_nullable, ', ' order by column_index) from duckdb_columns() where table_name = 'c'";
+    assert_eq!(rows(&place, types), "BIGINT false, VARCHAR true");
+    let context = node_context(&place, "c", &config, "select 'y' as id, 'x' as name");
+    let broken = place.engine.call("materialization_table_default", Arguments::default(), &Scope::new("shop", context));
+    let problem = broken.unwrap_err().message;
+    assert!(problem.contains("contract"), "{problem}");
+}
