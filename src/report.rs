@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use chrono::{Local, Utc};
 
-use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
 use crate::event::{Event, Level, NodeResult, RunEnd, Stats, Status, count_line, plural};
 
 use log_file::LogFile;
@@ -32,6 +32,22 @@ pub use warnings::{Action, WarnErrorOptions};
 
 /// How often the running nodes' times are drawn again.
 const REDRAW: Duration = Duration::from_millis(100);
+
+/// Writes text as it is, before there are settings: help, versions, mistakes in the arguments.
+///
+/// `text` is given whether the stream takes colour.
+pub fn plain(to_stderr: bool, text: impl FnOnce(bool) -> String) {
+    use std::io::Write;
+    let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    // Whoever closed the stream does not want the text.
+    let _ = if to_stderr {
+        let mut stream = std::io::stderr().lock();
+        stream.write_all(text(stream.is_terminal() && !no_color).as_bytes())
+    } else {
+        let mut stream = std::io::stdout().lock();
+        stream.write_all(text(stream.is_terminal() && !no_color).as_bytes()).and_then(|()| stream.flush())
+    };
+}
 
 /// The form of lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -268,26 +284,25 @@ impl Reporter {
                 && result.node.facts.resource_type != "exposure"
         };
         let is_error = |status| matches!(status, Status::RuntimeError | Status::Error | Status::Fail);
-        let (mut errors, mut warnings, mut partial_successes) = (Vec::new(), Vec::new(), 0);
+        let (mut errors, mut partial, mut warnings) = (Vec::new(), Vec::new(), Vec::new());
         let mut stats = Stats::default();
         for result in &end.results {
             stats.count(result.status);
             match result.status {
                 status if is_error(status) || is_skip(result) => errors.push(result),
                 Status::Warn => warnings.push(result),
-                Status::PartialSuccess => partial_successes += 1,
+                Status::PartialSuccess => partial.push(result),
                 _ => {}
             }
         }
         self.emit(Event::Formatting);
-        let (error_count, warning_count) = (errors.len(), warnings.len());
         self.emit(Event::EndOfRunSummary {
-            errors: error_count,
-            warnings: warning_count,
-            partial_successes,
+            errors: errors.len(),
+            warnings: warnings.len(),
+            partial_successes: partial.len(),
             interrupted: end.interrupted,
         });
-        for result in errors.into_iter().chain(warnings) {
+        for result in errors.into_iter().chain(partial).chain(warnings) {
             self.result_block(result);
         }
         self.emit(Event::Formatting);
@@ -305,7 +320,7 @@ impl Reporter {
         let is_warning = result.status == Status::Warn;
         match result.status {
             Status::Warn => self.emit(Event::RunResultWarning(result.clone())),
-            Status::Fail | Status::Error => self.emit(Event::RunResultFailure(result.clone())),
+            Status::Fail | Status::Error | Status::PartialSuccess => self.emit(Event::RunResultFailure(result.clone())),
             _ => {}
         }
         match (&result.message, is_warning) {
@@ -323,9 +338,21 @@ impl Reporter {
         }
     }
 
-    /// The invocation ends because of these.
+    /// The invocation ends because of these errors, each shown once; warnings and notes among
+    /// them come first, as lines of their own.
     pub fn fatal(&self, diagnostics: Diagnostics) {
         self.clear_running();
+        let mut errors: Vec<Diagnostic> = Vec::new();
+        for diagnostic in diagnostics {
+            let shown = |other: &Diagnostic| other.message == diagnostic.message && other.span == diagnostic.span;
+            match diagnostic.severity {
+                Severity::Error if errors.iter().any(shown) => {}
+                Severity::Error => errors.push(diagnostic),
+                _ => self.write(&Event::diagnostic(diagnostic)),
+            }
+        }
+        let mut diagnostics = Diagnostics::new();
+        diagnostics.extend(errors);
         self.emit(Event::MainEncounteredError { diagnostics: Arc::new(diagnostics) });
     }
 
@@ -513,7 +540,7 @@ fn raised(event: &Event) -> Diagnostic {
     let diagnostic = match event {
         Event::Diagnostic { diagnostic, .. } => {
             let mut diagnostic = Diagnostic::clone(diagnostic);
-            diagnostic.severity = crate::diagnostic::Severity::Error;
+            diagnostic.severity = Severity::Error;
             diagnostic
         }
         other => Diagnostic::error(message::message(other, style).trim_start_matches("[WARNING]: ").to_owned()),

@@ -78,15 +78,16 @@ pub fn execute(runtime: &Arc<Runtime>, request: &Request, interrupt: &Interrupt)
         Task::Compile => schemas::fill_cache(&rendering)?,
         _ => schemas::prepare(&rendering, &runner.ids)?,
     }
-    let start = if request.hooks { hooks::run(runtime, &main, hooks::Moment::Start, &[]) } else { Vec::new() };
-    let blocked = start.iter().any(|outcome| outcome.result.status.is_failure());
-    run.outcomes.extend(start);
     runtime.emit(Event::ConcurrencyLine {
         threads: runtime.flags.threads,
         target: values::text(&runtime.globals.target.get_attr("name").unwrap_or_default()),
         nodes: runner.total,
     });
     runtime.emit(Event::Formatting);
+    let start = if request.hooks { hooks::run(runtime, &main, hooks::Moment::Start, &[]) } else { Vec::new() };
+    let blocked = start.iter().any(|outcome| outcome.result.status.is_failure());
+    let hooks_before = start.len();
+    run.outcomes.extend(start);
     if blocked {
         runner.skip_all("Skipping due to on-run-start failure");
     } else {
@@ -95,7 +96,7 @@ pub fn execute(runtime: &Arc<Runtime>, request: &Request, interrupt: &Interrupt)
     run.interrupted = interrupt.is_set();
     run.outcomes.extend(runner.finish());
     if request.hooks && !run.interrupted {
-        let ended = hooks::run(runtime, &main, hooks::Moment::End, &run.outcomes);
+        let ended = hooks::run(runtime, &main, hooks::Moment::End, &run.outcomes[hooks_before..]);
         run.outcomes.extend(ended);
     }
     main.session.close();
@@ -401,17 +402,24 @@ fn facts_of(runtime: &Runtime, position: crate::graph::Position) -> NodeFacts {
 
 /// How a node is named in the log: `sql view model main.a`, `test unique_a_id`, `seed file main.s`.
 pub(crate) fn description(node: &Node) -> String {
-    let schema = if node.alias.is_empty() { node.schema.clone() } else { format!("{}.{}", node.schema, node.alias) };
+    let schema = relation_text(node);
     match node.resource_type {
         ResourceType::Model => {
             let language = node.code().map_or("sql", |code| code.language.as_str());
-            format!("{language} {} model {schema}", node.config.materialized())
+            let batched = node.config.text("incremental_strategy") == Some("microbatch");
+            let kind = if batched { "microbatch" } else { node.config.materialized() };
+            format!("{language} {kind} model {schema}")
         }
         ResourceType::Seed => format!("seed file {schema}"),
         ResourceType::Snapshot => format!("snapshot {schema}"),
         ResourceType::Test => format!("test {}", node.name),
         kind => format!("{} {}", kind.as_str().replace('_', " "), node.name),
     }
+}
+
+/// `main.a`: where a node's rows are, for people.
+pub(crate) fn relation_text(node: &Node) -> String {
+    if node.alias.is_empty() { node.schema.clone() } else { format!("{}.{}", node.schema, node.alias) }
 }
 
 fn line(result: &NodeResult, position: Position) -> ResultLine {
@@ -439,7 +447,7 @@ fn result_line(node: &Node, result: &NodeResult, position: Position, description
         ResourceType::Seed => Event::LogSeedResult { line, schema: node.schema.clone(), relation: node.alias.clone() },
         ResourceType::Snapshot => {
             let set = node.config.set_values().map(|(key, value)| (key.to_owned(), value.clone()));
-            Event::LogSnapshotResult { line, description: description.to_owned(), config: set.collect() }
+            Event::LogSnapshotResult { line, description: relation_text(node), config: set.collect() }
         }
         _ => Event::LogModelResult { line, description: description.to_owned() },
     }

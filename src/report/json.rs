@@ -160,7 +160,11 @@ fn line_data(event: &Event) -> Value {
             json!({"description": description, "index": index, "total": total})
         }
         Event::LogModelResult { line, description } | Event::LogFunctionResult { line, description } => {
-            let status = if line.status.is_failure() { line.status.as_str() } else { line.message.as_str() };
+            let status = match line.status {
+                Status::PartialSuccess => line.message.lines().next().unwrap_or_default(),
+                status if status.is_failure() => status.as_str(),
+                _ => line.message.as_str(),
+            };
             result_data(line, json!({"description": description, "status": status}))
         }
         Event::LogNodeNoOpResult { line, description } => {

@@ -78,9 +78,7 @@ pub fn message(event: &Event, style: Style) -> String {
         Event::SQLQueryStatus { status, seconds, .. } => format!("SQL status: {status} in {seconds:.3} seconds"),
         Event::Diagnostic { diagnostic, name } => diagnostic_message(diagnostic, *name, style),
         Event::MainEncounteredError { diagnostics } => {
-            let errors: Vec<&Diagnostic> =
-                diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).collect();
-            let head = match errors.len() {
+            let head = match diagnostics.iter().count() {
                 0 | 1 => "Encountered an error:".to_owned(),
                 count => format!("Encountered {count} errors:"),
             };
@@ -322,7 +320,9 @@ fn outcome(line: &ResultLine, style: Style, words: [&str; 3]) -> String {
             finished(line, format!("ERROR {doing} {what}"), style.paint(Color::Red, "ERROR"), style)
         }
         Status::PartialSuccess => {
-            let state = style.paint(Color::Yellow, &line.message.to_uppercase());
+            // `PARTIAL SUCCESS (1/2)`, and the first error below it, which has its block at the end.
+            let counts = line.message.lines().next().unwrap_or_default().to_uppercase();
+            let state = style.paint(Color::Yellow, &counts);
             finished(line, format!("PARTIALLY {done} {what}"), state, style)
         }
         Status::Skipped => finished(line, format!("SKIP {what}"), style.paint(Color::Yellow, "SKIP"), style),

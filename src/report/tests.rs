@@ -135,6 +135,26 @@ fn quiet_leaves_errors_and_what_was_asked_for() {
 }
 
 #[test]
+fn the_last_errors_are_shown_once_each_after_what_is_no_error() {
+    let (out, _) = reported(Settings::default(), |reporter| {
+        let mut diagnostics = Diagnostics::new();
+        diagnostics.push(Diagnostic::error("broken").note("called here"));
+        diagnostics.push(Diagnostic::new(Severity::Note, "no profile found"));
+        diagnostics.push(Diagnostic::error("broken"));
+        diagnostics.push(Diagnostic::error("also broken"));
+        reporter.fatal(diagnostics);
+    });
+    insta::assert_snapshot!(out, @"
+    [time]  no profile found
+    [time]  Encountered 2 errors:
+    error: broken
+      = note: called here
+
+    error: also broken
+    ");
+}
+
+#[test]
 fn a_listing_keeps_stdout_pure() {
     let settings = Settings { lines_to_stderr: true, ..Settings::default() };
     let (out, err) = reported(settings, |reporter| {

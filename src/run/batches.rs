@@ -17,7 +17,7 @@ use crate::manifest::{Node, ResourceType};
 use super::microbatch::{Batch, BatchSize, Window, batches, parse_time};
 use super::node::{BatchContext, batch_report, compile, materialize, response};
 use super::outcome::{BatchResults, Report, message_of};
-use super::{Left, description};
+use super::{Left, relation_text};
 
 /// Whether a node is built in batches.
 pub fn is_microbatch(node: &Node) -> bool {
@@ -88,7 +88,7 @@ pub fn build(
         let line = BatchLine {
             node: info.clone(),
             position,
-            description: format!("batch {} of {}", window.size.label(batch.start), description(node)),
+            description: format!("batch {} of {}", window.size.label(batch.start), relation_text(node)),
         };
         rendering.runtime.emit(Event::LogStartBatch(line.clone()));
         let begun = std::time::Instant::now();
@@ -120,8 +120,13 @@ pub fn build(
     }
     let mut report = batch_report(results);
     report.adapter_response = fields;
-    if let (Some(error), Status::Error | Status::PartialSuccess) = (first_error, report.status) {
-        report.message = Some(error);
+    match (first_error, report.status) {
+        (Some(error), Status::Error) => report.message = Some(error),
+        (Some(error), Status::PartialSuccess) => {
+            let counts = report.message.take().unwrap_or_default();
+            report.message = Some(format!("{counts}\n{error}"));
+        }
+        _ => {}
     }
     Ok(report)
 }
@@ -146,9 +151,9 @@ fn one(
         own.config.set("full_refresh", Json::Bool(false));
     }
     let own = Arc::new(own);
-    let ready = compile(rendering, &own, Some(event_time))?;
-    left.take(&ready);
     let context = BatchContext { event_time, id: window.size.id(batch.start) };
+    let ready = compile(rendering, &own, Some(&context))?;
+    left.take(&ready);
     let made = materialize(rendering, &ready, Some(&context))?;
     left.build_path = made.build_path.clone();
     Ok(response(&made.main))

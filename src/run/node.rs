@@ -27,13 +27,11 @@ pub struct Ready {
 ///
 /// # Errors
 /// What is wrong in its templates, or with the folder.
-pub fn compile(
-    rendering: &Rendering<'_>,
-    node: &Arc<Node>,
-    event_time: Option<EventTime>,
-) -> Result<Ready, Diagnostic> {
+pub fn compile(rendering: &Rendering<'_>, node: &Arc<Node>, batch: Option<&BatchContext>) -> Result<Ready, Diagnostic> {
     let runtime = rendering.runtime;
-    let host = NodeHost::with_event_time(runtime, node, rendering.worker.clone(), Vec::new(), event_time);
+    let extras = batch.map(|batch| ("model", batch.model(node))).into_iter().collect();
+    let event_time = batch.map(|batch| batch.event_time);
+    let host = NodeHost::with_event_time(runtime, node, rendering.worker.clone(), extras, event_time);
     let compiled = compile::node(rendering, node, &host)?;
     let path = runtime.write_code("compiled", node, &compiled.sql)?;
     Ok(Ready { node: with_code(node, &compiled, &path), compiled, path: Some(path) })
@@ -64,7 +62,8 @@ pub fn materialize(
     let runtime = rendering.runtime;
     let node = &ready.node;
     let macro_name = materialization(runtime, node)?;
-    let extras = vec![("sql", Value::from(ready.compiled.sql.as_ref()))];
+    let mut extras = vec![("sql", Value::from(ready.compiled.sql.as_ref()))];
+    extras.extend(batch.map(|batch| ("model", batch.model(node))));
     let event_time = batch.map(|batch| batch.event_time);
     let host = NodeHost::with_event_time(runtime, node, rendering.worker.clone(), extras, event_time);
     let context = compile::context(runtime, node, host.clone());
@@ -91,6 +90,22 @@ pub struct BatchContext {
     pub event_time: EventTime,
     /// How the batch is named: `20240131`.
     pub id: String,
+}
+
+impl BatchContext {
+    /// The model as its templates see it while this batch is built: with `batch`.
+    fn model(&self, node: &Node) -> Value {
+        let written = |time: Option<chrono::DateTime<chrono::Utc>>| {
+            time.map(|time| time.format("%Y-%m-%d %H:%M:%S+00:00").to_string())
+        };
+        let mut model = serde_json::to_value(node).unwrap_or_default();
+        model["batch"] = serde_json::json!({
+            "id": self.id,
+            "event_time_start": written(self.event_time.start),
+            "event_time_end": written(self.event_time.end),
+        });
+        values::from_json(&model)
+    }
 }
 
 /// Enters the relations that a materialization says it made into the cache.

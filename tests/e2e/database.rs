@@ -27,14 +27,16 @@ impl Engine {
     /// The rows of a query, one line each, values separated by ` | `; NULL is the word.
     pub fn query(self, folder: &Path, database: &str, sql: &str) -> Result<Vec<String>, String> {
         match self {
-            Engine::DuckDb => duckdb_rows(&folder.join(database), sql).map_err(|error| error.to_string()),
+            Engine::DuckDb => duckdb_rows(folder, database, sql).map_err(|error| error.to_string()),
         }
     }
 }
 
-fn duckdb_rows(file: &Path, sql: &str) -> duckdb::Result<Vec<String>> {
+fn duckdb_rows(folder: &Path, database: &str, sql: &str) -> duckdb::Result<Vec<String>> {
     let config = duckdb::Config::default().access_mode(duckdb::AccessMode::ReadOnly)?;
-    let connection = duckdb::Connection::open_with_flags(file, config)?;
+    let connection = duckdb::Connection::open_with_flags(folder.join(database), config)?;
+    // Views over files name them from the project's folder.
+    connection.execute_batch(&format!("set file_search_path = '{}'", folder.display()))?;
     // The engine turns values into text, as it shows them to its users.
     let mut statement = connection.prepare(&format!("select columns(*)::varchar from ({sql})"))?;
     let mut rows = statement.query([])?;

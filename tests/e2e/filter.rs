@@ -20,7 +20,7 @@ static RULES: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         (r"\b\d+\.\d+ seconds", "[secs]"),
         (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "[uuid]"),
         (r"\b(tform|dbt|duckdb|postgres|redshift)([= ]v?)\d+\.\d+\.\d+\b", "$1$2[version]"),
-        (r"(?m)^\d+\.\d+\.\d+$", "[version]"),
+        (r"\b(installed|duckdb|postgres|redshift): +\d+\.\d+\.\d+", "$1: [version]"),
         (r"\b\d+ macros\b", "[n] macros"),
     ];
     rules.into_iter().filter_map(|(pattern, word)| Some((Regex::new(pattern).ok()?, word))).collect()

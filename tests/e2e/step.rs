@@ -51,7 +51,7 @@ pub fn run_all(case: &Case, engine: Engine) -> Result<Vec<Vec<String>>, String> 
         write(&folder, "dbt_project.yml", PROJECT.as_bytes())?;
     }
     let heeds_permissions = case.commands().any(|command| command.text.starts_with("chmod "));
-    let variables = BTreeMap::from([("DBT_THREADS".to_owned(), "1".to_owned())]);
+    let variables = BTreeMap::from([("TFORM_THREADS".to_owned(), "1".to_owned())]);
     let mut world = World { folder, home, case, engine, variables, heeds_permissions };
     let mut results = Vec::new();
     for step in &case.steps {
