@@ -18,7 +18,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics, Warned};
 use crate::graph::{Graph, NodeSet};
 use crate::invocation::{IndirectSelection, SelectionOptions, Which};
 use crate::resource::ResourceType;
-use crate::state::{Comparison, PreviousState};
+use crate::state::{Aspect, Comparison, PreviousState};
 pub use criteria::{Combine, Criteria, Criterion, Group, Parsing, Walk};
 use matching::Subject;
 pub use selectors::Selectors;
@@ -57,14 +57,34 @@ pub fn criteria(options: &SelectionOptions, selectors: &Selectors) -> Result<Cri
 /// that matches nothing.
 ///
 /// # Errors
-/// A method needs artifacts of an earlier invocation that are not there.
+/// A method needs artifacts of an earlier invocation that are not there; with `state:modified`,
+/// the contract of a versioned model was broken.
 pub fn nodes(graph: &Graph, criteria: &Criteria, context: Context<'_>) -> Result<Warned<NodeSet>, Diagnostics> {
     let previous = context.previous.and_then(|previous| previous.manifest.as_ref());
     let comparison = previous.map(|previous| Comparison::new(graph.manifest(), previous, context.unrendered_sources));
     let subject = Subject { graph, previous: context.previous, comparison };
     let mut warnings = Diagnostics::new();
+    if let Some(comparison) = subject.comparison.as_ref().filter(|_| asks_for_changes(criteria)) {
+        // The constraints that every warehouse here enforces; keys are not among them.
+        let enforced = |kind: &str| matches!(kind, "not_null" | "check");
+        warnings.extend(comparison.broken_contracts(enforced, chrono::Utc::now()));
+        if warnings.has_errors() {
+            return Err(warnings);
+        }
+    }
     let found = evaluate(&subject, criteria, &mut warnings)?;
     Ok(Warned { value: found.direct, warnings })
+}
+
+/// Whether any part looks for modified nodes, which is when broken contracts are reported.
+fn asks_for_changes(criteria: &Criteria) -> bool {
+    match criteria {
+        Criteria::One(criterion) => matches!(
+            criterion.matcher,
+            criteria::Matcher::State(Aspect::Modified | Aspect::Unmodified | Aspect::Contract)
+        ),
+        Criteria::Many(group) => group.parts.iter().any(asks_for_changes),
+    }
 }
 
 /// The nodes that a command runs on: selected, of its types, and not empty.

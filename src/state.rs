@@ -6,6 +6,7 @@
 //! docs.getdbt.com/reference/node-selection/defer, docs.getdbt.com/reference/commands/retry.
 
 pub mod compare;
+pub mod contract;
 pub mod defer;
 pub mod retry;
 #[cfg(test)]
@@ -17,6 +18,7 @@ use crate::artifact::{self, RunResults, Sources};
 use crate::diagnostic::{Diagnostic, Diagnostics, Warned};
 use crate::manifest::Manifest;
 pub use compare::{Aspect, Comparison};
+pub use contract::Enforces;
 pub use defer::{Deferral, DeferredRelation};
 pub use retry::Retry;
 

@@ -130,6 +130,8 @@ fn from_command_line(flag: &Flag, line: &CommandLine) -> Found {
     let found = match line.given.get(flag.name)? {
         Given::Switch(on) => Ok(Value::Bool(*on)),
         Given::Words(words) => match flag.kind {
+            // `--select ""` is something else than no `--select`: it selects nothing.
+            Kind::List if words.iter().all(|word| word.trim().is_empty()) => list(flag, std::iter::once("")),
             Kind::List | Kind::Choices(_) => list(flag, words.iter().flat_map(|word| word.split_whitespace())),
             _ => read(flag, words.last().map_or("", String::as_str)),
         },

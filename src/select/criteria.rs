@@ -205,7 +205,12 @@ pub fn from_words(include: &[String], exclude: &[String], parsing: Parsing<'_>) 
 
 fn union(words: &[String], expected: bool, parsing: Parsing<'_>, problems: &mut Vec<Diagnostic>) -> Criteria {
     let mut parts = Vec::new();
-    for word in words.iter().flat_map(|word| word.split_whitespace()) {
+    // An empty word is kept: it selects nothing, where no word at all selects everything.
+    let split = |word: &'_ String| -> Vec<String> {
+        let parts: Vec<String> = word.split_whitespace().map(str::to_owned).collect();
+        if parts.is_empty() { vec![String::new()] } else { parts }
+    };
+    for word in words.iter().flat_map(split) {
         let mut members = Vec::new();
         for part in word.split(',') {
             match one(part, parsing) {
@@ -217,7 +222,7 @@ fn union(words: &[String], expected: bool, parsing: Parsing<'_>, problems: &mut 
             combine: Combine::Intersection,
             parts: members,
             indirect: parsing.indirect,
-            expected: expected.then(|| word.to_owned()),
+            expected: expected.then(|| word.clone()),
         }));
     }
     Criteria::Many(Group { combine: Combine::Union, parts, indirect: parsing.indirect, expected: None })

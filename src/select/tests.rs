@@ -223,6 +223,15 @@ fn each_command_has_its_types() {
 }
 
 #[test]
+fn an_empty_word_selects_nothing_rather_than_everything() {
+    let graph = project();
+    let options = SelectionOptions { select: vec![String::new()], ..SelectionOptions::default() };
+    let found = nodes(&graph, &criteria(&options, &Selectors::default()).unwrap(), Context::default()).unwrap();
+    assert!(found.value.is_empty());
+    assert!(found.warnings.to_string().contains("The selection criterion '' does not match any enabled nodes"));
+}
+
+#[test]
 fn what_matches_nothing_is_said_with_a_near_name() {
     let graph = project();
     let options = options("ordres tag:core orders,customers", "tag:gone", IndirectSelection::Eager);
@@ -296,7 +305,7 @@ fn state_results_and_freshness_select_by_earlier_artifacts() {
         sources_current: Some(sources("02")),
         ..PreviousState::default()
     };
-    let context = Context { previous: Some(&previous), unrendered_sources: false };
+    let context = Context { previous: Some(&previous), ..Context::default() };
     for (select, expected) in [
         ("state:new", "customers"),
         ("state:modified", "customers orders"),

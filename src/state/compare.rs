@@ -52,8 +52,8 @@ const UNCOMPARED: [&str; 5] = ["alias", "schema", "database", "tags", "group"];
 /// A manifest beside an earlier one.
 #[derive(Debug)]
 pub struct Comparison<'a> {
-    current: &'a Manifest,
-    previous: &'a Manifest,
+    pub(super) current: &'a Manifest,
+    pub(super) previous: &'a Manifest,
     /// Macros that changed, or that call one that did.
     changed_macros: HashSet<&'a UniqueId>,
     /// Compare a source's database and schema as written (`state_modified_compare_more_unrendered_values`).
@@ -144,17 +144,8 @@ impl<'a> Comparison<'a> {
         place && new.identifier == old.identifier
     }
 
-    /// Models with a contract that were removed or switched off since: whoever reads them breaks.
-    pub fn removed_contracts(&self) -> Vec<&'a UniqueId> {
-        let removed = self.previous.nodes.values().filter(|node| {
-            let contracted = node.code().is_some_and(|code| code.contract.enforced);
-            contracted && node.resource_type == ResourceType::Model && !self.current.nodes.contains_key(&node.unique_id)
-        });
-        removed.map(|node| &node.unique_id).collect()
-    }
-
-    /// What a resource that this manifest has switched off was, for messages.
-    pub fn is_switched_off(&self, id: &str) -> bool {
+    /// Whether this manifest has a node of that id, switched off.
+    pub(super) fn is_switched_off(&self, id: &str) -> bool {
         self.current
             .disabled
             .get(id)

@@ -9,7 +9,7 @@ use crate::artifact::{BatchResults, RunResult};
 use crate::event::Status;
 use crate::graph::{ResolveOptions, resolve, table};
 use crate::invocation::Which;
-use crate::manifest::{Detail, Macro, Node};
+use crate::manifest::{ColumnInfo, Contract, Detail, Macro, Node, Version};
 use crate::resource::UniqueId;
 
 const PROJECT: &str = "source raw.orders
@@ -165,22 +165,80 @@ fn other_resources_change_too() {
 }
 
 #[test]
-fn new_nodes_are_modified_and_removed_contracts_are_known() {
+fn new_nodes_are_modified() {
+    let current = project();
     let mut previous = project();
-    change(&mut previous, "model.shop.b", |node| {
-        if let Some(code) = node.code_mut() {
-            code.contract.enforced = true;
-        }
-    });
-    let mut current = project();
-    current.nodes.shift_remove("model.shop.b");
     previous.nodes.shift_remove("model.shop.a");
     let comparison = Comparison::new(&current, &previous, false);
     let a = current.resource("model.shop.a").unwrap();
     for aspect in [Aspect::New, Aspect::Modified, Aspect::Body, Aspect::Contract, Aspect::Relation] {
         assert!(comparison.is(a, aspect), "{aspect:?}");
     }
-    assert_eq!(comparison.removed_contracts(), [&UniqueId::from("model.shop.b")]);
+}
+
+fn contracted(version: Option<i64>, checksum: &str, columns: &[(&str, &str)]) -> impl FnOnce(&mut Node) {
+    let columns = columns.iter().map(|(name, data_type)| {
+        let constraints = vec![json!({"type": "not_null"})];
+        let (name, data_type) = ((*name).to_owned(), Some((*data_type).to_owned()));
+        (name.clone(), ColumnInfo { name, data_type, constraints, ..ColumnInfo::default() })
+    });
+    let columns: indexmap::IndexMap<_, _> = columns.collect();
+    let checksum = Some(checksum.to_owned());
+    move |node| {
+        node.columns = columns;
+        node.config.set("materialized", json!("table"));
+        if let Detail::Model(model) = &mut node.detail {
+            model.version = version.map(Version::Number);
+            model.code.contract = Contract { enforced: true, alias_types: true, checksum };
+        }
+    }
+}
+
+#[test]
+fn contracts_break_by_what_goes_not_by_what_comes() {
+    let broken = |version: Option<i64>, edit: &dyn Fn(&mut Manifest)| {
+        let mut previous = project();
+        change(&mut previous, "model.shop.b", contracted(version, "1", &[("id", "varchar(3)"), ("n", "int")]));
+        let mut current = previous.clone();
+        edit(&mut current);
+        let comparison = Comparison::new(&current, &previous, false);
+        let broken = comparison.broken_contracts(|_| true, chrono::Utc::now());
+        broken.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    };
+    let columns = |columns: &'static [(&str, &str)], version| {
+        broken(version, &move |manifest| change(manifest, "model.shop.b", contracted(version, "2", columns)))
+    };
+    assert_eq!(columns(&[("id", "VARCHAR(9)"), ("n", "int"), ("new", "int")], None), "");
+    let said = columns(&[("id", "int")], None);
+    assert!(said.starts_with("warning: Breaking change to contracted, unversioned model b (models/b.sql)"), "{said}");
+    assert!(said.contains("Columns were removed: n"), "{said}");
+    assert!(said.contains("Columns with data_type changes: id (varchar(3) -> int)"), "{said}");
+    assert!(columns(&[("id", "int")], Some(1)).starts_with("error: Breaking Change to Contract"));
+    let said = broken(None, &|manifest| {
+        change(manifest, "model.shop.b", |node| {
+            node.config.set("materialized", json!("view"));
+            node.columns[0].constraints.clear();
+            if let Some(code) = node.code_mut() {
+                code.contract.enforced = false;
+            }
+        });
+    });
+    for part in ["Contract enforcement was removed", "'not_null' constraint on column id", "table -> view"] {
+        assert!(said.contains(part), "{said}");
+    }
+    let gone = |manifest: &mut Manifest| drop(manifest.nodes.shift_remove("model.shop.b"));
+    assert!(broken(None, &gone).contains("Contracted model 'model.shop.b' was deleted or renamed."));
+    let long_past = |manifest: &mut Manifest| {
+        if let Detail::Model(model) = &mut Arc::make_mut(&mut manifest.nodes["model.shop.b"]).detail {
+            model.deprecation_date = Some("2020-01-01".to_owned());
+        }
+    };
+    let mut previous = project();
+    change(&mut previous, "model.shop.b", contracted(None, "1", &[]));
+    long_past(&mut previous);
+    let mut current = previous.clone();
+    gone(&mut current);
+    assert!(Comparison::new(&current, &previous, false).broken_contracts(|_| true, chrono::Utc::now()).is_empty());
 }
 
 #[test]
