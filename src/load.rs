@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::diagnostic::{Diagnostics, SourceFile, Warned};
-use crate::invocation::Environment;
+use crate::invocation::{DBT_VERSION, Environment};
 use crate::project::{Package, Vars};
 use crate::target::Target;
 
@@ -60,6 +60,18 @@ impl ProjectFiles {
     /// A package by its name.
     pub fn package(&self, name: &str) -> Option<&Package> {
         self.packages.iter().find(|package| &*package.name == name)
+    }
+
+    /// Renders texts of further configuration files of the root project (`selectors.yml`).
+    pub fn config_renderer(&self) -> ConfigRenderer {
+        ConfigRenderer::new(&RenderContext {
+            environment: &self.environment,
+            vars: &self.vars.of_package(&self.root().name),
+            target: Some(&self.target.to_json()),
+            allows_secrets: false,
+            requires_vars: true,
+            dbt_version: DBT_VERSION,
+        })
     }
 
     /// The files of one kind, of all packages.

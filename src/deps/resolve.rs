@@ -117,7 +117,7 @@ fn explain(errors: Diagnostics, wanted: &Wanted) -> Diagnostics {
     for error in errors {
         let error = if error.span.is_none() { error.at_opt(wanted.span.clone()) } else { error };
         explained.push(match &wanted.asked_by {
-            Some(package) => error.note(format!("package `{package}` asks for it")),
+            Some(packages) => error.note(format!("asked for by {packages}")),
             None => error,
         });
     }
@@ -133,6 +133,10 @@ fn incorporate(found: &mut IndexMap<String, Wanted>, wanted: Wanted) -> Result<O
     };
     match (&mut known.source, wanted.source) {
         (Source::Hub { versions, prerelease, .. }, Source::Hub { versions: more, prerelease: also, .. }) => {
+            if let Some(package) = wanted.asked_by.filter(|package| known.asked_by.as_ref() != Some(package)) {
+                let others = known.asked_by.take().map(|others| format!("{others}, {package}"));
+                known.asked_by = Some(others.unwrap_or(package));
+            }
             let more: Vec<Requirement> = more.into_iter().filter(|version| !versions.contains(version)).collect();
             let is_new = !more.is_empty() || (also && !*prerelease);
             versions.extend(more);

@@ -4,6 +4,7 @@
 //! environment and so that secrets are known to whoever prints.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use indexmap::IndexMap;
 
@@ -15,10 +16,16 @@ const CUSTOM_PREFIX: &str = "DBT_ENV_CUSTOM_ENV_";
 /// What stands in place of a secret.
 const MASK: &str = "*****";
 
-/// A snapshot of environment variables.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// A snapshot of environment variables. `Debug` shows their names only: values may be secrets.
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Environment {
     variables: BTreeMap<String, String>,
+}
+
+impl fmt::Debug for Environment {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_set().entries(self.variables.keys()).finish()
+    }
 }
 
 impl Environment {
@@ -94,6 +101,11 @@ mod tests {
         let environment =
             Environment::from([("DBT_ENV_SECRET_A", "pass"), ("DBT_ENV_SECRET_B", "password"), ("C", "c")]);
         assert_eq!(environment.scrub("password and pass and c"), "***** and ***** and c");
+    }
+
+    #[test]
+    fn debug_output_has_no_values() {
+        assert_eq!(format!("{:?}", Environment::from([("DBT_ENV_SECRET_A", "hush")])), r#"{"DBT_ENV_SECRET_A"}"#);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use serde_json::{Map, json};
 use tempfile::TempDir;
 
 use super::*;
+use crate::project::StringRenderer;
 
 /// A folder with the given files.
 fn folder(files: &[(&str, &str)]) -> TempDir {
@@ -86,6 +87,9 @@ fn a_project_is_read_with_its_packages() {
     assert_eq!(files.vars.get("util", "b"), Some(&json!(2)));
     assert_eq!(files.vars.get("util", "c"), Some(&json!(4)));
     assert_eq!(files.package("util").unwrap().config.name, "util");
+    let selector = SourceFile::new("selectors.yml", "{{ var('a') }} {{ target.name }}");
+    let span = crate::diagnostic::Span::new(&selector, 0, selector.text.len());
+    assert_eq!(files.config_renderer().render(&selector.text, &span), Ok(json!("1 dev")));
 }
 
 #[test]
