@@ -11,6 +11,8 @@ mod relations;
 mod seed;
 pub mod runtime;
 
+pub use relations::external_location;
+
 use std::collections::HashSet;
 use std::sync::Arc;
 

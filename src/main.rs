@@ -1,4 +1,7 @@
-//! The `tform` executable.
-fn main() {
-    println!("{}", tform::version());
+//! The `tform` executable: arguments in, exit code out.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::from(tform::command::main(std::env::args_os()))
 }

@@ -1,0 +1,194 @@
+//! The commands that run nodes: `run`, `test`, `build`, `seed`, `snapshot`, `compile`,
+//! `clone`, `retry`.
+//!
+//! Source: docs.getdbt.com/reference/dbt-commands.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use minijinja::Value;
+
+use crate::artifact::{self, BatchResults, RunResult, RunResults};
+use crate::compile::runtime::Runtime;
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::event::{Event, Level, NodeResult, RunEnd};
+use crate::graph::{Blocking, NodeSet};
+use crate::invocation::{ExitCode, Invocation, Which};
+use crate::jinja::values;
+use crate::manifest::{Node, ResourceType};
+use crate::resource::UniqueId;
+use crate::run::outcome::Outcome;
+use crate::run::{self, Request, Run, Task};
+use crate::state;
+
+use super::Call;
+use super::prepare::{self, Prepared};
+
+/// Runs the command on what is selected.
+///
+/// # Errors
+/// Everything that keeps all nodes from running.
+pub(super) fn run(call: &Call) -> Result<ExitCode, Diagnostics> {
+    if call.invocation.which == Which::Retry {
+        return retry(call);
+    }
+    let prepared = prepare::project(call)?;
+    let selected = prepare::select(call, &prepared)?;
+    execute(call, prepared, selected, call.invocation.which)
+}
+
+/// Runs again what failed or was skipped in the last invocation.
+fn retry(call: &Call) -> Result<ExitCode, Diagnostics> {
+    let invocation = &call.invocation;
+    let prepared = prepare::project_without_manifest(call)?;
+    let folder = invocation.state.state.clone().unwrap_or_else(|| prepared.files.target_path.clone());
+    let previous = state::read(&folder, Path::new(""))?;
+    let warnings = invocation.flags.warn_error_options.error_all;
+    let again = state::retry::retry(previous.value.results.as_ref(), &folder, warnings)?;
+    prepare::write_manifest(call, &prepared)?;
+    let selected = prepared.graph.set_of(again.ids.iter().map(AsRef::as_ref));
+    execute(call, prepared, selected, again.which)
+}
+
+fn execute(call: &Call, prepared: Prepared, selected: NodeSet, which: Which) -> Result<ExitCode, Diagnostics> {
+    let invocation = &call.invocation;
+    if selected.is_empty() {
+        call.emit(Event::notice(
+            "NothingToDo",
+            Level::Warn,
+            "Nothing to do. Try checking your model configs and model specification args",
+        ));
+        if invocation.flags.write_json {
+            let results = RunResults::new(invocation, Vec::new(), 0.0);
+            artifact::write(&prepared.files.target_path, artifact::RUN_RESULTS, &results)?;
+        }
+        return Ok(prepare::nothing_selected(call));
+    }
+    let durations = durations(&prepared.files.target_path);
+    let deferred = prepare::deferred(call, &prepared, &selected)?;
+    let ids = prepared.graph.ids_of(&selected).map(|id| Value::from(id.as_ref())).collect();
+    // Only set here, once.
+    let _ = prepared.globals.selected_resources.set(values::list(ids));
+    let runtime = prepared.runtime(invocation, deferred);
+    let request = Request {
+        task: match which {
+            Which::Compile => Task::Compile,
+            Which::Clone => Task::Clone,
+            _ => Task::Build,
+        },
+        selected,
+        blocking: if which == Which::Build { Blocking::Tests } else { Blocking::Nothing },
+        hooks: matches!(which, Which::Run | Which::Build | Which::Test | Which::Seed | Which::Snapshot | Which::Clone),
+        durations,
+    };
+    let run = run::execute(&runtime, &request, &call.interrupt)?;
+    if invocation.flags.write_json {
+        write_artifacts(invocation, &runtime, &run)?;
+    }
+    finish(call, run, which)
+}
+
+/// Tells the end of a run and settles the exit code.
+fn finish(call: &Call, run: Run, which: Which) -> Result<ExitCode, Diagnostics> {
+    let results: Vec<Arc<NodeResult>> = run.outcomes.iter().map(|outcome| outcome.result.clone()).collect();
+    let end = RunEnd {
+        command: which.as_str().to_owned(),
+        results,
+        seconds: run.seconds,
+        generated_at: Some(chrono::Utc::now()),
+        interrupted: run.interrupted,
+    };
+    let code = exit_code(&end);
+    if which == Which::Compile {
+        end.results
+            .iter()
+            .filter(|result| result.status.is_failure())
+            .for_each(|result| call.reporter.result_block(result));
+        return Ok(code);
+    }
+    call.reporter.finished_running(&end);
+    call.reporter.run_end(end);
+    Ok(code)
+}
+
+fn exit_code(end: &RunEnd) -> ExitCode {
+    let failed = |kind: fn(&str) -> bool| {
+        end.results.iter().any(|result| result.status.is_failure() && kind(&result.node.facts.resource_type))
+    };
+    let skipped = end.interrupted;
+    if failed(|kind| !matches!(kind, "test" | "unit_test")) || skipped {
+        ExitCode::NodeFailed
+    } else if failed(|kind| matches!(kind, "test" | "unit_test")) {
+        ExitCode::TestsFailed
+    } else {
+        ExitCode::Success
+    }
+}
+
+/// How long nodes took in the last run, where it is known: the slowest chain goes first.
+fn durations(target_path: &Path) -> HashMap<UniqueId, f64> {
+    let results = artifact::read::run_results(&target_path.join(artifact::RUN_RESULTS)).ok().flatten();
+    let results = results.into_iter().flat_map(|results| results.results);
+    results.map(|result| (result.unique_id, result.execution_time)).collect()
+}
+
+fn write_artifacts(invocation: &Invocation, runtime: &Arc<Runtime>, run: &Run) -> Result<(), Diagnostic> {
+    let results: Vec<RunResult> = run.outcomes.iter().map(|outcome| run_result(runtime, outcome)).collect();
+    let results = RunResults::new(invocation, results, run.seconds);
+    artifact::write(&runtime.target_path, artifact::RUN_RESULTS, &results)?;
+    let mut manifest = runtime.manifest().clone();
+    for outcome in &run.outcomes {
+        let (Some(sql), Some(node)) = (&outcome.compiled_code, manifest.nodes.get_mut(&outcome.id)) else { continue };
+        let node = Arc::make_mut(node);
+        complete(node, outcome, sql);
+    }
+    artifact::write(&runtime.target_path, artifact::MANIFEST, &manifest)
+}
+
+/// Puts what compiling and running found into the node of the manifest.
+fn complete(node: &mut Node, outcome: &Outcome, sql: &Arc<str>) {
+    node.build_path.clone_from(&outcome.build_path);
+    if let Some(code) = node.code_mut() {
+        code.compiled = Some(true);
+        code.compiled_code = Some(sql.clone());
+        code.compiled_path.clone_from(&outcome.compiled_path);
+        code.extra_ctes_injected = Some(true);
+        code.extra_ctes = Some(outcome.ctes.clone());
+    }
+}
+
+fn run_result(runtime: &Runtime, outcome: &Outcome) -> RunResult {
+    let result = &outcome.result;
+    let node = runtime.manifest().nodes.get(&outcome.id);
+    let has_code = node.is_some_and(|node| node.resource_type != ResourceType::Seed);
+    let spans = |spans: &[(chrono::DateTime<chrono::Utc>, chrono::DateTime<chrono::Utc>)]| {
+        spans.iter().map(|(start, end)| (start.to_rfc3339(), end.to_rfc3339())).collect()
+    };
+    RunResult {
+        timing: result.timing.iter().map(Into::into).collect(),
+        thread_id: result.thread.clone(),
+        execution_time: result.seconds,
+        adapter_response: result.adapter_response.clone(),
+        message: result.message.clone(),
+        failures: result.failures,
+        compiled: has_code.then_some(outcome.compiled_code.is_some()),
+        compiled_code: outcome.compiled_code.as_ref().map(|code| code.to_string()),
+        relation_name: node.and_then(|node| node.relation_name.clone()),
+        batch_results: outcome
+            .batches
+            .as_ref()
+            .map(|batches| BatchResults { successful: spans(&batches.successful), failed: spans(&batches.failed) }),
+        ..RunResult::new(&outcome.id, result.status)
+    }
+}
+
+/// `source freshness`.
+///
+/// # Errors
+/// Everything that keeps sources from being looked at.
+pub(super) fn freshness(_call: &Call, _output: Option<&Path>) -> Result<ExitCode, Diagnostics> {
+    Err(Diagnostic::error("this version of tform does not measure the freshness of sources yet")
+        .hint("`tform build` runs everything else")
+        .into())
+}

@@ -1,0 +1,134 @@
+//! `tform ls`: the resources of the project, selected as everywhere.
+//!
+//! Source: docs.getdbt.com/reference/commands/list; callers such as Cosmos read the output.
+
+use serde_json::{Map, Value as Json, json};
+
+use crate::diagnostic::Diagnostics;
+use crate::event::{Event, Level};
+use crate::graph::Graph;
+use crate::invocation::{ExitCode, ListOptions, ListOutput};
+use crate::manifest::Resource;
+use crate::resource::ResourceType;
+
+use super::Call;
+use super::prepare;
+
+/// The keys of a line of JSON when none are asked for.
+const DEFAULT_KEYS: &[&str] = &[
+    "alias",
+    "name",
+    "package_name",
+    "depends_on",
+    "tags",
+    "config",
+    "resource_type",
+    "source_name",
+    "original_file_path",
+    "unique_id",
+];
+
+/// Prints one line per selected resource.
+///
+/// # Errors
+/// Everything that is wrong in the project or in the selection.
+pub(super) fn run(call: &Call, options: &ListOptions) -> Result<ExitCode, Diagnostics> {
+    let prepared = prepare::project(call)?;
+    let selected = prepare::select(call, &prepared)?;
+    let graph = &prepared.graph;
+    if selected.is_empty() {
+        call.emit(Event::notice("NoNodesSelected", Level::Warn, "No nodes selected!"));
+        return Ok(prepare::nothing_selected(call));
+    }
+    let mut lines: Vec<(String, String)> = graph
+        .ids_of(&selected)
+        .filter_map(|id| graph.manifest().resource(id))
+        .map(|resource| (resource.unique_id().to_string(), line(graph, resource, options)))
+        .collect();
+    lines.sort();
+    for (_, line) in lines {
+        call.emit(Event::print(line));
+    }
+    Ok(ExitCode::Success)
+}
+
+fn line(graph: &Graph, resource: Resource<'_>, options: &ListOptions) -> String {
+    match options.output {
+        ListOutput::Name => resource_name(resource),
+        ListOutput::Path => resource.original_file_path().to_owned(),
+        ListOutput::Selector => selector(resource),
+        ListOutput::Json => json_line(graph, resource, &options.output_keys),
+    }
+}
+
+fn resource_name(resource: Resource<'_>) -> String {
+    match resource {
+        Resource::Source(source) => format!("{}.{}", source.source_name, source.name),
+        Resource::Node(node) => node.search_name(),
+        other => other.name().to_owned(),
+    }
+}
+
+/// What selects just this resource.
+fn selector(resource: Resource<'_>) -> String {
+    let package = resource.package_name();
+    match resource.resource_type() {
+        ResourceType::Source => {
+            let path = resource.fqn();
+            let tail: Vec<&str> = path.iter().rev().take(2).map(String::as_str).collect();
+            let names: Vec<&str> = tail.into_iter().rev().collect();
+            format!("source:{package}.{}", names.join("."))
+        }
+        ResourceType::Exposure => format!("exposure:{package}.{}", resource.name()),
+        ResourceType::Metric => format!("metric:{package}.{}", resource.name()),
+        ResourceType::SavedQuery => format!("saved_query:{package}.{}", resource.name()),
+        ResourceType::SemanticModel => format!("semantic_model:{package}.{}", resource.name()),
+        ResourceType::UnitTest => format!("unit_test:{package}.{}", resource.name()),
+        _ => resource.fqn().join("."),
+    }
+}
+
+fn json_line(graph: &Graph, resource: Resource<'_>, keys: &[String]) -> String {
+    let value = match resource {
+        Resource::Node(node) => serde_json::to_value(node.as_ref()),
+        Resource::Source(source) => serde_json::to_value(source.as_ref()),
+        Resource::Exposure(exposure) => serde_json::to_value(exposure.as_ref()),
+        Resource::UnitTest(test) => serde_json::to_value(test.as_ref()),
+        Resource::Semantic(resource) => serde_json::to_value(resource.as_ref()),
+    };
+    let all = match value {
+        Ok(Json::Object(all)) => all,
+        _ => Map::new(),
+    };
+    let position = graph.position(resource.unique_id());
+    let wanted: Vec<&str> =
+        if keys.is_empty() { DEFAULT_KEYS.to_vec() } else { keys.iter().map(String::as_str).collect() };
+    let mut picked = Map::new();
+    for key in wanted {
+        match (all.get(key), key) {
+            (Some(value), _) => {
+                picked.insert(key.to_owned(), value.clone());
+            }
+            (None, "layer") => {
+                let layer = position.and_then(|position| graph.layer(position));
+                picked.insert(key.to_owned(), json!(layer));
+            }
+            // `config.materialized` and the like reach inside.
+            (None, key) => {
+                if let Some(value) = nested(&all, key) {
+                    picked.insert(key.to_owned(), value);
+                }
+            }
+        }
+    }
+    Json::Object(picked).to_string()
+}
+
+fn nested(all: &Map<String, Json>, key: &str) -> Option<Json> {
+    let (first, rest) = key.split_once('.')?;
+    let mut value = all.get(first)?;
+    for part in rest.split('.') {
+        value = value.get(part)?;
+    }
+    Some(value.clone())
+}

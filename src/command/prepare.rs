@@ -1,0 +1,348 @@
+//! From an invocation to a project that can be selected from and run.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, OnceLock};
+
+use minijinja::Value;
+use serde_json::Value as Json;
+
+use crate::adapter::{self, Capabilities, Path, PolicyChange, Warehouse};
+use crate::artifact;
+use crate::compile::runtime::{CommentSetting, Deferred, EventTime, RunFlags, Runtime};
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::event::{Event, count_line};
+use crate::graph::{self, Graph, LayerRules, NodeSet, ResolveOptions};
+use crate::invocation::{DBT_VERSION, ExitCode, Invocation};
+use crate::jinja::adapter_object::{self, AdapterObject, AdapterOptions};
+use crate::jinja::context::Globals;
+use crate::jinja::{Engine, EngineOptions, Message, MessageKind, relation_object, table, values};
+use crate::load::{self, ProjectFiles};
+use crate::manifest::{self, Manifest, Resource};
+use crate::parse;
+use crate::project::{Package, QueryComment, Quoting};
+use crate::resource::UniqueId;
+use crate::select::{self, Context, Selectors};
+use crate::state::{self, Deferral};
+use crate::yaml;
+
+use super::Call;
+
+/// A project whose graph is known, and the warehouse it runs on.
+pub(crate) struct Prepared {
+    pub files: ProjectFiles,
+    pub graph: Graph,
+    pub engine: Engine,
+    pub globals: Arc<Globals>,
+    pub warehouse: Arc<Warehouse>,
+    pub adapter_options: Arc<AdapterOptions>,
+}
+
+/// `tform parse`: everything up to the manifest.
+///
+/// # Errors
+/// Everything that is wrong in the project.
+pub(crate) fn parse(call: &Call) -> Result<ExitCode, Diagnostics> {
+    project(call)?;
+    Ok(ExitCode::Success)
+}
+
+/// Loads, parses and resolves the project, and writes `manifest.json`.
+///
+/// # Errors
+/// Everything that is wrong in the project, at once per stage.
+pub(crate) fn project(call: &Call) -> Result<Prepared, Diagnostics> {
+    let prepared = project_without_manifest(call)?;
+    write_manifest(call, &prepared)?;
+    Ok(prepared)
+}
+
+/// Writes `manifest.json`, unless `--no-write-json`.
+///
+/// # Errors
+/// If the file cannot be written.
+pub(crate) fn write_manifest(call: &Call, prepared: &Prepared) -> Result<(), Diagnostic> {
+    if !call.invocation.flags.write_json {
+        return Ok(());
+    }
+    artifact::write(&prepared.files.target_path, artifact::MANIFEST, prepared.graph.manifest())
+}
+
+/// [`project`] that leaves the manifest of the last invocation where it is.
+///
+/// # Errors
+/// As [`project`].
+pub(crate) fn project_without_manifest(call: &Call) -> Result<Prepared, Diagnostics> {
+    let invocation = &call.invocation;
+    let request = load::Request::from(invocation.as_ref());
+    let loaded = load::project(&request)?;
+    call.warnings(loaded.warnings)?;
+    let files = loaded.value;
+    let reporter = call.reporter.clone();
+    let warehouse =
+        Warehouse::new(adapter::open(&files.target, &invocation.project_dir)?, move |event| reporter.emit(event));
+    call.emit(Event::AdapterRegistered {
+        adapter: files.target.adapter.to_owned(),
+        version: warehouse.adapter().version(),
+    });
+    let globals = Arc::new(globals(invocation, &files));
+    let adapter_options = Arc::new(adapter_options(invocation, &files, &warehouse));
+    let parsed = parse::manifest(&inputs(call, &files, &globals, &adapter_options))?;
+    call.warnings(parsed.warnings)?;
+    let parse::Parsed { manifest, engine } = parsed.value;
+    let options = ResolveOptions {
+        restricted_packages: restricted(&files),
+        node_package_first: invocation.flags.behaviour("require_ref_searches_node_package_before_root"),
+        layers: LayerRules::default(),
+    };
+    let resolved = graph::resolve(with_metadata(manifest, invocation, &files, warehouse.capabilities()), &options)?;
+    call.warnings(resolved.warnings)?;
+    let graph = resolved.value;
+    call.emit(Event::FoundStats { found: found(graph.manifest()) });
+    call.emit(Event::Formatting);
+    Ok(Prepared { files, graph, engine, globals, warehouse, adapter_options })
+}
+
+fn inputs<'a>(
+    call: &Call,
+    files: &'a ProjectFiles,
+    globals: &'a Arc<Globals>,
+    options: &Arc<AdapterOptions>,
+) -> parse::Inputs<'a> {
+    let reporter = call.reporter.clone();
+    let mut engine = EngineOptions::new(&files.root().name);
+    engine.listener = Some(Arc::new(move |message| reporter.emit(told(message))));
+    let flags = &call.invocation.flags;
+    parse::Inputs {
+        files,
+        globals,
+        capabilities: options.capabilities,
+        adapter: AdapterObject::parsing(options),
+        api: relation_object::api(options.capabilities, options.quoting),
+        relation: relation_object::value_of,
+        empty_table: table::empty,
+        external_location: crate::compile::external_location,
+        engine,
+        settings: parse::Settings {
+            store_failures: flags.store_failures,
+            nested_test_arguments: flags.behaviour("require_generic_test_arguments_property"),
+            own_package_first: flags.behaviour("require_ref_searches_node_package_before_root"),
+            names_without_spaces: flags.behaviour("require_resource_names_without_spaces"),
+        },
+    }
+}
+
+fn adapter_options(invocation: &Invocation, files: &ProjectFiles, warehouse: &Warehouse) -> AdapterOptions {
+    let flags = invocation.flags.values();
+    let behavior = flags.filter_map(|(name, value)| Some((name.to_lowercase(), value.as_bool()?)));
+    AdapterOptions {
+        capabilities: warehouse.capabilities(),
+        facts: warehouse.adapter().facts(),
+        database: files.target.database.clone(),
+        schema: files.target.schema.clone(),
+        quoting: policy(files.root().config.quoting),
+        project_name: files.root().name.to_string(),
+        project_dir: invocation.project_dir.clone(),
+        behavior: behavior.collect(),
+    }
+}
+
+/// What a template says, as an event.
+fn told(message: Message) -> Event {
+    let Message { kind, text, .. } = message;
+    match kind {
+        MessageKind::Info => Event::JinjaLogInfo { message: text, node: None },
+        MessageKind::Debug => Event::JinjaLogDebug { message: text, node: None },
+        MessageKind::Print => Event::print(text),
+        MessageKind::Warning => Event::JinjaLogWarning { message: text, node: None },
+    }
+}
+
+/// The project's quoting as changes to the warehouse's.
+pub(crate) fn policy(quoting: Quoting) -> PolicyChange {
+    PolicyChange { database: quoting.database, schema: quoting.schema, identifier: quoting.identifier }
+}
+
+fn globals(invocation: &Invocation, files: &ProjectFiles) -> Globals {
+    let json = |value: &Json| values::from_json(value);
+    let flags = invocation.flags.values().map(|(name, value)| (name, json(value)));
+    let custom = invocation.environment.custom();
+    let target = Json::Object(files.target.to_json());
+    Globals {
+        vars: files.vars.clone(),
+        env: files.environment.clone(),
+        project_name: files.root().name.to_string(),
+        dbt_version: DBT_VERSION,
+        invocation_id: invocation.invocation_id.clone(),
+        run_started_at: crate::jinja::datetime::utc_datetime(invocation.started_at),
+        target: json(&target),
+        flags: values::dict_of(flags),
+        invocation_args: json(&Json::Object(invocation.flags.arguments())),
+        metadata_envs: values::dict_of(custom.iter().map(|(name, value)| (name.as_str(), Value::from(value.as_str())))),
+        selected_resources: OnceLock::new(),
+        engine: OnceLock::new(),
+    }
+}
+
+fn restricted(files: &ProjectFiles) -> HashSet<String> {
+    let restricts = |package: &&Package| package.config.restrict_access;
+    files.packages.iter().filter(restricts).map(|package| package.name.to_string()).collect()
+}
+
+fn with_metadata(
+    mut manifest: Manifest,
+    invocation: &Invocation,
+    files: &ProjectFiles,
+    capabilities: &Capabilities,
+) -> Manifest {
+    let (quoting, default) = (files.root().config.quoting, capabilities.relation.quote);
+    let quoting = manifest::Quoting {
+        database: Some(quoting.database.unwrap_or(default.database)),
+        schema: Some(quoting.schema.unwrap_or(default.schema)),
+        identifier: Some(quoting.identifier.unwrap_or(default.identifier)),
+        column: None,
+    };
+    artifact::stamp_manifest(&mut manifest, invocation, files.target.adapter, quoting);
+    manifest
+}
+
+/// `2 models, 1 seed, 4 data tests`: what there is, without tform's own macros.
+fn found(manifest: &Manifest) -> String {
+    let kinds: Vec<&str> = manifest.resources().map(kind).collect();
+    let groups = manifest.groups.values().map(|_| "group");
+    let macros = manifest.macros.values().map(|_| "macro");
+    count_line(kinds.into_iter().chain(groups).chain(macros))
+}
+
+fn kind(resource: Resource<'_>) -> &'static str {
+    match resource.resource_type() {
+        crate::resource::ResourceType::Test => "data_test",
+        kind => kind.as_str(),
+    }
+}
+
+/// The nodes that the command is about.
+///
+/// # Errors
+/// Criteria that are wrong, selectors that are not there, state that cannot be read.
+pub(crate) fn select(call: &Call, prepared: &Prepared) -> Result<NodeSet, Diagnostics> {
+    let invocation = &call.invocation;
+    let selectors = selectors(call, prepared)?;
+    let previous = match &invocation.state.state {
+        Some(folder) => {
+            let read = state::read(folder, &prepared.files.target_path)?;
+            call.warnings(read.warnings)?;
+            Some(read.value)
+        }
+        None => None,
+    };
+    let context = Context {
+        previous: previous.as_ref(),
+        unrendered_sources: invocation.flags.behaviour("state_modified_compare_more_unrendered_values"),
+    };
+    let selected = select::for_command(&prepared.graph, invocation.which, &invocation.selection, &selectors, context)?;
+    call.warnings(selected.warnings)?;
+    Ok(selected.value)
+}
+
+/// `selectors.yml`, if there is one.
+fn selectors(call: &Call, prepared: &Prepared) -> Result<Selectors, Diagnostics> {
+    let Some(file) = &prepared.files.selectors else { return Ok(Selectors::default()) };
+    let read = yaml::parse(file)?;
+    call.warnings(read.warnings)?;
+    let Some(root) = read.value else { return Ok(Selectors::default()) };
+    let parsed = select::selectors::parse(file, &root, call.invocation.selection.indirect_selection)?;
+    call.warnings(parsed.warnings)?;
+    Ok(parsed.value)
+}
+
+/// The exit code of a selection that matches nothing.
+pub(crate) fn nothing_selected(call: &Call) -> ExitCode {
+    if call.invocation.selection.fail_on_empty { ExitCode::NothingSelected } else { ExitCode::Success }
+}
+
+/// The relations of an earlier run that stand in for what is not selected (`--defer`).
+///
+/// # Errors
+/// If the state cannot be read, or the warehouse not asked what exists.
+pub(crate) fn deferred(
+    call: &Call,
+    prepared: &Prepared,
+    selected: &NodeSet,
+) -> Result<HashMap<UniqueId, Deferred>, Diagnostics> {
+    let state = &call.invocation.state;
+    let Some(folder) = &state.defer else { return Ok(HashMap::new()) };
+    let read = state::read(folder, &prepared.files.target_path)?;
+    call.warnings(read.warnings)?;
+    let Some(previous) = read.value.manifest else {
+        return Err(Diagnostic::error(format!("there is no manifest to defer to in `{}`", folder.display())).into());
+    };
+    let graph = &prepared.graph;
+    let deferral = Deferral::new(graph.manifest(), &previous, state.favor_state);
+    let session = prepared.warehouse.session("defer");
+    let adapter = AdapterObject::running(&prepared.adapter_options, &session);
+    let mut found = HashMap::new();
+    for (id, node) in &graph.manifest().nodes {
+        let is_selected = graph.position(id).is_some_and(|position| selected.contains(position));
+        let exists = || {
+            let path = Path::new(node.database.as_deref(), Some(&node.schema), Some(&node.alias));
+            let relation = prepared.adapter_options.capabilities.relation(path, None);
+            adapter_object::find_relation(&adapter, &relation).is_ok_and(|found| found.is_some())
+        };
+        if let Some(relation) = deferral.relation(id, is_selected, exists) {
+            let (database, schema, alias) =
+                (relation.database.clone(), relation.schema.clone(), relation.alias.clone());
+            found.insert(id.clone(), Deferred { database, schema, alias });
+        }
+    }
+    session.close();
+    Ok(found)
+}
+
+impl Prepared {
+    /// Everything that running shares.
+    pub fn runtime(self, invocation: &Invocation, deferred: HashMap<UniqueId, Deferred>) -> Arc<Runtime> {
+        let quoting = policy(self.files.root().config.quoting);
+        let capabilities = self.warehouse.capabilities();
+        Arc::new(Runtime {
+            graph: Arc::new(self.graph),
+            engine: self.engine,
+            warehouse: self.warehouse,
+            api: relation_object::api(capabilities, quoting),
+            adapter_options: self.adapter_options,
+            globals: self.globals,
+            flags: run_flags(invocation, self.files.target.threads),
+            project_dir: invocation.project_dir.clone(),
+            target_path: self.files.target_path.clone(),
+            quoting,
+            query_comment: comment(&self.files.root().config.query_comment),
+            internal_packages: self.files.builtin.iter().map(|package| package.name.to_owned()).collect(),
+            deferred,
+            graph_dictionary: OnceLock::new(),
+            ephemeral: Mutex::default(),
+        })
+    }
+}
+
+fn comment(setting: &QueryComment) -> Option<CommentSetting> {
+    match setting {
+        QueryComment::Default => Some(CommentSetting { template: None, append: false }),
+        QueryComment::Off => None,
+        QueryComment::Custom { comment, append, .. } => {
+            Some(CommentSetting { template: comment.clone(), append: *append })
+        }
+    }
+}
+
+fn run_flags(invocation: &Invocation, threads: usize) -> RunFlags {
+    let flags = &invocation.flags;
+    let bounds = (flags.event_time_start, flags.event_time_end);
+    RunFlags {
+        full_refresh: flags.full_refresh,
+        fail_fast: flags.fail_fast,
+        empty: flags.empty,
+        store_failures: flags.store_failures,
+        sample: flags.sample.as_ref().map(|window| EventTime { start: Some(window.start), end: Some(window.end) }),
+        event_time: (bounds != (None, None)).then_some(EventTime { start: bounds.0, end: bounds.1 }),
+        threads: invocation.threads.unwrap_or(threads),
+    }
+}

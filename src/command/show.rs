@@ -1,0 +1,172 @@
+//! `tform show` and `tform compile --inline`: one query, looked at.
+//!
+//! Source: docs.getdbt.com/reference/commands/show.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde_json::{Map, Value as Json, json};
+
+use crate::adapter::{Cell, Fetch, QueryResult, Statement};
+use crate::compile::host::NodeHost;
+use crate::compile::runtime::Runtime;
+use crate::compile::{self, Rendering};
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::event::{Event, Level};
+use crate::invocation::{ExitCode, Preview};
+use crate::jinja::{Arguments, Scope, values};
+use crate::manifest::{Code, Detail, Node, ResourceType};
+use crate::report;
+use crate::run::outcome::message_of;
+
+use super::Call;
+use super::prepare;
+
+/// Shows some rows of each selected node, or of an inline query.
+///
+/// # Errors
+/// Everything that is wrong in the project or the selection. A query that fails is the command's failure.
+pub(super) fn run(call: &Call, preview: &Preview) -> Result<ExitCode, Diagnostics> {
+    let prepared = prepare::project(call)?;
+    if let Some(sql) = preview.inline.as_ref().or(preview.inline_direct.as_ref()) {
+        let runtime = prepared.runtime(&call.invocation, HashMap::new());
+        let node = Arc::new(inline_node(&runtime, sql));
+        return Ok(show(call, &runtime, &node, preview));
+    }
+    let selected = prepare::select(call, &prepared)?;
+    let nodes: Vec<Arc<Node>> =
+        prepared.graph.ids_of(&selected).filter_map(|id| prepared.graph.manifest().nodes.get(id)).cloned().collect();
+    if nodes.is_empty() {
+        call.emit(Event::notice(
+            "NothingToDo",
+            Level::Warn,
+            "Nothing to do. Try checking your model configs and model specification args",
+        ));
+        return Ok(prepare::nothing_selected(call));
+    }
+    let deferred = prepare::deferred(call, &prepared, &selected)?;
+    let runtime = prepared.runtime(&call.invocation, deferred);
+    let mut code = ExitCode::Success;
+    for node in &nodes {
+        if show(call, &runtime, node, preview) != ExitCode::Success {
+            code = ExitCode::NodeFailed;
+        }
+    }
+    Ok(code)
+}
+
+/// Compiles a query given on the command line and shows the SQL.
+///
+/// # Errors
+/// As [`run`].
+pub(super) fn compile_inline(call: &Call, preview: &Preview) -> Result<ExitCode, Diagnostics> {
+    let prepared = prepare::project(call)?;
+    let runtime = prepared.runtime(&call.invocation, HashMap::new());
+    let node = Arc::new(inline_node(&runtime, preview.inline.as_deref().unwrap_or_default()));
+    let worker = runtime.worker("inline");
+    let rendering = Rendering { runtime: &runtime, worker: &worker };
+    match compiled(&rendering, &node) {
+        Ok(sql) => {
+            call.emit(compiled_event(&node, &sql, preview));
+            Ok(ExitCode::Success)
+        }
+        Err(diagnostic) => Ok(failed(call, &rendering, &node, &diagnostic)),
+    }
+}
+
+/// What `compile` shows of a node.
+pub(super) fn compiled_event(node: &Node, sql: &str, preview: &Preview) -> Event {
+    let inline = node.resource_type == ResourceType::SqlOperation;
+    let compiled = if preview.json {
+        let name = if inline { Json::Null } else { json!(node.name) };
+        serde_json::to_string_pretty(&json!({"node": name, "compiled": sql})).unwrap_or_default()
+    } else {
+        sql.to_owned()
+    };
+    Event::CompiledNode { node_name: node.name.clone(), compiled, json: preview.json, inline }
+}
+
+/// A node that stands for a query of the command line; it may refer to anything.
+fn inline_node(runtime: &Runtime, sql: &str) -> Node {
+    let mut node = runtime.operation("inline_query");
+    node.resource_type = ResourceType::SqlOperation;
+    node.unique_id = format!("sql_operation.{}.inline_query", node.package_name).into();
+    node.raw_code = sql.into();
+    node.original_file_path = "from remote system.sql".to_owned();
+    node.path = "sql/inline_query".to_owned();
+    node.detail = Detail::Code(Code::default());
+    node
+}
+
+fn show(call: &Call, runtime: &Arc<Runtime>, node: &Arc<Node>, preview: &Preview) -> ExitCode {
+    let worker = runtime.worker("show");
+    let rendering = Rendering { runtime, worker: &worker };
+    match rows(&rendering, node, preview) {
+        Ok(result) => {
+            call.emit(table_event(node, &result, preview));
+            ExitCode::Success
+        }
+        Err(diagnostic) => failed(call, &rendering, node, &diagnostic),
+    }
+}
+
+fn failed(call: &Call, rendering: &Rendering<'_>, node: &Node, diagnostic: &Diagnostic) -> ExitCode {
+    let engine = rendering.worker.session.last_error();
+    call.emit(Event::notice("MainEncounteredError", Level::Error, message_of(node, diagnostic, engine.as_ref())));
+    ExitCode::NodeFailed
+}
+
+fn compiled(rendering: &Rendering<'_>, node: &Arc<Node>) -> Result<Arc<str>, Diagnostic> {
+    rendering.runtime.assign(rendering.worker, node, None)?;
+    let host = NodeHost::new(rendering.runtime, node, rendering.worker.clone(), Vec::new());
+    Ok(compile::node(rendering, node, &host)?.sql)
+}
+
+/// The rows of a node's query: a seed's from its table, all others' from their SQL.
+fn rows(rendering: &Rendering<'_>, node: &Arc<Node>, preview: &Preview) -> Result<QueryResult, Diagnostic> {
+    let runtime = rendering.runtime;
+    let sql = match node.resource_type {
+        ResourceType::Seed => {
+            runtime.assign(rendering.worker, node, None)?;
+            format!("select * from {}", runtime.relation_of(node).render()).into()
+        }
+        _ if preview.inline_direct.is_some() => node.raw_code.clone(),
+        _ => compiled(rendering, node)?,
+    };
+    let host = NodeHost::new(runtime, node, rendering.worker.clone(), Vec::new());
+    let context = compile::context(runtime, node, host);
+    let limit = preview.limit.map_or_else(values::none, minijinja::Value::from);
+    let arguments =
+        Arguments { positional: vec![minijinja::Value::from(sql.as_ref()), values::none(), limit], named: Vec::new() };
+    // The macro that projects override to limit a query in their warehouse's way.
+    let limited = runtime.engine.call("get_show_sql", arguments, &Scope::new(&node.package_name, context))?.value;
+    let limited = values::text(&limited);
+    let fetch = preview.limit.and_then(|limit| usize::try_from(limit).ok()).map_or(Fetch::All, Fetch::Limit);
+    let result = rendering.worker.session.run(Statement { fetch, ..Statement::query(&limited) });
+    result.map_err(Diagnostic::from)
+}
+
+fn table_event(node: &Node, result: &QueryResult, preview: &Preview) -> Event {
+    let names = result.unique_names();
+    let inline = node.resource_type == ResourceType::SqlOperation;
+    let text = if preview.json {
+        let rows: Vec<Json> = result
+            .rows
+            .iter()
+            .map(|row| Json::Object(names.iter().cloned().zip(row.iter().map(Cell::to_json)).collect::<Map<_, _>>()))
+            .collect();
+        let shown = if inline { json!({"show": rows}) } else { json!({"node": node.name, "show": rows}) };
+        serde_json::to_string_pretty(&shown).unwrap_or_default()
+    } else {
+        let rows: Vec<Vec<Option<String>>> = result
+            .rows
+            .iter()
+            .map(|row| row.iter().map(|cell| (!cell.is_null()).then(|| cell.to_string())).collect())
+            .collect();
+        let is_number = |cell: &Cell| matches!(cell, Cell::Int(_) | Cell::Float(_) | Cell::Decimal(_) | Cell::Null);
+        let numeric: Vec<bool> =
+            (0..names.len()).map(|index| result.rows.iter().all(|row| row.get(index).is_none_or(is_number))).collect();
+        report::preview(&names, &rows, &numeric)
+    };
+    Event::ShowNode { node_name: node.name.clone(), text, json: preview.json, inline }
+}
