@@ -24,8 +24,10 @@ mod node;
 mod properties;
 mod python;
 mod python_model;
+mod semantic;
 mod source;
 mod test_names;
+mod unit_test;
 mod workspace;
 
 use std::fmt;
@@ -36,7 +38,7 @@ use rayon::prelude::*;
 
 pub use capture::ref_call;
 
-use crate::adapter::{Capabilities, Relation};
+use crate::adapter::Capabilities;
 use crate::diagnostic::{Diagnostic, Diagnostics, Warned};
 use crate::jinja::context::Globals;
 use crate::jinja::{Engine, EngineOptions};
@@ -52,13 +54,9 @@ pub struct Inputs<'a> {
     pub files: &'a ProjectFiles,
     pub globals: &'a Arc<Globals>,
     pub capabilities: &'static Capabilities,
-    /// The `adapter` object of templates that are parsed: it answers without a warehouse.
+    /// The `adapter` object of templates that are parsed (`AdapterObject::parsing`).
     pub adapter: Value,
     pub api: Value,
-    /// A relation as templates see it.
-    pub relation: fn(Relation) -> Value,
-    /// The result of a query that is not run.
-    pub empty_table: fn() -> Value,
     /// Where a source is read from, if it is not a relation of the warehouse.
     pub external_location: fn(&Source) -> Option<String>,
     /// How the engine finds macros; the packages are filled in here.

@@ -90,6 +90,14 @@ impl File {
         name.rsplit_once('.').map_or(name, |(stem, _)| stem)
     }
 
+    /// The text of a file that is not read with the others (seeds).
+    ///
+    /// # Errors
+    /// The file cannot be read or is not UTF-8.
+    pub fn read(&self) -> std::io::Result<String> {
+        fs::read_to_string(&self.absolute_path)
+    }
+
     /// The ending in small letters: `sql`, `py`, `csv`, ...
     pub fn extension(&self) -> String {
         self.path.rsplit_once('.').map_or_else(String::new, |(_, extension)| extension.to_lowercase())

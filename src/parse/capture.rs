@@ -13,7 +13,7 @@ use serde_json::{Map, Value as Json};
 use crate::config::merge;
 use crate::diagnostic::Span;
 use crate::jinja::context::{Function, Host, fault};
-use crate::jinja::{Arguments, position, values};
+use crate::jinja::{Arguments, position, table, values};
 use crate::manifest::{CallTarget, RefCall, SourceCall, UniqueId, Version};
 
 /// What a template asked for.
@@ -59,8 +59,6 @@ pub struct Subject {
     pub schema: String,
     pub adapter: Value,
     pub api: Value,
-    /// The result of a query that is not run.
-    pub empty_table: fn() -> Value,
     /// The `model` dictionary.
     pub model: Json,
 }
@@ -173,7 +171,7 @@ impl Inner {
             "write" => ("write", |_, _, _| Ok(Value::from(""))),
             "render" => ("render", render),
             "try_or_compiler_error" => ("try_or_compiler_error", try_or_compiler_error),
-            "load_agate_table" => ("load_agate_table", |inner, _, _| Ok((inner.subject.empty_table)())),
+            "load_agate_table" => ("load_agate_table", |_, _, _| Ok(table::empty())),
             "submit_python_job" => ("submit_python_job", |_, _, _| Ok(values::none())),
             _ => return None,
         };

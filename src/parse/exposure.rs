@@ -25,7 +25,7 @@ pub struct Placed<'p> {
 }
 
 impl Placed<'_> {
-    fn error(&self, message: impl Into<String>) -> Diagnostic {
+    pub fn error(&self, message: impl Into<String>) -> Diagnostic {
         Diagnostic::error(message).at(self.entry.span.clone())
     }
 
@@ -165,7 +165,14 @@ fn add_dependencies(workspace: &Workspace<'_>, placed: &Placed<'_>, made: &mut E
 /// A missing owner.
 pub fn group(workspace: &Workspace<'_>, placed: &Placed<'_>) -> Result<Group, Diagnostic> {
     let package = &workspace.packages[placed.package].name;
-    let mut config = placed.mapping("config")?;
+    let given = placed.mapping("config")?;
+    let own = Own { properties: &given, calls: super::workspace::empty() };
+    let places = workspace.places(placed.package);
+    // dbt configures groups with the models.
+    let found = configure::config(places, ResourceType::Group, &placed.fqn(workspace), own)
+        .map_err(|message| placed.error(format!("invalid config of group `{}`: {message}", placed.entry.name)))?;
+    let mut config: Map<String, Value> =
+        found.set_values().map(|(key, value)| (key.to_owned(), value.clone())).collect();
     config.entry("meta").or_insert_with(|| json!({}));
     Ok(Group {
         name: placed.entry.name.clone(),

@@ -239,7 +239,7 @@ impl Target<'_> {
     }
 }
 
-fn fqn(package: &str, path: &str, name: &str) -> Vec<String> {
+pub fn fqn(package: &str, path: &str, name: &str) -> Vec<String> {
     let mut fqn = vec![package.to_owned()];
     let folders: Vec<&str> = path.split('/').collect();
     // Without the resource path (`models`) in front and the file behind.

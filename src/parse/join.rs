@@ -18,7 +18,7 @@ use super::properties::{
 };
 use super::source::{self, Table};
 use super::workspace::Workspace;
-use super::{PropertiesFile, check, gather};
+use super::{PropertiesFile, check, gather, semantic, unit_test};
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
 use crate::manifest::{Disabled, Manifest, Metadata, Node, Quoting, ResourceType, Source, UniqueId, Version};
 
@@ -585,6 +585,22 @@ fn add_entry(workspace: &Workspace<'_>, placed: &Placed<'_>, manifest: &mut Mani
                 return twice("group");
             }
             manifest.groups.insert(made.unique_id.clone(), Arc::new(made));
+        }
+        Section::UnitTests => {
+            for made in unit_test::unit_tests(workspace, placed, manifest)? {
+                let id = made.unique_id.clone();
+                if manifest.unit_tests.contains_key(&id) {
+                    return twice("unit test");
+                }
+                if made.config.enabled() {
+                    manifest.unit_tests.insert(id, Arc::new(made));
+                } else {
+                    manifest.disabled.entry(id).or_default().push(Disabled::UnitTest(Box::new(made)));
+                }
+            }
+        }
+        Section::Metrics | Section::SemanticModels | Section::SavedQueries => {
+            semantic::add(workspace, placed, manifest)?;
         }
         _ => {}
     }

@@ -119,7 +119,7 @@ fn entry(engine: &Engine, found: &FoundMacro, created_at: f64) -> Result<Macro, 
         path: found.path.clone(),
         original_file_path: found.path.clone(),
         unique_id,
-        macro_sql: source.text().into(),
+        macro_sql: block_text(source).into(),
         depends_on: SeedDependsOn { macros },
         description: String::new(),
         meta: Map::new(),
@@ -130,6 +130,16 @@ fn entry(engine: &Engine, found: &FoundMacro, created_at: f64) -> Result<Macro, 
         created_at,
         supported_languages: found.supported_languages.clone(),
     })
+}
+
+/// The block with the white space that its `-` strips, which dbt takes for a part of it.
+fn block_text(source: &MacroSource) -> &str {
+    let (text, range) = (&source.file.text, &source.range);
+    let before = text.get(..range.start).unwrap_or("");
+    let start = if source.text().starts_with("{%-") { before.trim_end().len() } else { range.start };
+    let after = text.get(range.end..).unwrap_or("");
+    let spaces = if source.text().ends_with("-%}") { after.len() - after.trim_start().len() } else { 0 };
+    text.get(start..range.end + spaces).unwrap_or("")
 }
 
 fn describe(workspace: &Workspace<'_>, package: usize, described: &mut Macro, entry: &Entry) -> Result<(), Diagnostic> {

@@ -64,8 +64,6 @@ fn parse_files(files: &ProjectFiles) -> Result<Warned<Parsed>, Diagnostics> {
         capabilities: &CAPABILITIES,
         adapter: values::none(),
         api: values::none(),
-        relation: |relation| Value::from(relation.render()),
-        empty_table: values::none,
         external_location: |_| None,
         engine: EngineOptions::new("shop"),
         settings: Settings::default(),

@@ -14,7 +14,7 @@ use super::docs::Docs;
 use crate::adapter::{Path, PolicyChange, Relation};
 use crate::diagnostic::{Diagnostic, SourceFile, Span};
 use crate::jinja::context::{Host, NodeContext, Scope as ContextScope};
-use crate::jinja::{Engine, Scope, TemplateSource, values};
+use crate::jinja::{Engine, Scope, TemplateSource, relation_object, values};
 use crate::project::Package;
 
 /// A package with its config trees.
@@ -134,12 +134,11 @@ impl<'a> Workspace<'a> {
         let target = &self.inputs.files.target;
         let this = self.relation(Some(&target.database), &target.schema, alias);
         ParseHost::new(Subject {
-            this: (self.inputs.relation)(this),
+            this: relation_object::value_of(this),
             database: Some(target.database.clone()),
             schema: target.schema.clone(),
             adapter: self.inputs.adapter.clone(),
             api: self.inputs.api.clone(),
-            empty_table: self.inputs.empty_table,
             model,
         })
     }
