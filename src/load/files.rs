@@ -291,7 +291,12 @@ fn seed_checksum(found: &Found, shown: &str) -> Result<Checksum, Diagnostic> {
     if metadata.len() > MAX_HASHED_SEED_BYTES {
         return Ok(Checksum { name: "path", checksum: found.path.clone() });
     }
-    Ok(Checksum::of_text(&read_text(&found.absolute_path, shown, MAX_HASHED_SEED_BYTES)?.text))
+    // dbt hashes a seed with its byte order mark.
+    let bytes = fs::read(&found.absolute_path).map_err(|error| unreadable(shown, &error))?;
+    match std::str::from_utf8(&bytes) {
+        Ok(text) => Ok(Checksum::of_text(text)),
+        Err(_) => Ok(Checksum::of_text(&read_text(&found.absolute_path, shown, MAX_HASHED_SEED_BYTES)?.text)),
+    }
 }
 
 fn unreadable(shown: &str, error: &std::io::Error) -> Diagnostic {
