@@ -15,7 +15,7 @@ use crate::graph::{self, Graph, LayerRules, NodeSet, ResolveOptions};
 use crate::invocation::{DBT_VERSION, ExitCode, Invocation};
 use crate::jinja::adapter_object::{self, AdapterObject, AdapterOptions};
 use crate::jinja::context::Globals;
-use crate::jinja::{Engine, EngineOptions, Message, MessageKind, relation_object, table, values};
+use crate::jinja::{Engine, EngineOptions, Message, MessageKind, relation_object, values};
 use crate::load::{self, ProjectFiles};
 use crate::manifest::{self, Manifest, Resource};
 use crate::parse;
@@ -118,8 +118,6 @@ fn inputs<'a>(
         capabilities: options.capabilities,
         adapter: AdapterObject::parsing(options),
         api: relation_object::api(options.capabilities, options.quoting),
-        relation: relation_object::value_of,
-        empty_table: table::empty,
         external_location: crate::compile::external_location,
         engine,
         settings: parse::Settings {
