@@ -490,9 +490,9 @@ impl<'a> Scanner<'a> {
         self.save_key()?;
         self.key_allowed = false;
         let start = self.at;
-        while !self.is_blank_or_end(0)
-            && !(self.flow_level > 0 && matches!(self.byte(0), Some(b',' | b'[' | b']' | b'{' | b'}')))
-        {
+        let in_flow = self.flow_level > 0;
+        let ends = |byte: Option<u8>| in_flow && matches!(byte, Some(b',' | b'[' | b']' | b'{' | b'}'));
+        while !self.is_blank_or_end(0) && !ends(self.byte(0)) {
             self.at += 1;
         }
         self.push(Token::Tag(&self.text[start..self.at]), start);

@@ -153,3 +153,14 @@ fn aliases_cannot_blow_up_the_memory() {
     assert_eq!(json(&"- ".repeat(300)), "YAML nests deeper than 200 levels");
     assert_eq!(json(&"[".repeat(100_000)), "invalid YAML: brackets nest deeper than 200 levels");
 }
+
+proptest::proptest! {
+    /// Whatever a file holds: a tree or a diagnostic, whose place can be shown.
+    #[test]
+    fn no_text_makes_it_panic(text in "([a-z:\\-?!&*\\[\\]{},#|>'\"%@`\\\\<~ \t\n\r0-9é가\u{85}\u{2028}😀\u{feff}]{1,3}){0,30}") {
+        match parse(&SourceFile::new("x.yml", text)) {
+            Ok(warned) => drop(warned.warnings.to_string()),
+            Err(problem) => drop(problem.to_string()),
+        }
+    }
+}
