@@ -309,7 +309,7 @@ impl Engine {
             return Err(Diagnostic::error(format!("`{namespace}.{name}` is not the name of a macro"))
                 .hint(format!("write `adapter.dispatch('{name}', macro_namespace='{namespace}')`")));
         }
-        let candidates = self.candidates(name, namespace, package);
+        let candidates = self.candidates(name, namespace);
         let found = candidates.iter().find_map(|candidate| self.0.registry.resolve(candidate, package));
         match found {
             Some(entry) => Ok(Value::from_dyn_object(entry.clone())),
@@ -322,7 +322,7 @@ impl Engine {
     }
 
     /// The names that a dispatch tries, in their order.
-    fn candidates(&self, name: &str, namespace: Option<&str>, _package: &str) -> Vec<String> {
+    fn candidates(&self, name: &str, namespace: Option<&str>) -> Vec<String> {
         let options = &self.0.options;
         let packages: Vec<Option<&str>> = match namespace {
             None => vec![None],
@@ -368,29 +368,31 @@ impl Engine {
     ///
     /// Fails on a mistake in the macro's syntax.
     pub fn calls_of(&self, source: &MacroSource) -> Result<Vec<String>, Diagnostic> {
-        let name = format!("{}.{}", source.package, source.name);
-        let found =
-            self.0.registry.resolve(&name, &source.package).filter(|entry| entry.source.package == source.package);
-        let Some(entry) = found else {
+        let Some(entry) = self.0.registry.of_package(&source.package, &source.name) else {
             return Ok(Vec::new());
         };
-        let calls = static_calls::of(&entry.parsed()?.template);
-        let mut ids: Vec<String> = Vec::new();
-        for call in calls {
-            let names = match call {
-                static_calls::StaticCall::Named(name) => vec![name],
+        let registry = &self.0.registry;
+        let mut found: Vec<&Arc<MacroEntry>> = Vec::new();
+        for call in static_calls::of(&entry.parsed()?.template) {
+            match call {
+                static_calls::StaticCall::Named(name) if self.0.library.contains_key(name.as_str()) => {}
+                static_calls::StaticCall::Named(name) => found.extend(registry.find_static(&name, &source.package)),
                 static_calls::StaticCall::Dispatch { name, namespace } => {
-                    let mut names = self.candidates(&name, namespace.as_deref(), &source.package);
-                    names.insert(0, name);
-                    names
+                    found.extend(registry.find_static(&name, &source.package));
+                    let candidates = self.candidates(&name, namespace.as_deref());
+                    let target = candidates.iter().find_map(|candidate| match candidate.split_once('.') {
+                        Some((package, name)) => registry.package(package)?.get(name),
+                        None => registry.find_static(candidate, &self.0.options.root_package),
+                    });
+                    found.extend(target);
                 }
-            };
-            for name in names {
-                if let Some(entry) = self.0.registry.resolve(&name, &source.package)
-                    && !ids.contains(&entry.unique_id)
-                {
-                    ids.push(entry.unique_id.clone());
-                }
+            }
+        }
+        let mut ids: Vec<String> = Vec::new();
+        for called in found {
+            // A dispatch names the macro that does it.
+            if called.source.name != source.name && !ids.contains(&called.unique_id) {
+                ids.push(called.unique_id.clone());
             }
         }
         Ok(ids)

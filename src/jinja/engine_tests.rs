@@ -48,6 +48,7 @@ const LIBRARY: &[(&str, &str, &str)] = &[
 {% macro outer() %}{{ broken() }}{% endmacro %}
 {% macro duckdb__flavour() %}duck{% endmacro %}
 {% macro default__flavour() %}plain{% endmacro %}
+{% macro flavoured() %}{{ adapter.dispatch('flavour')() }}{{ adapter.dispatch('pick', 'utils')() }}{{ log(wrap(1)) }}{% endmacro %}
 ",
     ),
     (
@@ -93,6 +94,11 @@ fn called_macros_are_recorded() {
     assert_eq!(rendered.macros, ["macro.root.down", "macro.utils.star"]);
     let star = engine.resolve("utils.star", "root").unwrap();
     assert_eq!(engine.calls_of(star).unwrap(), ["macro.utils.helper"]);
+    let flavoured = engine.resolve("flavoured", "root").unwrap();
+    assert_eq!(
+        engine.calls_of(flavoured).unwrap(),
+        ["macro.root.duckdb__flavour", "macro.utils.default__pick", "macro.root.wrap"]
+    );
 }
 
 #[test]

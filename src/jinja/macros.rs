@@ -227,6 +227,26 @@ impl Registry {
         }
     }
 
+    /// The macro of exactly this package.
+    pub fn of_package(&self, package: &str, name: &str) -> Option<&Arc<MacroEntry>> {
+        self.packages.get(package)?.get(name)
+    }
+
+    /// The macro that a name in a macro's text is taken for while parsing: of its own
+    /// package, the root project, any other package, then the internal ones.
+    pub fn find_static(&self, name: &str, package: &str) -> Option<&Arc<MacroEntry>> {
+        let (package, name) = name.split_once('.').unwrap_or((package, name));
+        let in_package = |package: &str| self.packages.get(package).and_then(|found| found.get(name));
+        in_package(package)
+            .or_else(|| in_package(&self.root))
+            .or_else(|| {
+                let mut others: Vec<_> = self.packages.iter().filter(|(name, _)| !self.is_internal(name)).collect();
+                others.sort_unstable_by_key(|(name, _)| name.as_str());
+                others.iter().rev().find_map(|(_, macros)| macros.get(name))
+            })
+            .or_else(|| self.dbt.get(name))
+    }
+
     /// What a bare name means to a template of `package`: a macro or a package.
     pub fn global(&self, name: &str, package: &str) -> Option<Value> {
         if let Some(entry) = self.find_own(name, package) {

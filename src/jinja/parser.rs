@@ -271,8 +271,14 @@ impl<'a> Parser<'a> {
         }
     }
 
+    /// The end of a tag that opens a block; Jinja2 allows a colon before it.
+    fn head_end(&mut self) -> Parsed<()> {
+        self.skip_symbol(":");
+        self.block_end().map(|_| ())
+    }
+
     fn body(&mut self, end: &str) -> Parsed<Vec<Node>> {
-        self.block_end()?;
+        self.head_end()?;
         let body = self.statements(&[end])?;
         self.next();
         Ok(body)
@@ -381,14 +387,14 @@ impl<'a> Parser<'a> {
         let mut otherwise = Vec::new();
         loop {
             let condition = self.tuple(true, &[])?;
-            self.block_end()?;
+            self.head_end()?;
             let body = self.statements(&["elif", "else", "endif"])?;
             branches.push((condition, body));
             if self.skip_name("elif") {
                 continue;
             }
             if self.skip_name("else") {
-                self.block_end()?;
+                self.head_end()?;
                 otherwise = self.statements(&["endif"])?;
             }
             self.next();
@@ -404,14 +410,14 @@ impl<'a> Parser<'a> {
         let iterable = self.tuple(false, &["recursive"])?;
         let condition = if self.skip_name("if") { Some(self.expression()?) } else { None };
         let recursive = self.skip_name("recursive");
-        self.block_end()?;
+        self.head_end()?;
         self.loops += 1;
         let body = self.statements(&["else", "endfor"]);
         self.loops -= 1;
         let body = body?;
         let mut otherwise = Vec::new();
         if self.skip_name("else") {
-            self.block_end()?;
+            self.head_end()?;
             otherwise = self.statements(&["endfor"])?;
         }
         self.next();
