@@ -28,6 +28,8 @@ use crate::graph::{Blocking, NodeSet, plan};
 use crate::jinja::values;
 use crate::manifest::{Node, Resource, ResourceType, UniqueId};
 
+pub use schemas::of_project as schemas_of_project;
+
 use outcome::{Extra, Outcome, Report, Stopwatch};
 use schedule::{Outcome as Step, Plan, Work};
 

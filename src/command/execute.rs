@@ -89,6 +89,20 @@ fn execute(call: &Call, prepared: Prepared, selected: NodeSet, which: Which) -> 
     finish(call, run, which)
 }
 
+/// Compiles nodes for another command, and writes what came of it.
+///
+/// # Errors
+/// Everything that keeps all nodes from being compiled.
+pub(super) fn compile(call: &Call, runtime: &Arc<Runtime>, selected: NodeSet) -> Result<ExitCode, Diagnostics> {
+    let request =
+        Request { task: Task::Compile, selected, blocking: Blocking::Nothing, hooks: false, durations: HashMap::new() };
+    let run = run::execute(runtime, &request, &call.interrupt)?;
+    if call.invocation.flags.write_json {
+        write_artifacts(&call.invocation, runtime, &run)?;
+    }
+    finish(call, run, Which::Compile)
+}
+
 /// Tells the end of a run and settles the exit code.
 fn finish(call: &Call, run: Run, which: Which) -> Result<ExitCode, Diagnostics> {
     let results: Vec<Arc<NodeResult>> = run.outcomes.iter().map(|outcome| outcome.result.clone()).collect();

@@ -45,6 +45,15 @@ fn make(rendering: &Rendering<'_>, schema: Value) -> Result<(), Diagnostic> {
     rendering.worker.session.commit().map_err(Diagnostic::from)
 }
 
+/// Every schema in which the project builds or reads, for the catalog.
+pub fn of_project(runtime: &Runtime) -> Vec<Schemas> {
+    let default = runtime.warehouse.adapter().default_database();
+    let sources = runtime.manifest().sources.values();
+    let sources = sources.map(|source| (source.database.as_deref().or(Some(default)), source.schema.as_str()));
+    let nodes = all(runtime.manifest()).map(|(database, schema)| (database.or(Some(default)), schema));
+    by_database(nodes.chain(sources))
+}
+
 /// The schemas into which the selected nodes are built.
 fn wanted(runtime: &Arc<Runtime>, ids: &[UniqueId]) -> Vec<Schemas> {
     let stores = |node: &Node| {
