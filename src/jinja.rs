@@ -53,7 +53,7 @@ pub use arguments::Arguments;
 pub use blocks::{Block, BlockKind};
 pub use decimal::decimal;
 pub use macros::{MacroSource, Param};
-pub use render::error;
+pub use render::{allow_stack, error};
 pub use yaml::from_node as value_of_yaml;
 
 use interpreter::Interpreter;

@@ -280,6 +280,15 @@ fn endless_templates_end() {
     }
 }
 
+#[test]
+fn a_thread_with_a_larger_stack_allows_deeper_calls() {
+    let rendered = std::thread::Builder::new().stack_size(64 << 20).spawn(|| {
+        allow_stack(32 << 20);
+        render(&engine(LIBRARY), "{{ even(900) }}")
+    });
+    assert_eq!(rendered.unwrap().join().unwrap().as_deref(), Ok("True"));
+}
+
 /// Every macro file below a folder.
 fn macro_files(folder: &Path, found: &mut Vec<std::path::PathBuf>) {
     let Ok(entries) = std::fs::read_dir(folder) else { return };

@@ -71,10 +71,12 @@ impl<'a> Interpreter<'a, '_, '_, '_> {
         Ok(found)
     }
 
+    #[inline(never)]
     fn sequence(&mut self, items: &'a [Expression], make: fn(Vec<Value>) -> Value) -> Result<Value, Stop> {
         Ok(make(self.evaluate_all(items)?))
     }
 
+    #[inline(never)]
     fn dict(&mut self, pairs: &'a [(Expression, Expression)]) -> Result<Value, Stop> {
         let mut result = values::Pairs::with_capacity(pairs.len());
         for (key, value) in pairs {
@@ -86,6 +88,7 @@ impl<'a> Interpreter<'a, '_, '_, '_> {
         Ok(values::dict(result))
     }
 
+    #[inline(never)]
     fn slice(&mut self, base: &'a Expression, parts: &'a [Option<Expression>; 3], place: Place) -> Result<Value, Stop> {
         let value = self.evaluate(base)?;
         let mut bounds = [None, None, None];
@@ -100,12 +103,14 @@ impl<'a> Interpreter<'a, '_, '_, '_> {
         self.placed(operators::slice(&value, &bounds), place)
     }
 
+    #[inline(never)]
     fn signed(&mut self, inner: &'a Expression, negative: bool, place: Place) -> Result<Value, Stop> {
         let value = self.evaluate(inner)?;
         self.defined(&value, inner)?;
         if negative { self.placed(operators::negate(&value), place) } else { Ok(value) }
     }
 
+    #[inline(never)]
     fn binary(
         &mut self,
         operator: Operator,
@@ -121,6 +126,7 @@ impl<'a> Interpreter<'a, '_, '_, '_> {
         self.placed(operators::binary(operator, &left, &right), place)
     }
 
+    #[inline(never)]
     fn condition(&mut self, parts: &'a (Expression, Expression, Option<Expression>)) -> Result<Value, Stop> {
         let (then, condition, otherwise) = parts;
         if self.evaluate(condition)?.is_true() {
@@ -160,6 +166,7 @@ impl<'a> Interpreter<'a, '_, '_, '_> {
     }
 
     /// Something is read from or called on an undefined value.
+    #[inline(never)]
     fn undefined_use(&self, expression: &Expression) -> Result<Value, Stop> {
         if self.is_lenient(expression) { Ok(Value::UNDEFINED) } else { Err(self.undefined(expression)) }
     }
@@ -169,6 +176,7 @@ impl<'a> Interpreter<'a, '_, '_, '_> {
         if value.is_undefined() { Err(self.undefined(expression)) } else { Ok(()) }
     }
 
+    #[inline(never)]
     fn undefined(&self, expression: &Expression) -> Stop {
         let file = &self.template.file;
         let written = file.text.get(expression.place.start as usize..expression.place.end as usize).unwrap_or("");
@@ -184,6 +192,7 @@ impl<'a> Interpreter<'a, '_, '_, '_> {
         .into()
     }
 
+    #[inline(never)]
     fn suggest_name(&self, diagnostic: Diagnostic, name: &str) -> Diagnostic {
         let registry = &self.render.engine.registry;
         let locals = self.local_names();
@@ -208,6 +217,7 @@ impl<'a> Interpreter<'a, '_, '_, '_> {
     }
 
     /// `package.name`, where the package has no such macro.
+    #[inline(never)]
     fn unknown_macro(&self, package: &PackageNamespace, name: &str, place: Place) -> Stop {
         Diagnostic::error(format!("package `{}` has no macro `{name}`", package.name))
             .at(place.span(&self.template.file))
@@ -217,11 +227,13 @@ impl<'a> Interpreter<'a, '_, '_, '_> {
 
     // --- attributes and items ---
 
+    #[inline(never)]
     fn attribute(&mut self, base: &'a Expression, name: &str) -> Result<Value, Stop> {
         let value = self.evaluate(base)?;
         if value.is_undefined() { self.undefined_use(base) } else { Ok(get_attribute(&value, name)) }
     }
 
+    #[inline(never)]
     fn item(&mut self, base: &'a Expression, index: &'a Expression) -> Result<Value, Stop> {
         let value = self.evaluate(base)?;
         let index = self.evaluate(index)?;
@@ -230,6 +242,7 @@ impl<'a> Interpreter<'a, '_, '_, '_> {
 
     // --- operators ---
 
+    #[inline(never)]
     fn concat(&mut self, parts: &'a [Expression], place: Place) -> Result<Value, Stop> {
         let mut text = String::new();
         for part in parts {
@@ -242,6 +255,7 @@ impl<'a> Interpreter<'a, '_, '_, '_> {
         Ok(Value::from(text))
     }
 
+    #[inline(never)]
     fn compare(&mut self, first: &'a Expression, rest: &'a [(Comparison, Expression)]) -> Result<Value, Stop> {
         let mut left = self.evaluate(first)?;
         let mut left_expression = first;
@@ -265,6 +279,7 @@ impl<'a> Interpreter<'a, '_, '_, '_> {
 
     // --- filters and tests ---
 
+    #[inline(never)]
     pub fn filter(&mut self, value: Value, call: &'a FilterCall) -> Result<Value, Stop> {
         let arguments = self.arguments(&call.arguments)?;
         let Some(filter) = call.filter else {
@@ -276,6 +291,7 @@ impl<'a> Interpreter<'a, '_, '_, '_> {
         self.placed(filter(&value, arguments), call.place)
     }
 
+    #[inline(never)]
     fn test(&mut self, base: &'a Expression, call: &'a TestCall) -> Result<Value, Stop> {
         let value = self.evaluate(base)?;
         let arguments = self.arguments(&call.arguments)?;
@@ -304,6 +320,7 @@ impl<'a> Interpreter<'a, '_, '_, '_> {
     }
 
     /// Adds what `*` and `**` stand for.
+    #[inline(never)]
     fn unpacked(&mut self, arguments: &'a CallArguments, result: &mut Arguments) -> Result<(), Stop> {
         if let Some(star) = &arguments.star {
             let more = self.evaluate(star)?;
@@ -326,6 +343,7 @@ impl<'a> Interpreter<'a, '_, '_, '_> {
     }
 
     /// The call of a call block, with its `caller`.
+    #[inline(never)]
     pub fn call_with_caller(&mut self, call: &'a Expression, caller: Value) -> Result<Value, Stop> {
         match &call.kind {
             Kind::Call(inner) => self.call_given(inner, call.place, Some(caller)),
@@ -333,6 +351,7 @@ impl<'a> Interpreter<'a, '_, '_, '_> {
         }
     }
 
+    #[inline(never)]
     fn call_given(&mut self, call: &'a Call, place: Place, caller: Option<Value>) -> Result<Value, Stop> {
         self.render.step()?;
         if let Kind::Attribute(base, name) = &call.callee.kind {
@@ -347,6 +366,7 @@ impl<'a> Interpreter<'a, '_, '_, '_> {
         self.call_value(&callee, arguments, place)
     }
 
+    #[inline(never)]
     fn call_attribute(
         &mut self,
         call: &'a Call,
@@ -366,6 +386,7 @@ impl<'a> Interpreter<'a, '_, '_, '_> {
         }
     }
 
+    #[inline(never)]
     fn no_method(&self, receiver: &Value, name: &str, callee: &Expression) -> Result<Value, Stop> {
         if let Some(package) = receiver.downcast_object_ref::<PackageNamespace>() {
             return Err(self.unknown_macro(package, name, callee.place));
@@ -381,6 +402,7 @@ impl<'a> Interpreter<'a, '_, '_, '_> {
     }
 
     /// Calls a method; `None` if the receiver has none of that name.
+    #[inline(never)]
     fn call_method(
         &mut self,
         receiver: &Value,
@@ -431,6 +453,7 @@ impl<'a> Interpreter<'a, '_, '_, '_> {
     }
 
     /// Calls what is not a macro of the project.
+    #[inline(never)]
     fn call_object(
         &mut self,
         callee: &Value,

@@ -291,6 +291,7 @@ impl<'a, 's, 't, 'e> Interpreter<'a, 's, 't, 'e> {
         result
     }
 
+    #[inline(never)]
     fn assign(&mut self, target: &'a Target, value: Value) -> Result<(), Stop> {
         match target {
             Target::Name(symbol) => {
@@ -371,6 +372,7 @@ impl<'a, 's, 't, 'e> Interpreter<'a, 's, 't, 'e> {
         Ok(Flow::Next)
     }
 
+    #[inline(never)]
     fn if_block(&mut self, node: &'a super::syntax::If, output: &mut String) -> Result<Flow, Stop> {
         self.render.check_stack()?;
         for (condition, body) in &node.branches {
@@ -381,17 +383,20 @@ impl<'a, 's, 't, 'e> Interpreter<'a, 's, 't, 'e> {
         self.run(&node.otherwise, output)
     }
 
+    #[inline(never)]
     fn for_block(&mut self, node: &'a For, output: &mut String) -> Result<(), Stop> {
         let iterable = self.evaluate(&node.iterable)?;
         self.for_loop(node, &iterable, output)
     }
 
+    #[inline(never)]
     fn set_block(&mut self, node: &'a super::syntax::SetBlock) -> Result<(), Stop> {
         let text = self.captured(&node.body)?;
         let value = self.filtered(text, &node.filters)?;
         self.assign(&node.target, value)
     }
 
+    #[inline(never)]
     fn filter_block(&mut self, node: &'a super::syntax::FilterBlock, output: &mut String) -> Result<(), Stop> {
         let text = self.captured(&node.body)?;
         let value = self.filtered(text, &node.filters)?;
@@ -399,6 +404,7 @@ impl<'a, 's, 't, 'e> Interpreter<'a, 's, 't, 'e> {
         Ok(())
     }
 
+    #[inline(never)]
     fn with_block(&mut self, node: &'a super::syntax::With, output: &mut String) -> Result<Flow, Stop> {
         let mut assigned = Vec::new();
         for (target, expression) in &node.assignments {
@@ -413,6 +419,7 @@ impl<'a, 's, 't, 'e> Interpreter<'a, 's, 't, 'e> {
     }
 
     /// The text of a block of its own.
+    #[inline(never)]
     fn captured(&mut self, body: &'a [Node]) -> Result<Value, Stop> {
         let mut text = String::new();
         self.scoped(|interpreter| interpreter.run(body, &mut text))?;
@@ -428,6 +435,7 @@ impl<'a, 's, 't, 'e> Interpreter<'a, 's, 't, 'e> {
 
     // --- loops ---
 
+    #[inline(never)]
     fn for_loop(&mut self, node: &'a For, iterable: &Value, output: &mut String) -> Result<(), Stop> {
         self.render.check_stack()?;
         let mut items = self.placed(values::items(iterable), node.iterable.place)?;
@@ -514,12 +522,14 @@ impl<'a, 's, 't, 'e> Interpreter<'a, 's, 't, 'e> {
 
     // --- macros ---
 
+    #[inline(never)]
     fn closure(&mut self, definition: &Arc<Definition>) -> Value {
         let mut enclosing: Enclosing = self.enclosing.iter().map(Arc::downgrade).collect();
         enclosing.extend(self.scopes.iter_mut().map(|scope| Arc::downgrade(&scope.share())));
         Value::from_object(Closure { definition: definition.clone(), template: self.template.clone(), enclosing })
     }
 
+    #[inline(never)]
     fn call_block(&mut self, node: &'a CallBlock, output: &mut String) -> Result<(), Stop> {
         let caller = self.closure(&node.definition);
         let value = self.call_with_caller(&node.call, caller)?;
@@ -566,6 +576,7 @@ impl<'a, 's, 't, 'e> Interpreter<'a, 's, 't, 'e> {
         }
     }
 
+    #[inline(never)]
     fn trailed(&self, stop: Stop, name: &str, place: Place) -> Stop {
         let Stop::Error(mut diagnostic) = stop else { return stop };
         let here = place.span(&self.template.file);
@@ -585,6 +596,7 @@ impl<'a, 's, 't, 'e> Interpreter<'a, 's, 't, 'e> {
     }
 
     /// Puts the arguments of a call into the macro's variables.
+    #[inline(never)]
     fn bind(&mut self, definition: &'a Definition, arguments: Arguments) -> Result<(), Stop> {
         let parameters = &definition.parameters;
         let Arguments { positional, named } = arguments;
@@ -638,6 +650,7 @@ impl<'a, 's, 't, 'e> Interpreter<'a, 's, 't, 'e> {
     }
 
     /// A call that does not fit; it gets its place from the call.
+    #[inline(never)]
     fn wrong_argument(&self, definition: &Definition, message: &str, name: Option<&str>) -> Stop {
         let mut diagnostic = Diagnostic::error(format!("macro `{}` {message}", definition.name));
         diagnostic = diagnostic.note_at(signature(definition), definition.place.span(&self.template.file));

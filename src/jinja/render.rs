@@ -2,6 +2,7 @@
 //! and what it records. Also how problems and `return(...)` travel, through Rust code
 //! too.
 
+use std::cell::Cell;
 use std::error::Error as _;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -94,6 +95,17 @@ pub fn error(diagnostic: Diagnostic) -> Error {
     Stop::from(diagnostic).into_error()
 }
 
+thread_local! {
+    /// What [`allow_stack`] said of this thread.
+    static STACK_LIMIT: Cell<Option<usize>> = const { Cell::new(None) };
+}
+
+/// Lets renders on this thread use so many bytes of its stack, instead of what the
+/// engine's options say. For threads that were made with a larger stack.
+pub fn allow_stack(bytes: usize) {
+    STACK_LIMIT.set(Some(bytes));
+}
+
 /// The state of one render.
 pub struct Render {
     pub engine: Arc<Inner>,
@@ -106,6 +118,7 @@ pub struct Render {
     steps: AtomicU64,
     depth: AtomicUsize,
     stack_base: usize,
+    stack_limit: usize,
     called: Mutex<Vec<Arc<MacroEntry>>>,
     position: Mutex<Option<(Arc<SourceFile>, Place)>>,
 }
@@ -129,6 +142,7 @@ fn stack_address() -> usize {
 impl Render {
     pub fn new(engine: Arc<Inner>, package: &str, context: Value, lenient: bool) -> Arc<Self> {
         Arc::new(Render {
+            stack_limit: STACK_LIMIT.get().unwrap_or(engine.options.stack_limit),
             engine,
             package: package.into(),
             context,
@@ -159,7 +173,7 @@ impl Render {
     /// Fails when calls are nested so deeply that the stack would run out.
     #[inline]
     pub fn check_stack(&self) -> Result<(), Stop> {
-        if self.stack_base.abs_diff(stack_address()) > self.engine.options.stack_limit {
+        if self.stack_base.abs_diff(stack_address()) > self.stack_limit {
             return Err(Diagnostic::error("calls are nested too deeply")
                 .hint("a macro that calls itself needs a condition that ends it")
                 .into());

@@ -181,7 +181,10 @@ pub fn execute<W: Work>(plan: &Plan, threads: usize, work: &W) -> Vec<usize> {
     std::thread::scope(|scope| {
         for thread in 0..threads {
             let (state, begun, changed) = (&state, &begun, &changed);
-            let body = move || run_worker(work, thread, state, begun, changed);
+            let body = move || {
+                crate::jinja::allow_stack(STACK_SIZE / 2);
+                run_worker(work, thread, state, begun, changed);
+            };
             let builder = std::thread::Builder::new().name(format!("Thread-{}", thread + 1)).stack_size(STACK_SIZE);
             if builder.spawn_scoped(scope, body).is_err() {
                 // The machine refuses another thread: this one does the work, unless others do already.
