@@ -13,6 +13,7 @@ mod init;
 mod list;
 mod operation;
 mod prepare;
+mod settings;
 mod show;
 
 use std::ffi::OsString;

@@ -1,5 +1,24 @@
 //! tform: SQL transformation and testing, for dbt projects, as one binary.
 //!
+//! One pipeline of typed stages, each a verb that gives the next type:
+//!
+//! | call | gives | touches |
+//! |---|---|---|
+//! | `load::project` | `ProjectFiles`: every file of the project and its packages, read once | disk |
+//! | `parse::manifest` | `Manifest`: every resource, refs as written; `Engine`: every macro | nothing |
+//! | `graph::resolve` | `Graph`: refs became edges, free of cycles, layers known | nothing |
+//! | `select::for_command` | `NodeSet` | nothing (state: an earlier manifest) |
+//! | `compile::node` | `Compiled`: final SQL with its CTEs | the warehouse, where Jinja asks it |
+//! | `run::execute` | `Run`: outcomes, and a stream of `Event`s | the warehouse |
+//! | `artifact::write` | files under `target-path` | disk |
+//!
+//! What must never be: output anywhere but in `report`; a difference between warehouses
+//! outside of `adapter` (a trait method or data in `Capabilities`); a query per relation
+//! where one per run does; a panic over anything that a user or a warehouse can cause; a
+//! relation dropped before its successor is complete.
+//!
+//! Everything that happens is an [`event::Event`]; terminal, text log and JSON log are
+//! consumers. Everything that is wrong is a [`diagnostic::Diagnostic`] with its place.
 //! Modules stand in layer order: one may use only those above it (a tidy test holds this).
 
 pub mod diagnostic;

@@ -11,7 +11,7 @@ use crate::artifact;
 use crate::compile::runtime::{CommentSetting, Deferred, EventTime, RunFlags, Runtime};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::event::{Event, count_line};
-use crate::graph::{self, Graph, LayerRules, NodeSet, ResolveOptions};
+use crate::graph::{self, Graph, NodeSet, ResolveOptions};
 use crate::invocation::{DBT_VERSION, ExitCode, Invocation};
 use crate::jinja::adapter_object::{self, AdapterObject, AdapterOptions};
 use crate::jinja::context::Globals;
@@ -92,7 +92,7 @@ pub(crate) fn project_without_manifest(call: &Call) -> Result<Prepared, Diagnost
     let options = ResolveOptions {
         restricted_packages: restricted(&files),
         node_package_first: invocation.flags.behaviour("require_ref_searches_node_package_before_root"),
-        layers: LayerRules::default(),
+        layers: super::settings::layers(files.tform.as_ref())?,
     };
     let resolved = graph::resolve(with_metadata(manifest, invocation, &files, warehouse.capabilities()), &options)?;
     call.warnings(resolved.warnings)?;
