@@ -621,7 +621,8 @@ pub struct SemanticResource {
     pub body: Map<String, Value>,
     #[serde(default)]
     pub refs: Vec<RefCall>,
-    #[serde(default)]
+    /// Only what calls `metric()`; those of metrics and saved queries stand in their `body`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub metrics: Vec<Vec<String>>,
     #[serde(default)]
     pub depends_on: DependsOn,

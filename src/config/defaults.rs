@@ -19,18 +19,23 @@ pub fn of(resource_type: ResourceType) -> &'static Defaults {
         ResourceType::Test => &TEST,
         ResourceType::Source => &SOURCE,
         ResourceType::UnitTest => &UNIT_TEST,
-        ResourceType::Exposure | ResourceType::Metric => &PLAIN,
+        ResourceType::Exposure => &PLAIN,
+        ResourceType::Metric => &METRIC,
         ResourceType::SemanticModel => &SEMANTIC_MODEL,
         ResourceType::SavedQuery => &SAVED_QUERY,
         ResourceType::Analysis | ResourceType::Operation | ResourceType::SqlOperation => &NODE,
         ResourceType::Group | ResourceType::Macro | ResourceType::Doc => &NONE,
-        ResourceType::Function => &NODE,
+        ResourceType::Function => &FUNCTION,
     }
 }
 
 static MODEL: LazyLock<Defaults> =
     LazyLock::new(|| table(node_with("view", json!({"access": "protected", "freshness": null}))));
 static NODE: LazyLock<Defaults> = LazyLock::new(|| table(node_with("view", json!({}))));
+static FUNCTION: LazyLock<Defaults> = LazyLock::new(|| {
+    let own = json!({"type": "scalar", "volatility": null, "runtime_version": null, "entry_point": null});
+    table(node_with("function", own))
+});
 static SEED: LazyLock<Defaults> =
     LazyLock::new(|| table(node_with("seed", json!({"delimiter": ",", "quote_columns": null}))));
 static SNAPSHOT: LazyLock<Defaults> = LazyLock::new(|| {
@@ -62,6 +67,7 @@ static SOURCE: LazyLock<Defaults> = LazyLock::new(|| {
 static UNIT_TEST: LazyLock<Defaults> =
     LazyLock::new(|| table(json!({"tags": [], "meta": {}, "enabled": true, "static_analysis": null})));
 static PLAIN: LazyLock<Defaults> = LazyLock::new(|| table(json!({"enabled": true, "tags": [], "meta": {}})));
+static METRIC: LazyLock<Defaults> = LazyLock::new(|| table(json!({"enabled": true, "group": null, "meta": {}})));
 static SEMANTIC_MODEL: LazyLock<Defaults> =
     LazyLock::new(|| table(json!({"enabled": true, "group": null, "meta": {}})));
 static SAVED_QUERY: LazyLock<Defaults> = LazyLock::new(|| {

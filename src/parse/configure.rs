@@ -134,6 +134,8 @@ pub fn config(
 
 /// What was set, without defaults and merging, as `unrendered_config` has it.
 pub fn unrendered(places: Places<'_>, resource_type: ResourceType, fqn: &[String], own: Own<'_>) -> Map<String, Value> {
+    // dbt takes what functions have unrendered from the models' configs.
+    let resource_type = if resource_type == ResourceType::Function { ResourceType::Model } else { resource_type };
     let mut config = Map::new();
     for level in places.own.of(resource_type).levels(fqn) {
         config.extend(level.values.iter().map(|(key, value)| (key.to_string(), value.clone())));

@@ -20,7 +20,14 @@ pub fn all(workspace: &Workspace<'_>, properties: &[PropertiesFile], problems: &
     let mut drafts = Vec::new();
     for package in 0..workspace.packages.len() {
         let name = &workspace.packages[package].name;
-        for kind in [FileKind::Model, FileKind::Snapshot, FileKind::Analysis, FileKind::SingularTest, FileKind::Seed] {
+        for kind in [
+            FileKind::Model,
+            FileKind::Snapshot,
+            FileKind::Analysis,
+            FileKind::SingularTest,
+            FileKind::Seed,
+            FileKind::Function,
+        ] {
             let files: Vec<&File> = workspace.inputs.files.of_kind(kind).filter(|file| file.package == *name).collect();
             let read: Vec<Result<Vec<Draft>, Diagnostic>> =
                 files.into_par_iter().map(|file| read_file(workspace, package, file)).collect();
@@ -42,7 +49,9 @@ fn read_file(workspace: &Workspace<'_>, package: usize, file: &File) -> Result<V
         return snapshots(workspace, package, file);
     }
     let mut draft = file_draft(workspace, package, file);
-    if draft.is_python {
+    if draft.is_python && draft.resource_type == ResourceType::Function {
+        // The code of a function in Python names no relations.
+    } else if draft.is_python {
         if let Some(code) = &draft.code {
             draft.calls = python_model::calls(code)?;
         }
@@ -63,6 +72,7 @@ fn file_draft(workspace: &Workspace<'_>, package: usize, file: &File) -> Draft {
             (ResourceType::Test, Path::new(folder).join(format!("{name}.sql")).display().to_string())
         }
         FileKind::Seed => (ResourceType::Seed, file.resource_path.clone()),
+        FileKind::Function => (ResourceType::Function, file.resource_path.clone()),
         _ => (ResourceType::Model, file.resource_path.clone()),
     };
     let mut fqn = folders(package_name, &path);

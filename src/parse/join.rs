@@ -30,13 +30,16 @@ pub fn manifest(
     mut drafts: Vec<Draft>,
     problems: &mut Diagnostics,
 ) -> Manifest {
-    let namer = Namer::default();
+    let namer = Namer::new(workspace);
     let patches = patches(workspace, files, &mut drafts, problems);
     let pairs: Vec<(Draft, Option<Patch<'_>>)> = drafts.into_iter().zip(patches).collect();
     let finished: Vec<Result<Node, Diagnostic>> =
         pairs.into_par_iter().map(|(draft, patch)| node::finish(workspace, &namer, draft, patch.as_ref())).collect();
     let mut manifest = Manifest { metadata: metadata(workspace), ..Manifest::default() };
-    add_nodes(&mut manifest, gather(finished, problems), problems);
+    let (functions, nodes): (Vec<Node>, Vec<Node>) =
+        gather(finished, problems).into_iter().partition(|node| node.resource_type == ResourceType::Function);
+    add_nodes(&mut manifest, nodes, problems);
+    add_functions(&mut manifest, functions, files, problems);
     let tests = node_tests(workspace, &namer, files, &manifest, problems);
     add_nodes(&mut manifest, tests, problems);
     add_sources(workspace, &namer, files, &mut manifest, problems);
@@ -51,6 +54,7 @@ pub fn manifest(
     for entry in macros::entries(workspace, found, &described, problems) {
         manifest.macros.insert(entry.unique_id.clone(), Arc::new(entry));
     }
+    semantic::add_input_measures(&mut manifest);
     manifest.docs = workspace.docs.blocks.iter().map(|doc| (doc.unique_id.clone(), doc.clone())).collect();
     manifest.selectors = selectors(workspace, problems);
     check::all(workspace, &mut manifest, problems);
@@ -83,20 +87,23 @@ fn patch_path(workspace: &Workspace<'_>, file: &PropertiesFile) -> String {
 }
 
 /// Drafts by what properties call them.
+#[derive(Default)]
 struct Index {
     /// Models, seeds, snapshots.
     refable: HashMap<String, Vec<usize>>,
     analyses: HashMap<String, Vec<usize>>,
     tests: HashMap<String, Vec<usize>>,
+    functions: HashMap<String, Vec<usize>>,
 }
 
 impl Index {
     fn new(drafts: &[Draft]) -> Self {
-        let mut index = Index { refable: HashMap::new(), analyses: HashMap::new(), tests: HashMap::new() };
+        let mut index = Index::default();
         for (at, draft) in drafts.iter().enumerate() {
             let map = match draft.resource_type {
                 ResourceType::Analysis => &mut index.analyses,
                 ResourceType::Test => &mut index.tests,
+                ResourceType::Function => &mut index.functions,
                 kind if kind.is_refable() => &mut index.refable,
                 _ => continue,
             };
@@ -110,6 +117,7 @@ impl Index {
         let map = match section {
             Section::Analyses => &self.analyses,
             Section::SingularTests => &self.tests,
+            Section::Functions => &self.functions,
             _ => &self.refable,
         };
         let all = map.get(name).map_or(&[][..], Vec::as_slice);
@@ -209,6 +217,7 @@ fn of_section(
         Section::Seeds => ResourceType::Seed,
         Section::Snapshots => ResourceType::Snapshot,
         Section::Analyses => ResourceType::Analysis,
+        Section::Functions => ResourceType::Function,
         _ => ResourceType::Test,
     };
     if found.is_empty() {
@@ -259,6 +268,7 @@ fn not_found(name: &str, properties: &NodeProperties, span: &Span, index: &Index
     let names = match section {
         Section::Analyses => &index.analyses,
         Section::SingularTests => &index.tests,
+        Section::Functions => &index.functions,
         _ => &index.refable,
     };
     Diagnostic::warning(message).at(span.clone()).suggest(name, names.keys().map(String::as_str))
@@ -314,6 +324,28 @@ fn add_nodes(manifest: &mut Manifest, nodes: Vec<Node>, problems: &mut Diagnosti
             continue;
         }
         manifest.nodes.insert(id, Arc::new(node));
+    }
+}
+
+/// Adds functions: in the manifest they are nodes with a signature.
+fn add_functions(manifest: &mut Manifest, functions: Vec<Node>, files: &[PropertiesFile], problems: &mut Diagnostics) {
+    let described = |node: &Node| {
+        let path = node.origin.properties.as_ref()?;
+        let entries = files.iter().flat_map(|file| &file.properties.nodes);
+        entries.filter(|entry| entry.section == Section::Functions).find(|entry| entry.span == *path)
+    };
+    for node in functions {
+        let signature = described(&node).map(|entry| entry.signature.clone()).unwrap_or_default();
+        match semantic::function(&node, &signature) {
+            Ok(made) if !made.config.enabled() => {
+                let id = made.unique_id.clone();
+                manifest.disabled.entry(id).or_default().push(Disabled::Semantic(Box::new(made)));
+            }
+            Ok(made) => {
+                manifest.functions.insert(made.unique_id.clone(), Arc::new(made));
+            }
+            Err(problem) => problems.push(problem.at_opt(node.origin.properties.clone())),
+        }
     }
 }
 

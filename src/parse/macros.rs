@@ -137,9 +137,7 @@ fn block_text(source: &MacroSource) -> &str {
     let (text, range) = (&source.file.text, &source.range);
     let before = text.get(..range.start).unwrap_or("");
     let start = if source.text().starts_with("{%-") { before.trim_end().len() } else { range.start };
-    let after = text.get(range.end..).unwrap_or("");
-    let spaces = if source.text().ends_with("-%}") { after.len() - after.trim_start().len() } else { 0 };
-    text.get(start..range.end + spaces).unwrap_or("")
+    text.get(start..range.end).unwrap_or("")
 }
 
 fn describe(workspace: &Workspace<'_>, package: usize, described: &mut Macro, entry: &Entry) -> Result<(), Diagnostic> {

@@ -39,9 +39,19 @@ impl Component {
 type Known = HashMap<(Component, usize, Option<String>), Option<String>>;
 
 /// Makes names; shared by all threads.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Namer {
+    /// By component and package: the macros that replace tform's own.
+    overriding: HashMap<(Component, usize), Overriding>,
     known: Mutex<Known>,
+}
+
+/// A macro that replaces tform's own.
+#[derive(Debug, Clone, Copy)]
+struct Overriding {
+    /// The package that it is in.
+    package: usize,
+    looks_at_node: bool,
 }
 
 /// What a name is made for.
@@ -54,6 +64,18 @@ pub struct Named<'a> {
 }
 
 impl Namer {
+    pub fn new(workspace: &Workspace<'_>) -> Self {
+        let mut found = HashMap::new();
+        for component in [Component::Database, Component::Schema, Component::Alias] {
+            for package in 0..workspace.packages.len() {
+                if let Some(macro_of) = overriding(workspace, component, package) {
+                    found.insert((component, package), macro_of);
+                }
+            }
+        }
+        Namer { overriding: found, known: Mutex::default() }
+    }
+
     /// The name of a component, given what is configured for it.
     ///
     /// # Errors
@@ -65,11 +87,11 @@ impl Namer {
         configured: Option<&str>,
         named: &Named<'_>,
     ) -> Result<Option<String>, Diagnostic> {
-        let Some((package, text)) = overriding(workspace, component, named.package) else {
+        let Some(&Overriding { package, looks_at_node }) = self.overriding.get(&(component, named.package)) else {
             return Ok(own_name(workspace, component, configured, named));
         };
         let key = (component, package, configured.map(str::to_owned));
-        let may_remember = component != Component::Alias && !looks_at_node(text);
+        let may_remember = component != Component::Alias && !looks_at_node;
         if may_remember && let Some(name) = self.lock().get(&key) {
             return Ok(name.clone());
         }
@@ -85,12 +107,12 @@ impl Namer {
     }
 }
 
-/// The package and text of the macro that replaces tform's own, if there is one.
-fn overriding<'w>(workspace: &'w Workspace<'_>, component: Component, package: usize) -> Option<(usize, &'w str)> {
+/// The macro that replaces tform's own, if there is one.
+fn overriding(workspace: &Workspace<'_>, component: Component, package: usize) -> Option<Overriding> {
     [package, 0].into_iter().find_map(|package| {
         let name = format!("{}.{}", workspace.packages[package].name, component.macro_name());
         let source = workspace.engine.resolve(&name, &workspace.packages[package].name)?;
-        Some((package, source.text()))
+        Some(Overriding { package, looks_at_node: looks_at_node(source.text()) })
     })
 }
 

@@ -147,7 +147,12 @@ fn read_item(reading: &mut Reading<'_>, section: Section, item: &Node, propertie
     };
     let Some(name) = reading.name(map, item, section) else { return };
     match section {
-        Section::Models | Section::Seeds | Section::Snapshots | Section::Analyses | Section::SingularTests => {
+        Section::Models
+        | Section::Seeds
+        | Section::Snapshots
+        | Section::Analyses
+        | Section::SingularTests
+        | Section::Functions => {
             if let Some(node) = node::read(reading, section, map, name) {
                 properties.nodes.push(node);
             }
@@ -178,22 +183,6 @@ fn entry_keys(section: Section) -> &'static [&'static str] {
             "config",
         ],
         Section::Groups => &["name", "owner", "description", "config"],
-        Section::Functions => &[
-            "name",
-            "description",
-            "arguments",
-            "returns",
-            "config",
-            "data_tests",
-            "tests",
-            "identifier",
-            "language",
-            "meta",
-            "docs",
-            "columns",
-            "constraints",
-            "access",
-        ],
         Section::UnitTests => &["name", "model", "given", "expect", "description", "overrides", "config", "versions"],
         // The semantic layer's keys grow with every version of dbt; they are kept as they are.
         _ => &[],

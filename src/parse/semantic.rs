@@ -3,7 +3,7 @@
 //!
 //! Source: docs.getdbt.com/docs/build/about-metricflow.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
@@ -15,7 +15,9 @@ use super::extract;
 use super::properties::Section;
 use super::workspace::Workspace;
 use crate::diagnostic::Diagnostic;
-use crate::manifest::{CallTarget, DependsOn, Disabled, Manifest, Origin, RefCall, ResourceType, SemanticResource};
+use crate::manifest::{
+    CallTarget, DependsOn, Disabled, Manifest, Node, Origin, RefCall, ResourceType, SemanticResource, UniqueId,
+};
 
 /// Adds an entry of `metrics`, `semantic_models` or `saved_queries` to the manifest.
 ///
@@ -251,6 +253,7 @@ fn add_metric(
     body.insert("meta".to_owned(), meta);
     body.insert("tags".to_owned(), values.get("tags").cloned().unwrap_or_else(|| json!([])));
     body.insert("sources".to_owned(), json!([]));
+    body.insert("metrics".to_owned(), json!([]));
     put(manifest, placed, made)
 }
 
@@ -413,6 +416,110 @@ fn add_saved_query(workspace: &Workspace<'_>, placed: &Placed<'_>, manifest: &mu
     made.body.insert("exports".to_owned(), Value::Array(exports));
     made.body.insert("tags".to_owned(), json!(tags));
     put(manifest, placed, made)
+}
+
+/// Gives metrics that are made of others the measures of those.
+pub fn add_input_measures(manifest: &mut Manifest) {
+    let by_name: HashMap<String, UniqueId> =
+        manifest.metrics.values().map(|metric| (metric.name.clone(), metric.unique_id.clone())).collect();
+    let mut found: Vec<(UniqueId, Vec<Value>)> = Vec::new();
+    for metric in manifest.metrics.values() {
+        if matches!(metric.body["type"].as_str(), Some("derived" | "ratio")) {
+            let mut measures = Vec::new();
+            collect_measures(manifest, &by_name, metric, &mut measures, 0);
+            found.push((metric.unique_id.clone(), measures));
+        }
+    }
+    for (id, measures) in found {
+        if let Some(metric) = manifest.metrics.get_mut(&id) {
+            Arc::make_mut(metric).body["type_params"]["input_measures"] = Value::Array(measures);
+        }
+    }
+}
+
+/// The depth at which metrics that are made of themselves are given up.
+const DEEPEST_METRIC: usize = 50;
+
+fn collect_measures(
+    manifest: &Manifest,
+    by_name: &HashMap<String, UniqueId>,
+    metric: &SemanticResource,
+    measures: &mut Vec<Value>,
+    depth: usize,
+) {
+    let parameters = &metric.body["type_params"];
+    for measure in parameters["input_measures"].as_array().into_iter().flatten() {
+        if !measures.contains(measure) {
+            measures.push(measure.clone());
+        }
+    }
+    if depth > DEEPEST_METRIC {
+        return;
+    }
+    let listed = parameters["metrics"].as_array().into_iter().flatten();
+    for input in [&parameters["numerator"], &parameters["denominator"]].into_iter().chain(listed) {
+        let id = input["name"].as_str().and_then(|name| by_name.get(name));
+        if let Some(other) = id.and_then(|id| manifest.metrics.get(id)) {
+            collect_measures(manifest, by_name, other, measures, depth + 1);
+        }
+    }
+}
+
+/// A function: a node with arguments and a type that it returns
+/// (docs.getdbt.com/docs/build/udfs).
+///
+/// # Errors
+/// An argument without a default behind one with a default.
+pub fn function(node: &Node, signature: &Map<String, Value>) -> Result<SemanticResource, Diagnostic> {
+    let given = signature.get("arguments").and_then(Value::as_array).into_iter().flatten();
+    let fields = ["name", "data_type", "description", "default_value"].map(|name| (name, Value::Null));
+    let arguments: Vec<Value> = given.map(|argument| shape(argument, &fields)).collect();
+    let has_default = |argument: &Value| !argument["default_value"].is_null();
+    let first_default = arguments.iter().position(has_default).unwrap_or(arguments.len());
+    if let Some(argument) = arguments[first_default..].iter().find(|argument| !has_default(argument)) {
+        let (name, function) = (super::python::text(&argument["name"]), &node.name);
+        return Err(Diagnostic::error(format!(
+            "Non-defaulted argument '{name}' of function '{function}' comes after a defaulted argument. Non-defaulted \
+             arguments cannot come after defaulted arguments. "
+        )));
+    }
+    let returns = signature.get("returns").cloned().unwrap_or_else(|| json!({"data_type": "INVALID_TYPE"}));
+    let mut body = match serde_json::to_value(node) {
+        Ok(Value::Object(body)) => body,
+        _ => Map::new(),
+    };
+    for typed in [
+        "name",
+        "resource_type",
+        "package_name",
+        "path",
+        "original_file_path",
+        "unique_id",
+        "fqn",
+        "refs",
+        "depends_on",
+        "config",
+    ] {
+        body.remove(typed);
+    }
+    body.insert("arguments".to_owned(), Value::Array(arguments));
+    body.insert("returns".to_owned(), shape(&returns, &[("data_type", Value::Null), ("description", Value::Null)]));
+    let code = node.code().cloned().unwrap_or_default();
+    Ok(SemanticResource {
+        name: node.name.clone(),
+        resource_type: ResourceType::Function,
+        package_name: node.package_name.clone(),
+        path: node.path.clone(),
+        original_file_path: node.original_file_path.clone(),
+        unique_id: node.unique_id.clone(),
+        fqn: node.fqn.clone(),
+        body,
+        refs: code.refs,
+        metrics: Vec::new(),
+        depends_on: code.depends_on,
+        config: node.config.clone(),
+        origin: node.origin.clone(),
+    })
 }
 
 #[cfg(test)]

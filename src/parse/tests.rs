@@ -211,3 +211,132 @@ fn every_mistake_is_said_with_its_place() {
     ]);
     insta::assert_snapshot!(text);
 }
+
+#[test]
+fn a_table_of_a_source_has_what_it_and_its_source_say() {
+    let manifest = parse(&[(
+        "models/sources.yml",
+        "sources:\n  - name: raw\n    schema: \"{{ 'raw' ~ '_s' }}\"\n    loaded_at_field: at\n    tags: [b]\n    meta: {x: 1}\n    \
+         freshness: {warn_after: {count: 1, period: day}}\n    tables:\n      - name: orders\n        identifier: ords\n        \
+         tags: [a]\n        freshness: {error_after: {count: 2, period: day}}\n        columns: [{name: id, tests: [unique]}]\n      \
+         - {name: items, freshness: null, loaded_at_field: null}\n      - {name: gone, config: {enabled: false}}\n",
+    )]);
+    let orders = &manifest.sources["source.shop.raw.orders"];
+    assert_eq!(orders.relation_name.as_deref(), Some("\"shop\".\"raw_s\".\"ords\""));
+    assert_eq!(orders.tags, ["a", "b"]);
+    let freshness = orders.freshness.as_ref().unwrap();
+    assert_eq!((freshness.warn_after.count, freshness.error_after.count), (Some(1), Some(2)));
+    assert_eq!(orders.unrendered_schema.as_deref(), Some("{{ 'raw' ~ '_s' }}"));
+    let items = &manifest.sources["source.shop.raw.items"];
+    assert!(items.freshness.is_none() && items.loaded_at_field.is_none());
+    assert!(manifest.disabled.contains_key("source.shop.raw.gone"));
+    let test = manifest.nodes.values().find(|node| node.generic_test().is_some()).unwrap();
+    assert_eq!(test.name, "source_unique_raw_orders_id");
+    assert_eq!(test.code().unwrap().sources[0].0, "raw");
+}
+
+#[test]
+fn unit_tests_are_tied_to_their_models_and_versions() {
+    let manifest = parse(&[
+        ("models/a.sql", "select 1 as id"),
+        ("models/m_v1.sql", "select 1 as id"),
+        ("models/m_v2.sql", "select 1 as id"),
+        ("tests/fixtures/rows.csv", "id,b\n1,\n"),
+        (
+            "models/p.yml",
+            "models: [{name: m, versions: [{v: 1}, {v: 2}]}]\nunit_tests:\n  - {name: u, model: m, versions: {exclude: [1]}, given: [], \
+             expect: {format: csv, fixture: rows}}\n  - {name: w, model: a, given: [{input: ref('m'), rows: [{x: null}, {x: 1}]}], \
+             expect: {rows: []}}\n",
+        ),
+    ]);
+    let ids: Vec<&str> = manifest.unit_tests.keys().map(|id| &**id).collect();
+    assert_eq!(ids, ["unit_test.shop.m.u_v2", "unit_test.shop.a.w"]);
+    let test = &manifest.unit_tests["unit_test.shop.m.u_v2"];
+    assert_eq!(test.expect.rows, json!([{"id": "1", "b": null}]));
+    assert_eq!(&*test.depends_on.nodes[0], "model.shop.m.v2");
+    assert_eq!(manifest.unit_tests["unit_test.shop.a.w"].given[0].rows, json!([{"x": 1}, {"x": null}]));
+}
+
+#[test]
+fn exposures_groups_functions_and_the_semantic_layer_are_kept() {
+    let manifest = parse(&[
+        ("models/orders.sql", "select 1 as id"),
+        ("functions/f.sql", "a > 0"),
+        (
+            "models/p.yml",
+            "groups: [{name: g, owner: {name: me}}]\nexposures: [{name: e, type: ml, owner: {email: a@b.c}, depends_on: [\"ref('orders')\"]}]\n\
+             semantic_models: [{name: s, model: ref('orders'), measures: [{name: total, agg: sum, create_metric: true}]}]\n\
+             metrics: [{name: m, label: M, type: simple, type_params: {measure: total}}]\n\
+             saved_queries: [{name: q, query_params: {metrics: [m]}}]\n",
+        ),
+        (
+            "functions/f.yml",
+            "functions: [{name: f, arguments: [{name: a, data_type: int}], returns: {data_type: boolean}}]",
+        ),
+    ]);
+    assert_eq!(manifest.exposures["exposure.shop.e"].refs[0].name, "orders");
+    assert!(manifest.groups.contains_key("group.shop.g"));
+    assert_eq!(manifest.semantic_models["semantic_model.shop.s"].body["node_relation"]["alias"], "orders");
+    let metrics: Vec<&str> = manifest.metrics.keys().map(|id| &**id).collect();
+    assert_eq!(metrics.len(), 2);
+    assert!(manifest.saved_queries.contains_key("saved_query.shop.q"));
+    assert_eq!(manifest.functions["function.shop.f"].body["returns"]["data_type"], "boolean");
+}
+
+#[test]
+fn names_come_from_the_macros_of_the_project() {
+    let manifest = parse(&[
+        (
+            "macros/n.sql",
+            "{% macro generate_schema_name(custom, node) %}{{ custom or 'plain' }}{% endmacro %}{% macro generate_alias_name(custom_alias_name=none, node=none) %}x_{{ node.name }}{% endmacro %}",
+        ),
+        ("models/a.sql", "{{ config(schema='own') }} select 1"),
+        ("models/b.sql", "select 1"),
+    ]);
+    let names = |id: &str| (node(&manifest, id).schema.clone(), node(&manifest, id).alias.clone());
+    assert_eq!(names("model.shop.a"), ("own".into(), "x_a".into()));
+    assert_eq!(names("model.shop.b"), ("plain".into(), "x_b".into()));
+}
+
+#[test]
+fn custom_tests_are_rendered_for_their_refs_and_configs() {
+    let manifest = parse(&[
+        ("models/a.sql", "select 1 as id"),
+        ("models/b.sql", "select 1 as id"),
+        (
+            "tests/generic/t.sql",
+            "{% test same_as(model, column_name, other) %}{{ config(fail_calc='max(n)') }} select * from {{ model }} join {{ ref('b') }} {% endtest %}",
+        ),
+        (
+            "models/p.yml",
+            "models: [{name: a, columns: [{name: id, tests: [{same_as: {arguments: {other: ref('b')}, config: {where: 'id > 1', severity: warn}}}]}]}]",
+        ),
+    ]);
+    let test = manifest.nodes.values().find(|node| node.generic_test().is_some()).unwrap();
+    assert_eq!((test.config.text("fail_calc"), test.config.text("severity")), (Some("max(n)"), Some("warn")));
+    let refs: Vec<&str> = test.code().unwrap().refs.iter().map(|call| call.name.as_str()).collect();
+    assert_eq!(refs, ["b", "a", "b"]);
+    assert_eq!(
+        &*test.raw_code,
+        "{{ test_same_as(**_dbt_generic_test_kwargs) }}{{ config(severity=\"warn\",where=\"id > 1\") }}"
+    );
+}
+
+#[test]
+fn what_is_wrong_between_resources_is_said() {
+    let text = said(&[
+        ("dbt_project.yml", "name: shop\nprofile: shop\nmodels: {shop: {nowhere: {+enabled: false}}}\n"),
+        ("models/a.sql", "{{ config(group='sales') }} select 1"),
+        ("models/b.sql", "{{ config(materialized='ephemeral', access='public') }} select 1"),
+        (
+            "snapshots/s.sql",
+            "{% snapshot s %}{{ config(strategy='check', unique_key='id') }} select 1{% endsnapshot %}",
+        ),
+        ("models/p.yml", "models: [{name: a, description: one}]\ngroups: [{name: sale, owner: {name: x}}]"),
+        (
+            "models/q.yml",
+            "models: [{name: a, columns: [{name: id, tests: [unique, unique]}]}]\nunit_tests: [{name: u, model: c, given: [], expect: {rows: []}}]",
+        ),
+    ]);
+    insta::assert_snapshot!(text);
+}

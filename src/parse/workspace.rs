@@ -38,6 +38,8 @@ pub struct Workspace<'a> {
     pub created_at: f64,
     /// Packages by name.
     indexes: HashMap<Arc<str>, usize>,
+    /// Whether a package, or the root project, replaces `ref`, `source` or `config`.
+    overrides_builtins: Vec<bool>,
 }
 
 impl<'a> Workspace<'a> {
@@ -50,6 +52,10 @@ impl<'a> Workspace<'a> {
                 let section = |rendered: bool| {
                     move |key: &str| {
                         let config = &package.config;
+                        // dbt does not find these under their names with a hyphen.
+                        if !rendered && key.contains('-') {
+                            return None;
+                        }
                         let node = if rendered { config.tree(key) } else { config.unrendered_tree(key) };
                         match node?.to_json() {
                             Json::Object(map) => Some(map),
@@ -68,7 +74,14 @@ impl<'a> Workspace<'a> {
         let indexes = packages.iter().enumerate().map(|(index, package)| (package.name.clone(), index)).collect();
         let now = chrono::Utc::now();
         let created_at = now.timestamp_micros() as f64 / 1e6;
-        Workspace { inputs, engine, packages, docs, created_at, indexes }
+        let replaces = |package: &PackageView<'_>| {
+            ["ref", "source", "config"]
+                .iter()
+                .any(|name| engine.resolve(&format!("{}.{name}", package.name), &package.name).is_some())
+        };
+        let root_replaces = packages.first().is_some_and(replaces);
+        let overrides_builtins = packages.iter().map(|package| root_replaces || replaces(package)).collect();
+        Workspace { inputs, engine, packages, docs, created_at, indexes, overrides_builtins }
     }
 
     /// The root project.
@@ -92,12 +105,7 @@ impl<'a> Workspace<'a> {
 
     /// Whether the package or the root project replaces `ref`, `source` or `config`.
     pub fn overrides_builtins(&self, package: usize) -> bool {
-        ["ref", "source", "config"].iter().any(|name| {
-            [package, 0].iter().any(|at| {
-                let package = &self.packages[*at].name;
-                self.engine.resolve(&format!("{package}.{name}"), package).is_some()
-            })
-        })
+        self.overrides_builtins.get(package).copied().unwrap_or(true)
     }
 
     pub fn package_named(&self, name: &str) -> Option<usize> {

@@ -26,6 +26,8 @@ pub struct NodeProperties {
     pub time_spine: Option<Value>,
     /// What a snapshot defined in YAML snapshots.
     pub relation: Option<String>,
+    /// `arguments` and `returns` of a function.
+    pub signature: Map<String, Value>,
 }
 
 /// A column of a node or a source.
@@ -143,6 +145,21 @@ const SNAPSHOT_KEYS: [&str; 15] = [
     "data_type",
     "relation",
 ];
+const FUNCTION_KEYS: [&str; 13] = [
+    "name",
+    "description",
+    "docs",
+    "meta",
+    "access",
+    "config",
+    "columns",
+    "constraints",
+    "arguments",
+    "returns",
+    "identifier",
+    "language",
+    "static_analysis_off_reason",
+];
 const VERSION_KEYS: [&str; 11] = [
     "v",
     "defined_in",
@@ -182,6 +199,7 @@ pub fn read(reading: &mut Reading<'_>, section: Section, map: &YamlMap, name: St
     let keys: &[&str] = match section {
         Section::Models => &MODEL_KEYS,
         Section::Snapshots => &SNAPSHOT_KEYS,
+        Section::Functions => &FUNCTION_KEYS,
         _ => &PLAIN_KEYS,
     };
     reading.warn_unknown(map, keys, &format!("`{name}` in `{}`", section.key()));
@@ -203,6 +221,7 @@ pub fn read(reading: &mut Reading<'_>, section: Section, map: &YamlMap, name: St
         deprecation_date: None,
         time_spine: None,
         relation: None,
+        signature: Map::new(),
         name,
     };
     if section == Section::Models {
@@ -213,6 +232,14 @@ pub fn read(reading: &mut Reading<'_>, section: Section, map: &YamlMap, name: St
     }
     if section == Section::Snapshots {
         properties.relation = reading.text(map, "relation");
+    }
+    if section == Section::Functions {
+        for key in ["arguments", "returns"] {
+            if let Some(node) = map.get(key).filter(|node| !node.is_null()) {
+                let value = reading.rendered(node);
+                properties.signature.insert(key.to_owned(), value);
+            }
+        }
     }
     Some(properties)
 }
