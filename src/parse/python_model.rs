@@ -163,9 +163,7 @@ impl Reader<'_> {
                     // An f-string may hold calls; its text is searched like code.
                     let prefix = self.text[..self.at].bytes().rev().take_while(u8::is_ascii_alphabetic);
                     let is_format = prefix.take(2).any(|byte| matches!(byte, b'f' | b'F'));
-                    if is_format {
-                        self.at += 1;
-                    } else if self.string().is_none() {
+                    if is_format || self.string().is_none() {
                         self.at += 1;
                     }
                 }

@@ -163,7 +163,7 @@ impl<'a> Workspace<'a> {
             strict,
             overrides: None,
         };
-        NodeContext::value(&self.inputs.globals, scope, host)
+        NodeContext::value(self.inputs.globals, scope, host)
     }
 
     /// Renders a template of a node for what it asks for.

@@ -321,10 +321,10 @@ mod tests {
             prop_assert!(left.is_empty());
             prop_assert_eq!(order.len() + skipped.len(), 40);
             let place = |task: usize| order.iter().position(|ran| *ran == task);
-            for task in 0..40 {
-                let blocked = parents[task].iter().any(|parent| skipped.contains(parent) || fails.contains(parent));
+            for (task, parents) in parents.iter().enumerate() {
+                let blocked = parents.iter().any(|parent| skipped.contains(parent) || fails.contains(parent));
                 prop_assert_eq!(blocked, skipped.contains(&task));
-                for parent in &parents[task] {
+                for parent in parents {
                     if let (Some(before), Some(after)) = (place(*parent), place(task)) {
                         prop_assert!(before < after);
                     }

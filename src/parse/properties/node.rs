@@ -455,12 +455,9 @@ fn version(reading: &mut Reading<'_>, item: &Node) -> Option<VersionProperties> 
             columns.own.extend(column(reading, node));
             continue;
         }
-        match reading.rendered(node).get("include") {
-            Some(Value::Array(names)) => {
-                columns.include = Some(names.iter().filter_map(Value::as_str).map(str::to_owned).collect());
-            }
-            // `all` and `*` take every column, and so does a list of what to leave out.
-            Some(_) | None => {}
+        // `all` and `*` take every column, and so does a list of what to leave out.
+        if let Some(Value::Array(names)) = reading.rendered(node).get("include") {
+            columns.include = Some(names.iter().filter_map(Value::as_str).map(str::to_owned).collect());
         }
         columns.exclude = node.as_map().map(|map| reading.tags(map, "exclude")).unwrap_or_default();
     }
