@@ -158,10 +158,8 @@ fn make_engine(inputs: &Inputs<'_>, found: &[FoundMacro]) -> Result<Engine, Diag
 
 fn read_docs(inputs: &Inputs<'_>, problems: &mut Diagnostics) -> Docs {
     let files = inputs.files;
-    let kinds = [FileKind::Documentation, FileKind::Macro, FileKind::Model, FileKind::Snapshot, FileKind::Analysis];
-    let read: Vec<_> = kinds[..1]
-        .iter()
-        .flat_map(|kind| files.of_kind(*kind))
+    let read: Vec<_> = files
+        .of_kind(FileKind::Documentation)
         .collect::<Vec<_>>()
         .into_par_iter()
         .map(|file| {
@@ -219,7 +217,12 @@ fn read_properties(workspace: &Workspace<'_>, problems: &mut Diagnostics) -> Vec
             };
             let Some(root) = root else { return (None, found) };
             let render = |text: &str, span| workspace.yaml_value(package, text, &span, workspace::Names::default());
-            let mut reading = properties::Reading { file: &file.source, render: &render, problems: found };
+            let mut reading = properties::Reading {
+                file: &file.source,
+                render: &render,
+                warns: workspace.is_root(package),
+                problems: found,
+            };
             let properties = properties::read(&mut reading, &root);
             let read = PropertiesFile {
                 package,

@@ -17,6 +17,7 @@ pub fn all(workspace: &Workspace<'_>, manifest: &mut Manifest, problems: &mut Di
     for node in manifest.nodes.values() {
         let checks = [group(node, &groups), access(node), snapshot(node), microbatch(node), name(workspace, node)];
         problems.extend(checks.into_iter().flatten());
+        problems.extend(deprecated(node));
     }
     let unused = workspace.root().trees.unused();
     if !unused.is_empty() {
@@ -277,6 +278,22 @@ fn is_moment(text: &str) -> bool {
         || ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M"]
             .iter()
             .any(|form| NaiveDateTime::parse_from_str(&spaced, form).is_ok())
+}
+
+/// A model that should be gone by now.
+fn deprecated(node: &Node) -> Option<Diagnostic> {
+    let model = node.model()?;
+    let date = model.deprecation_date.as_deref()?;
+    let moment = chrono::DateTime::parse_from_rfc3339(date).ok()?;
+    if moment > chrono::Utc::now() {
+        return None;
+    }
+    let version = model.version.as_ref().map(|version| format!(".v{version}")).unwrap_or_default();
+    let message = format!(
+        "Model {}{version} has passed its deprecation date of {date}. This model should be disabled or removed.",
+        node.name
+    );
+    Some(Diagnostic::warning(message).at_opt(place(node)))
 }
 
 /// Names with spaces cannot be selected.

@@ -99,6 +99,8 @@ pub type Renderer<'a> = dyn Fn(&str, Span) -> Result<Value, Diagnostic> + Sync +
 pub struct Reading<'a> {
     pub file: &'a Arc<SourceFile>,
     pub render: &'a Renderer<'a>,
+    /// Whether unknown keys are worth a warning: those of packages are their authors' affair.
+    pub warns: bool,
     pub problems: Diagnostics,
 }
 
@@ -222,7 +224,7 @@ impl Reading<'_> {
 
     /// Warns of every key that is not one of `known`; an empty list knows them all.
     pub fn warn_unknown(&mut self, map: &YamlMap, known: &[&str], place: &str) {
-        if known.is_empty() {
+        if known.is_empty() || !self.warns {
             return;
         }
         for entry in &map.entries {

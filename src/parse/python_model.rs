@@ -30,7 +30,7 @@ pub fn calls(code: &Span) -> Result<Calls, Diagnostic> {
     }
     check_model_function(text).map_err(|message| Diagnostic::error(message).at(place(0, text.len().min(1))))?;
     let mut used: [Vec<Value>; 4] = Default::default();
-    let mut reader = Reader { text, bytes: text.as_bytes(), at: 0 };
+    let mut reader = Reader { text, bytes: text.as_bytes(), at: 0, format_end: 0 };
     while let Some((function, start)) = reader.next_call() {
         let arguments = reader.arguments().ok_or_else(|| {
             Diagnostic::error(
@@ -149,6 +149,8 @@ struct Reader<'a> {
     text: &'a str,
     bytes: &'a [u8],
     at: usize,
+    /// Where the f-string ends that is being searched.
+    format_end: usize,
 }
 
 const FUNCTIONS: [&str; 5] = ["dbt.config.meta_get", "dbt.config.get", "dbt.config", "dbt.source", "dbt.ref"];
@@ -163,8 +165,14 @@ impl Reader<'_> {
                     // An f-string may hold calls; its text is searched like code.
                     let prefix = self.text[..self.at].bytes().rev().take_while(u8::is_ascii_alphabetic);
                     let is_format = prefix.take(2).any(|byte| matches!(byte, b'f' | b'F'));
-                    if is_format || self.string().is_none() {
+                    let start = self.at;
+                    if start < self.format_end {
                         self.at += 1;
+                    } else if self.string().is_none() {
+                        self.at = start + 1;
+                    } else if is_format {
+                        self.format_end = self.at;
+                        self.at = start + 1;
                     }
                 }
                 b'd' if self.starts_word() => {
@@ -390,7 +398,7 @@ mod tests {
         let calls = read(
             "# dbt.ref('comment')\nimport pandas\n\ndef model(dbt, session):\n    dbt.config(materialized='table', packages=[\"numpy==1.23\"], meta={'a': 1})\n    \
              x = dbt.ref(\"orders\").df()\n    y = dbt.ref('pkg', 'b', v=2)\n    s = \"dbt.ref('text')\"\n    \
-             z = dbt.source('raw', 'items')\n    k = dbt.config.get('key', 3)\n    return x\n",
+             z = (f'{x}', dbt.source('raw', 'items'))\n    k = dbt.config.get('key', 3)\n    return x\n",
         )
         .unwrap();
         let names: Vec<&str> = calls.refs.iter().map(|call| call.name.as_str()).collect();
