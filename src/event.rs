@@ -630,10 +630,45 @@ fn level_of(status: Status) -> Level {
 
 /// `1 view model, 2 data tests`: counts in the order of their names, as dbt's stat lines write them.
 pub fn count_line<'a>(kinds: impl IntoIterator<Item = &'a str>) -> String {
+    written(&counted(kinds))
+}
+
+/// The kinds of resources in the order in which dbt lists what it found.
+const FOUND_ORDER: &[&str] = &[
+    "model",
+    "seed",
+    "operation",
+    "sql_operation",
+    "snapshot",
+    "analysis",
+    "data_test",
+    "source",
+    "exposure",
+    "metric",
+    "macro",
+    "group",
+    "saved_query",
+    "semantic_model",
+    "unit_test",
+];
+
+/// `5 models, 1 seed, 4 data tests, 2 sources, 511 macros`: models first.
+pub fn found_line<'a>(kinds: impl IntoIterator<Item = &'a str>) -> String {
+    let mut counts = counted(kinds);
+    let rank = |kind: &str| FOUND_ORDER.iter().position(|known| *known == kind).unwrap_or(FOUND_ORDER.len());
+    counts.sort_by_key(|(kind, _)| rank(kind));
+    written(&counts)
+}
+
+fn counted<'a>(kinds: impl IntoIterator<Item = &'a str>) -> Vec<(&'a str, usize)> {
     let mut counts = std::collections::BTreeMap::<&str, usize>::new();
     for kind in kinds {
         *counts.entry(kind).or_default() += 1;
     }
+    counts.into_iter().collect()
+}
+
+fn written(counts: &[(&str, usize)]) -> String {
     let parts: Vec<String> = counts.iter().map(|(kind, count)| plural(*count, &kind.replace('_', " "))).collect();
     parts.join(", ")
 }
@@ -656,6 +691,14 @@ mod tests {
     fn kinds_are_counted_in_the_order_of_their_names() {
         let line = count_line(["view model", "data test", "view model", "saved_query", "saved_query", "analysis"]);
         assert_eq!(line, "1 analysis, 1 data test, 2 saved queries, 2 view models");
+    }
+
+    #[test]
+    fn what_was_found_begins_with_models() {
+        assert_eq!(
+            found_line(["data_test", "macro", "model", "model", "unit_test"]),
+            "2 models, 1 data test, 1 macro, 1 unit test"
+        );
     }
 
     #[test]

@@ -87,7 +87,8 @@ pub fn execute(runtime: &Arc<Runtime>, request: &Request, interrupt: &Interrupt)
     });
     runtime.emit(Event::Formatting);
     let start = if request.hooks { hooks::run(runtime, &main, hooks::Moment::Start, &[]) } else { Vec::new() };
-    let blocked = start.iter().any(|outcome| outcome.result.status.is_failure());
+    let start_failed = start.iter().any(|outcome| outcome.result.status.is_failure());
+    let blocked = start_failed && runtime.flags.skip_after_failed_start;
     let hooks_before = start.len();
     run.outcomes.extend(start);
     if blocked {

@@ -10,7 +10,7 @@ use crate::adapter::{self, Capabilities, Path, PolicyChange, Warehouse};
 use crate::artifact;
 use crate::compile::runtime::{CommentSetting, Deferred, EventTime, RunFlags, Runtime};
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::event::{Event, count_line};
+use crate::event::{Event, found_line};
 use crate::graph::{self, Graph, NodeSet, ResolveOptions};
 use crate::invocation::{DBT_VERSION, ExitCode, Invocation};
 use crate::jinja::adapter_object::{self, AdapterObject, AdapterOptions};
@@ -208,7 +208,7 @@ fn found(manifest: &Manifest) -> String {
     let kinds: Vec<&str> = manifest.resources().map(kind).collect();
     let groups = manifest.groups.values().map(|_| "group");
     let macros = manifest.macros.values().map(|_| "macro");
-    count_line(kinds.into_iter().chain(groups).chain(macros))
+    found_line(kinds.into_iter().chain(groups).chain(macros))
 }
 
 fn kind(resource: Resource<'_>) -> &'static str {
@@ -342,5 +342,6 @@ fn run_flags(invocation: &Invocation, threads: usize) -> RunFlags {
         sample: flags.sample.as_ref().map(|window| EventTime { start: Some(window.start), end: Some(window.end) }),
         event_time: (bounds != (None, None)).then_some(EventTime { start: bounds.0, end: bounds.1 }),
         threads: invocation.threads.unwrap_or(threads),
+        skip_after_failed_start: invocation.flags.behaviour("skip_nodes_if_on_run_start_fails"),
     }
 }

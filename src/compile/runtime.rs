@@ -38,6 +38,8 @@ pub struct RunFlags {
     pub sample: Option<EventTime>,
     pub event_time: Option<EventTime>,
     pub threads: usize,
+    /// A hook at the start that fails skips every node.
+    pub skip_after_failed_start: bool,
 }
 
 /// A relation that stands in for a node that was not built here (`--defer`).

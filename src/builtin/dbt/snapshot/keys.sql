@@ -13,7 +13,11 @@
 {%- endmacro -%}
 
 {%- macro tf_snapshot_columns() -%}
-  {{ return(config.get('snapshot_table_column_names') or get_snapshot_table_column_names()) }}
+  {%- set names = get_snapshot_table_column_names() -%}
+  {%- for name, own in (config.get('snapshot_meta_column_names') or {}).items() -%}
+    {%- if own -%}{%- do names.update({name: own}) -%}{%- endif -%}
+  {%- endfor -%}
+  {{ return(config.get('snapshot_table_column_names') or names) }}
 {%- endmacro -%}
 
 {#- Pairs of (column, name it goes by in the staging query). -#}
