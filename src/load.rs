@@ -19,7 +19,7 @@ use crate::invocation::{DBT_VERSION, Environment};
 use crate::project::{Package, Vars};
 use crate::target::Target;
 
-pub use builtin::{BuiltinPackage, builtin_packages};
+pub use builtin::{BuiltinPackage, builtin_packages, is_builtin};
 use files::read_optional;
 pub use files::{Checksum, File, FileKind, MAX_HASHED_SEED_BYTES, MAX_TEXT_BYTES, MAX_YAML_BYTES};
 pub(crate) use files::{hex, reason};

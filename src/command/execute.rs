@@ -60,7 +60,7 @@ fn execute(call: &Call, prepared: Prepared, selected: NodeSet, which: Which) -> 
             "Nothing to do. Try checking your model configs and model specification args",
         ));
         if invocation.flags.write_json {
-            let results = RunResults::new(invocation, Vec::new(), 0.0);
+            let results = results_of(invocation, which, Vec::new(), 0.0);
             artifact::write(&prepared.files.target_path, artifact::RUN_RESULTS, &results)?;
         }
         return Ok(prepare::nothing_selected(call));
@@ -84,7 +84,7 @@ fn execute(call: &Call, prepared: Prepared, selected: NodeSet, which: Which) -> 
     };
     let run = run::execute(&runtime, &request, &call.interrupt)?;
     if invocation.flags.write_json {
-        write_artifacts(invocation, &runtime, &run)?;
+        write_artifacts(invocation, which, &runtime, &run)?;
     }
     finish(call, run, which)
 }
@@ -98,7 +98,7 @@ pub(super) fn compile(call: &Call, runtime: &Arc<Runtime>, selected: NodeSet) ->
         Request { task: Task::Compile, selected, blocking: Blocking::Nothing, hooks: false, durations: HashMap::new() };
     let run = run::execute(runtime, &request, &call.interrupt)?;
     if call.invocation.flags.write_json {
-        write_artifacts(&call.invocation, runtime, &run)?;
+        write_artifacts(&call.invocation, call.invocation.which, runtime, &run)?;
     }
     finish(call, run, Which::Compile)
 }
@@ -147,9 +147,16 @@ fn durations(target_path: &Path) -> HashMap<UniqueId, f64> {
     results.map(|result| (result.unique_id, result.execution_time)).collect()
 }
 
-fn write_artifacts(invocation: &Invocation, runtime: &Arc<Runtime>, run: &Run) -> Result<(), Diagnostic> {
+/// The results under the name of the command that ran: a `retry` is what it repeats, and can be retried.
+fn results_of(invocation: &Invocation, which: Which, results: Vec<RunResult>, seconds: f64) -> RunResults {
+    let mut results = RunResults::new(invocation, results, seconds);
+    results.args.insert("which".to_owned(), which.as_str().into());
+    results
+}
+
+fn write_artifacts(invocation: &Invocation, which: Which, runtime: &Arc<Runtime>, run: &Run) -> Result<(), Diagnostic> {
     let results: Vec<RunResult> = run.outcomes.iter().map(|outcome| run_result(runtime, outcome)).collect();
-    let results = RunResults::new(invocation, results, run.seconds);
+    let results = results_of(invocation, which, results, run.seconds);
     artifact::write(&runtime.target_path, artifact::RUN_RESULTS, &results)?;
     let mut manifest = runtime.manifest().clone();
     for outcome in &run.outcomes {

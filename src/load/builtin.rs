@@ -39,6 +39,14 @@ pub fn builtin_packages(adapter: &str) -> Vec<BuiltinPackage> {
     wanted.iter().filter_map(|name| all.iter().find(|package| package.name == *name)).cloned().collect()
 }
 
+/// True for a file of the built-in macros, whose lines say nothing to a project's author.
+pub fn is_builtin(file: &SourceFile) -> bool {
+    BUILTIN_MACROS.iter().any(|(package, path, text)| {
+        let rest = file.path.strip_prefix(package).and_then(|rest| rest.strip_prefix("/macros/"));
+        rest == Some(*path) && file.text == *text
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,8 +7,9 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value as Json};
 
 use crate::adapter::AdapterError;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Span};
 use crate::event::{NodeFacts, NodeInfo, NodeResult, Status, Timing};
+use crate::load;
 use crate::manifest::{Node, UniqueId};
 
 /// One finished node.
@@ -68,13 +69,22 @@ pub fn message_of(node: &Node, diagnostic: &Diagnostic, engine: Option<&AdapterE
     let shown = match engine {
         // The place in the macro that sent the statement says nothing to the model's author.
         Some(_) => Diagnostic { span: None, notes: Vec::new(), ..diagnostic.clone() }.to_string(),
-        None => diagnostic.to_string(),
+        None => at_the_authors_places(diagnostic).to_string(),
     };
     for line in shown.strip_prefix("error: ").unwrap_or(&shown).lines() {
         text.push_str("\n  ");
         text.push_str(line);
     }
     text
+}
+
+/// The problem without the lines of built-in macros that led to it: only places that its author wrote.
+fn at_the_authors_places(diagnostic: &Diagnostic) -> Diagnostic {
+    let own = |span: &Span| !load::is_builtin(&span.file);
+    let mut diagnostic = diagnostic.clone();
+    diagnostic.span = diagnostic.span.filter(own);
+    diagnostic.notes.retain(|(_, span)| span.as_ref().is_none_or(own));
+    diagnostic
 }
 
 /// Times the phases of a node.

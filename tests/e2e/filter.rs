@@ -31,6 +31,9 @@ pub fn stable(text: &str, folder: &Path) -> Vec<String> {
     let mut text = text.replace("\r\n", "\n");
     for path in [folder.canonicalize().unwrap_or_else(|_| folder.to_owned()), folder.to_owned()] {
         text = text.replace(path.to_string_lossy().as_ref(), "[dir]");
+        if let Some(scratch) = path.parent().filter(|scratch| scratch.components().count() > 2) {
+            text = text.replace(scratch.to_string_lossy().as_ref(), "[scratch]");
+        }
     }
     for (rule, word) in RULES.iter() {
         text = rule.replace_all(&text, *word).into_owned();
