@@ -109,6 +109,12 @@ fn stop(diagnostic: &Diagnostic) -> u8 {
 }
 
 fn run(call: &Call) -> Result<ExitCode, Diagnostics> {
+    let root = &call.invocation.project_dir;
+    // Relative paths in SQL (`copy ... to 'x.csv'`) mean the project's folder, as in dbt.
+    if !matches!(call.invocation.command, Command::Init { .. }) && root.is_dir() {
+        std::env::set_current_dir(root)
+            .map_err(|error| Diagnostic::error(format!("`{}` cannot be entered: {error}", root.display())))?;
+    }
     match &call.invocation.command {
         Command::Init { name, .. } => init::run(call, name.as_deref()),
         Command::Clean { .. } => clean::run(call),

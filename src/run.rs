@@ -14,12 +14,13 @@ mod schemas;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 use minijinja::Value;
 use serde_json::{Map, Value as Json};
 
+use crate::adapter::Warehouse;
 use crate::compile::Rendering;
 use crate::compile::runtime::{Runtime, Worker, facts};
 use crate::diagnostic::{Diagnostic, Diagnostics};
@@ -72,6 +73,7 @@ pub struct Run {
 /// What keeps every node from running: no connection, a schema that cannot be made.
 pub fn execute(runtime: &Arc<Runtime>, request: &Request, interrupt: &Interrupt) -> Result<Run, Diagnostics> {
     let begun = Instant::now();
+    interrupt.watch(&runtime.warehouse);
     let main = runtime.worker("master");
     let rendering = Rendering { runtime, worker: &main };
     let mut run = Run::default();
@@ -109,15 +111,30 @@ pub fn execute(runtime: &Arc<Runtime>, request: &Request, interrupt: &Interrupt)
 
 /// Set by a signal: nothing new begins, what runs is cancelled.
 #[derive(Debug, Default)]
-pub struct Interrupt(AtomicBool);
+pub struct Interrupt {
+    set: AtomicBool,
+    warehouse: OnceLock<Arc<Warehouse>>,
+}
 
 impl Interrupt {
     pub fn is_set(&self) -> bool {
-        self.0.load(Ordering::SeqCst)
+        self.set.load(Ordering::SeqCst)
     }
 
+    /// Called from the signal's thread: stops what runs in the warehouse.
     pub fn set(&self) {
-        self.0.store(true, Ordering::SeqCst);
+        self.set.store(true, Ordering::SeqCst);
+        if let Some(warehouse) = self.warehouse.get() {
+            warehouse.cancel();
+        }
+    }
+
+    /// From now on a signal stops what runs in `warehouse`.
+    fn watch(&self, warehouse: &Arc<Warehouse>) {
+        self.warehouse.get_or_init(|| warehouse.clone());
+        if self.is_set() {
+            warehouse.cancel();
+        }
     }
 }
 
