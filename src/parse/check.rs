@@ -1,18 +1,15 @@
-//! What can only be checked, or known, when every resource is there.
+//! What can only be checked when every resource is there.
 
-use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
+use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::contract;
 use super::workspace::Workspace;
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
-use crate::manifest::{Access, Detail, Disabled, Manifest, Node, ResourceType, Source, UniqueId};
+use crate::manifest::{Access, Manifest, Node, ResourceType, Source};
 
-/// Fills in primary keys and checks groups, access, snapshots and microbatch models.
-pub fn all(workspace: &Workspace<'_>, manifest: &mut Manifest, problems: &mut Diagnostics) {
-    add_primary_keys(manifest);
+/// Checks groups, access, snapshots, microbatch models, names and unused configs.
+pub fn all(workspace: &Workspace<'_>, manifest: &Manifest, problems: &mut Diagnostics) {
     let groups: BTreeSet<&str> = manifest.groups.values().map(|group| group.name.as_str()).collect();
     for node in manifest.nodes.values() {
         let checks = [group(node, &groups), access(node), snapshot(node), microbatch(node), name(workspace, node)];
@@ -106,46 +103,6 @@ pub fn duplicate_source(first: &Source, second: &Source) -> Diagnostic {
         None => problem,
     };
     problem.hint("to fix this, change the name of one of these resources")
-}
-
-fn add_primary_keys(manifest: &mut Manifest) {
-    let mut by_model: HashMap<UniqueId, Vec<Arc<Node>>> = HashMap::new();
-    let disabled = manifest.disabled.values().flatten().filter_map(|disabled| match disabled {
-        Disabled::Node(node) => Some(Arc::new(node.as_ref().clone())),
-        _ => None,
-    });
-    for node in manifest.nodes.values().cloned().chain(disabled) {
-        if let Some(attached) = node.generic_test().and_then(|test| test.attached_node.clone()) {
-            by_model.entry(attached).or_default().push(node);
-        }
-    }
-    for node in manifest.nodes.values_mut() {
-        let tests = by_model.get(&node.unique_id).map_or(&[][..], Vec::as_slice);
-        let Some(model) = node.model() else { continue };
-        if tests.is_empty() && model.constraints.is_empty() && node.columns.is_empty() {
-            continue;
-        }
-        let key = contract::primary_key(model, &node.columns, &facts(tests));
-        if !key.is_empty()
-            && let Detail::Model(model) = &mut Arc::make_mut(node).detail
-        {
-            model.primary_key = key;
-        }
-    }
-}
-
-/// Of each test: its name, its columns, whether it is enabled.
-fn facts(tests: &[Arc<Node>]) -> Vec<(&str, Vec<&str>, bool)> {
-    let facts = tests.iter().filter_map(|node| {
-        let metadata = &node.generic_test()?.test_metadata;
-        let columns = match (metadata.kwargs.get("column_name"), metadata.kwargs.get("combination_of_columns")) {
-            (Some(Value::String(column)), _) => vec![column.as_str()],
-            (_, Some(Value::Array(columns))) => columns.iter().filter_map(Value::as_str).collect(),
-            _ => Vec::new(),
-        };
-        Some((metadata.name.as_str(), columns, node.config.enabled()))
-    });
-    facts.collect()
 }
 
 fn group(node: &Node, groups: &BTreeSet<&str>) -> Option<Diagnostic> {

@@ -12,7 +12,7 @@ use super::extract;
 use super::python;
 use super::test_names::hex;
 use crate::diagnostic::Diagnostic;
-use crate::manifest::{CallTarget, ColumnInfo, Detail, ModelDetail, Node};
+use crate::manifest::{CallTarget, ColumnInfo, Detail, Node};
 
 /// Refuses contracts and constraints that cannot be.
 ///
@@ -168,44 +168,6 @@ pub fn time_spine(given: &Value) -> Value {
         "standard_granularity_column": given.get("standard_granularity_column"),
         "custom_granularities": granularities,
     })
-}
-
-/// The columns that identify a row of a model: of a primary key, or else those that are
-/// tested to be unique; `tests` are the model's generic tests, `(name, columns, enabled)`.
-pub fn primary_key(
-    model: &ModelDetail,
-    columns: &IndexMap<String, ColumnInfo>,
-    tests: &[(&str, Vec<&str>, bool)],
-) -> Vec<String> {
-    let is_primary = |constraint: &Value| constraint.get("type").and_then(Value::as_str) == Some("primary_key");
-    if let Some(constraint) = model.constraints.iter().find(|constraint| is_primary(constraint)) {
-        let names = constraint.get("columns").and_then(Value::as_array).into_iter().flatten();
-        return sorted(names.filter_map(Value::as_str));
-    }
-    if let Some(column) = columns.values().find(|column| column.constraints.iter().any(is_primary)) {
-        return vec![column.name.clone()];
-    }
-    let (mut unique, mut disabled, mut present) = (Vec::new(), Vec::new(), Vec::new());
-    for (name, columns, enabled) in tests {
-        match *name {
-            "unique" | "unique_combination_of_columns" if *enabled => unique.extend(columns),
-            "unique" | "unique_combination_of_columns" => disabled.extend(columns),
-            "not_null" => present.extend(columns),
-            _ => {}
-        }
-    }
-    let both = sorted(present.into_iter().filter(|column| unique.contains(column) || disabled.contains(column)));
-    if !both.is_empty() {
-        return both;
-    }
-    if unique.is_empty() { sorted(disabled.into_iter()) } else { sorted(unique.into_iter()) }
-}
-
-fn sorted<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
-    let mut names: Vec<String> = names.map(str::to_owned).collect();
-    names.sort_unstable();
-    names.dedup();
-    names
 }
 
 #[cfg(test)]

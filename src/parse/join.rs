@@ -57,7 +57,7 @@ pub fn manifest(
     semantic::add_input_measures(&mut manifest);
     manifest.docs = workspace.docs.blocks.iter().map(|doc| (doc.unique_id.clone(), doc.clone())).collect();
     manifest.selectors = selectors(workspace, problems);
-    check::all(workspace, &mut manifest, problems);
+    check::all(workspace, &manifest, problems);
     manifest
 }
 
@@ -619,16 +619,15 @@ fn add_entry(workspace: &Workspace<'_>, placed: &Placed<'_>, manifest: &mut Mani
             manifest.groups.insert(made.unique_id.clone(), Arc::new(made));
         }
         Section::UnitTests => {
-            for made in unit_test::unit_tests(workspace, placed, manifest)? {
-                let id = made.unique_id.clone();
-                if manifest.unit_tests.contains_key(&id) {
-                    return twice("unit test");
-                }
-                if made.config.enabled() {
-                    manifest.unit_tests.insert(id, Arc::new(made));
-                } else {
-                    manifest.disabled.entry(id).or_default().push(Disabled::UnitTest(Box::new(made)));
-                }
+            let made = unit_test::unit_test(workspace, placed, manifest)?;
+            let id = made.unique_id.clone();
+            if manifest.unit_tests.contains_key(&id) {
+                return twice("unit test");
+            }
+            if made.config.enabled() {
+                manifest.unit_tests.insert(id, Arc::new(made));
+            } else {
+                manifest.disabled.entry(id).or_default().push(Disabled::UnitTest(Box::new(made)));
             }
         }
         Section::Metrics | Section::SemanticModels | Section::SavedQueries => {

@@ -122,7 +122,6 @@ fn a_model_has_what_its_file_and_its_properties_say() {
     assert_eq!(orders.meta, *json!({"owner": "me"}).as_object().unwrap());
     let code = orders.code().unwrap();
     assert_eq!((code.refs[0].name.as_str(), code.sources[0].1.as_str()), ("items", "t"));
-    assert_eq!(orders.model().unwrap().primary_key, ["id"]);
     assert_eq!(orders.patch_path.as_deref(), Some("shop://models/schema.yml"));
     let test = node(&manifest, "test.shop.unique_orders_id.1360ecc70e");
     assert_eq!(test.generic_test().unwrap().attached_node.as_deref(), Some("model.shop.orders"));
@@ -236,7 +235,7 @@ fn a_table_of_a_source_has_what_it_and_its_source_say() {
 }
 
 #[test]
-fn unit_tests_are_tied_to_their_models_and_versions() {
+fn unit_tests_have_the_rows_of_their_fixtures() {
     let manifest = parse(&[
         ("models/a.sql", "select 1 as id"),
         ("models/m_v1.sql", "select 1 as id"),
@@ -250,10 +249,9 @@ fn unit_tests_are_tied_to_their_models_and_versions() {
         ),
     ]);
     let ids: Vec<&str> = manifest.unit_tests.keys().map(|id| &**id).collect();
-    assert_eq!(ids, ["unit_test.shop.m.u_v2", "unit_test.shop.a.w"]);
-    let test = &manifest.unit_tests["unit_test.shop.m.u_v2"];
+    assert_eq!(ids, ["unit_test.shop.m.u", "unit_test.shop.a.w"]);
+    let test = &manifest.unit_tests["unit_test.shop.m.u"];
     assert_eq!(test.expect.rows, json!([{"id": "1", "b": null}]));
-    assert_eq!(&*test.depends_on.nodes[0], "model.shop.m.v2");
     assert_eq!(manifest.unit_tests["unit_test.shop.a.w"].given[0].rows, json!([{"x": 1}, {"x": null}]));
 }
 

@@ -1,4 +1,4 @@
-//! Unit tests: their fixtures are read and checked, and each is tied to its model.
+//! Unit tests: their fixtures are read and checked.
 //!
 //! Source: docs.getdbt.com/docs/build/unit-tests.
 
@@ -12,72 +12,14 @@ use super::python;
 use super::workspace::Workspace;
 use crate::diagnostic::Diagnostic;
 use crate::load::{File, FileKind};
-use crate::manifest::{DependsOn, Disabled, Fixture, Manifest, Node, Origin, ResourceType, UnitTest, Version};
+use crate::manifest::{DependsOn, Fixture, Manifest, Origin, ResourceType, UnitTest};
 
-/// Makes a unit test; `manifest` has the models already. For a model with versions there
-/// is one for each version that is tested.
+/// Makes a unit test; `manifest` has the seeds already. Its model and the versions that
+/// it is for are looked up by `graph::resolve`.
 ///
 /// # Errors
-/// Rows that do not fit their format, fixtures and models that do not exist.
-pub fn unit_tests(
-    workspace: &Workspace<'_>,
-    placed: &Placed<'_>,
-    manifest: &Manifest,
-) -> Result<Vec<UnitTest>, Diagnostic> {
-    let test = unit_test(workspace, placed, manifest)?;
-    let (tested, is_enabled) = find_model(placed, manifest, &test)?;
-    let mut test = test;
-    if !is_enabled {
-        test.config.set("enabled", Value::Bool(false));
-    }
-    if !test.config.enabled() {
-        return Ok(vec![test]);
-    }
-    test.depends_on.nodes = vec![tested.unique_id.clone()];
-    test.schema = Some(tested.schema.clone());
-    check_incremental(placed, &test, tested)?;
-    let given = |key: &str| {
-        let list = test.versions.as_ref().and_then(|versions| versions.get(key)).and_then(Value::as_array);
-        list.filter(|list| !list.is_empty()).map(|list| list.iter().filter_map(Version::from_json).collect::<Vec<_>>())
-    };
-    let (include, exclude) = (given("include"), given("exclude"));
-    if tested.model().is_none_or(|model| model.version.is_none()) {
-        if include.is_some() || exclude.is_some() {
-            return Err(placed.error(format!(
-                "Unit test '{}' should not have a versions include or exclude when referencing non-versioned model '{}'",
-                test.name, tested.name
-            )));
-        }
-        return Ok(vec![test]);
-    }
-    let wanted = |version: &Version| match (&exclude, &include) {
-        (Some(exclude), _) => !exclude.contains(version),
-        (None, Some(include)) => include.contains(version),
-        (None, None) => true,
-    };
-    let versions = manifest.nodes.values().filter(|node| {
-        let same = node.name == tested.name && node.package_name == tested.package_name;
-        same && node.model().and_then(|model| model.version.as_ref()).is_some_and(wanted)
-    });
-    let tests: Vec<UnitTest> = versions
-        .map(|node| {
-            let mut test = test.clone();
-            test.version = node.model().and_then(|model| model.version.clone());
-            let shown = test.version.as_ref().map(Version::to_string).unwrap_or_default();
-            test.unique_id = format!("{}_v{shown}", test.unique_id).into();
-            test.depends_on.nodes = vec![node.unique_id.clone()];
-            test
-        })
-        .collect();
-    if tests.is_empty() {
-        let message =
-            format!("Unit test '{}' referenced a version of '{}' which was not found.", test.name, tested.name);
-        return Err(placed.error(message));
-    }
-    Ok(tests)
-}
-
-fn unit_test(workspace: &Workspace<'_>, placed: &Placed<'_>, manifest: &Manifest) -> Result<UnitTest, Diagnostic> {
+/// Rows that do not fit their format, fixtures and seeds that do not exist.
+pub fn unit_test(workspace: &Workspace<'_>, placed: &Placed<'_>, manifest: &Manifest) -> Result<UnitTest, Diagnostic> {
     let name = &placed.entry.name;
     let package = &workspace.packages[placed.package].name;
     let Some(model) = placed.text("model")? else {
@@ -175,67 +117,6 @@ fn checksum(test: &UnitTest) -> String {
         data.push_str(&format!("-{}", python::text(&input.rows)));
     }
     super::test_names::hex(&Sha256::digest(data.as_bytes()))
-}
-
-/// The model that a unit test is about, and whether it is enabled.
-fn find_model<'m>(
-    placed: &Placed<'_>,
-    manifest: &'m Manifest,
-    test: &UnitTest,
-) -> Result<(&'m Node, bool), Diagnostic> {
-    let mut words = test.model.split_whitespace();
-    let name = words.next().unwrap_or("");
-    let version = words.next().map(|word| word.trim_start_matches('v').to_owned());
-    let fits = |node: &Node| {
-        let own = node.model().and_then(|model| model.version.as_ref());
-        let latest = node.model().and_then(|model| model.latest_version.as_ref());
-        let version_fits = match &version {
-            Some(version) => own.is_some_and(|own| own.to_string() == *version),
-            None => own.is_none() || own == latest,
-        };
-        node.resource_type == ResourceType::Model
-            && node.name == name
-            && node.package_name == test.package_name
-            && version_fits
-    };
-    if let Some(node) = manifest.nodes.values().find(|node| fits(node)) {
-        return Ok((node, true));
-    }
-    let disabled = manifest.disabled.values().flatten().find_map(|disabled| match disabled {
-        Disabled::Node(node) if fits(node) => Some(node.as_ref()),
-        _ => None,
-    });
-    disabled.map(|node| (node, false)).ok_or_else(|| {
-        let (package, test_name, file) = (&test.package_name, &test.name, &test.original_file_path);
-        let message = format!("Unable to find model '{package}.{}' for unit test '{test_name}' in {file}", test.model);
-        let models = manifest.nodes.values().filter(|node| node.resource_type == ResourceType::Model);
-        placed.error(message).suggest(name, models.map(|node| node.name.as_str()))
-    })
-}
-
-/// A test of an incremental model says how it is built, and gives its present rows.
-fn check_incremental(placed: &Placed<'_>, test: &UnitTest, tested: &Node) -> Result<(), Diagnostic> {
-    let is_incremental =
-        tested.code().is_some_and(|code| code.depends_on.macros.iter().any(|id| &**id == "macro.dbt.is_incremental"));
-    if !is_incremental {
-        return Ok(());
-    }
-    let overrides = test.overrides.as_ref().and_then(|overrides| overrides.get("macros"));
-    let overridden = overrides.and_then(|macros| macros.get("is_incremental")).and_then(Value::as_bool);
-    let (name, model) = (&test.name, &tested.name);
-    match overridden {
-        None => {
-            let message = format!(
-                "Boolean override for 'is_incremental' must be provided for unit test '{name}' in model '{model}'"
-            );
-            Err(placed.error(message))
-        }
-        Some(true) if !test.given.iter().any(|input| input.input.as_deref() == Some("this")) => {
-            let message = format!("Unit test '{name}' for incremental model '{model}' must have a 'this' input");
-            Err(placed.error(message))
-        }
-        Some(_) => Ok(()),
-    }
 }
 
 /// Where the fixtures of a unit test are read.
