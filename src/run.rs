@@ -234,10 +234,15 @@ impl<'a> Runner<'a> {
             .assign(worker, node, Some(info.clone()))
             .and_then(|()| self.work(&rendering, node, &info, &mut stopwatch, &mut left));
         let refused = worker.session.last_error();
+        let statement = worker.session.refused_statement();
         worker.session.rollback();
         let report = report.unwrap_or_else(|diagnostic| {
             let diagnostic = match (&refused, &left.path) {
-                (Some(error), Some(path)) => with_path(diagnostic, path, error.line),
+                (Some(error), Some(path)) => {
+                    let code = left.code.as_deref().unwrap_or("");
+                    let line = error.line.and_then(|line| compiled_line(code, statement.as_deref()?, line));
+                    with_path(diagnostic, path, line)
+                }
                 _ => diagnostic,
             };
             Report::failed(node, &diagnostic, refused.as_ref())
@@ -393,6 +398,17 @@ fn step_after(status: Status, fail_fast: bool) -> Step {
         status if status.is_failure() => Step::Failed,
         _ => Step::Done,
     }
+}
+
+/// The line of the compiled `code` that is `line` of the `statement` around it, both from one.
+/// None if the statement does not have the code, or the line is outside of it.
+fn compiled_line(code: &str, statement: &str, line: usize) -> Option<usize> {
+    let text = code.trim();
+    let begin = statement.find(text).filter(|_| !text.is_empty())?;
+    let before = statement[..begin].matches('\n').count();
+    let skipped = code[..code.len() - code.trim_start().len()].matches('\n').count();
+    let within = line.checked_sub(before).filter(|line| (1..=text.lines().count()).contains(line))?;
+    Some(within + skipped)
 }
 
 /// Adds the compiled file, and the line where the engine says it, to an error of the engine.

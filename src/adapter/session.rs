@@ -124,6 +124,7 @@ impl Warehouse {
             connection: None,
             in_transaction: false,
             last_error: None,
+            refused: None,
             tolerant: false,
             changed: HashSet::new(),
             work: Work { name: name.to_owned(), ..Work::default() },
@@ -195,6 +196,8 @@ struct State {
     connection: Option<Box<dyn Connection>>,
     in_transaction: bool,
     last_error: Option<AdapterError>,
+    /// The statement that `last_error` is about, without the query comment.
+    refused: Option<String>,
     /// Whether a refusal that leaves the transaction whole is no reason to roll it back.
     tolerant: bool,
     /// Schemas in which the open transaction changed what the cache knows.
@@ -251,12 +254,18 @@ impl Session {
         let mut state = lock(&self.state);
         state.work = work;
         state.last_error = None;
+        state.refused = None;
     }
 
     /// What the warehouse refused last within the present work. Templates see only its text;
     /// who runs a node decides by its kind whether to run the node again.
     pub fn last_error(&self) -> Option<AdapterError> {
         lock(&self.state).last_error.clone()
+    }
+
+    /// The statement that [`Session::last_error`] is about; its line counts in this text.
+    pub fn refused_statement(&self) -> Option<String> {
+        lock(&self.state).refused.clone()
     }
 
     /// The last error was expected, and nothing failed by it.
@@ -316,6 +325,7 @@ impl Session {
             let before = comment.map_or(0, |comment| comment.lines_before());
             error.line = error.line.map(|line| line.saturating_sub(before).max(1));
             state.last_error = Some(error.clone());
+            state.refused = Some(statement.sql.to_owned());
             error
         })
     }
@@ -468,6 +478,7 @@ impl Session {
                 self.rollback_in(state);
             }
             state.last_error = Some(error.clone());
+            state.refused = None;
         }
         result
     }

@@ -26,7 +26,7 @@ pub(super) fn report(edges: &DiGraph<UniqueId, (), u32>, manifest: &Manifest, di
                 diagnostic = diagnostic.note_at(note, span);
             }
         }
-        diagnostics.push(diagnostic);
+        diagnostics.push(diagnostic.hint("take one of these references out"));
     }
 }
 

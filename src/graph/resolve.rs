@@ -294,7 +294,10 @@ fn absent(
         Diagnostic::error(text)
     };
     let diagnostic = diagnostic.at_opt(span.or_else(|| caller.origin.properties.clone()));
-    diagnostics.push(if is_disabled { diagnostic } else { with_hint(diagnostic, context.lookup, missing) });
+    diagnostics.push(match is_disabled {
+        true => diagnostic.hint("enable it (`enabled: true`), or disable what reads it too"),
+        false => with_hint(diagnostic, context.lookup, missing),
+    });
 }
 
 /// `Model 'model.p.a' (models/a.sql) depends on a node named 'b' which was not found`.

@@ -168,6 +168,7 @@ fn a_cycle_is_shown_with_its_path_and_the_places() {
       |
     1 | select * from {{ ref('c') }}
       |                       ^
+      = help: take one of these references out
     ");
     assert!(problems("model a <- a").contains("Found a cycle: model.shop.a --> model.shop.a"));
 }

@@ -465,6 +465,7 @@ impl<'a, 's, 't, 'e> Interpreter<'a, 's, 't, 'e> {
 
     fn plain_loop(&mut self, node: &'a For, items: Vec<Value>, output: &mut String) -> Result<(), Stop> {
         for item in items {
+            self.render.step()?;
             if let Some(scope) = self.scopes.last_mut() {
                 scope.clear();
             }
@@ -493,6 +494,7 @@ impl<'a, 's, 't, 'e> Interpreter<'a, 's, 't, 'e> {
 
     fn each(&mut self, node: &'a For, state: &Arc<Loop>, symbol: Symbol, output: &mut String) -> Result<(), Stop> {
         for (index, item) in state.items.iter().enumerate() {
+            self.render.step()?;
             state.index.store(index, Ordering::Relaxed);
             if let Some(scope) = self.scopes.last_mut() {
                 scope.clear();

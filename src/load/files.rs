@@ -241,6 +241,7 @@ fn unreadable_folder(root: &Path, shown_root: &str, error: &walkdir::Error) -> D
     let shown = path.strip_prefix(root).ok().and_then(slashes).unwrap_or_else(|| path.display().to_string());
     let reason = error.io_error().map_or_else(|| error.to_string(), reason);
     Diagnostic::error(format!("folder `{shown_root}{shown}` cannot be read: {reason}"))
+        .hint("give yourself the permission to read it")
 }
 
 /// A relative path with `/` between its parts.
