@@ -457,10 +457,12 @@ impl<'a, 's, 't, 'e> Interpreter<'a, 's, 't, 'e> {
             self.scoped(|interpreter| interpreter.run(&node.otherwise, output))?;
             return Ok(());
         }
-        self.scoped(|interpreter| match node.loop_symbol {
+        let result = self.scoped(|interpreter| match node.loop_symbol {
             Some(symbol) => interpreter.counted_loop(node, items, symbol, output),
             None => interpreter.plain_loop(node, items, output),
-        })
+        });
+        // Running out of steps has no place of its own; the loop is the best one.
+        result.map_err(|stop| stop.at(node.iterable.place, &self.template.file))
     }
 
     fn plain_loop(&mut self, node: &'a For, items: Vec<Value>, output: &mut String) -> Result<(), Stop> {
