@@ -132,12 +132,18 @@ fn entry(engine: &Engine, found: &FoundMacro, created_at: f64) -> Result<Macro, 
     })
 }
 
-/// The block with the white space that its `-` strips, which dbt takes for a part of it.
+/// The block with the white space that its tags strip, which dbt takes for a part of it:
+/// before `{%-` unless the tag before has it, behind `-%}` unless the file ends there.
 fn block_text(source: &MacroSource) -> &str {
     let (text, range) = (&source.file.text, &source.range);
-    let before = text.get(..range.start).unwrap_or("");
-    let start = if source.text().starts_with("{%-") { before.trim_end().len() } else { range.start };
-    text.get(start..range.end).unwrap_or("")
+    let before = text.get(..range.start).unwrap_or("").trim_end();
+    let strips_before = source.text().starts_with("{%-") && !before.ends_with("-%}");
+    let start = if strips_before { before.len() } else { range.start };
+    let after = text.get(range.end..).unwrap_or("");
+    let rest = after.trim_start();
+    let strips_after = source.text().ends_with("-%}") && !rest.is_empty();
+    let spaces = if strips_after { after.len() - rest.len() } else { 0 };
+    text.get(start..range.end + spaces).unwrap_or("")
 }
 
 fn describe(workspace: &Workspace<'_>, package: usize, described: &mut Macro, entry: &Entry) -> Result<(), Diagnostic> {
