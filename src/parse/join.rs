@@ -477,7 +477,7 @@ fn add_sources(
 ) {
     let merged = overridden_sources(workspace, files, problems);
     let mut tables = Vec::new();
-    for (file_at, source, path) in &merged {
+    for (file_at, source) in &merged {
         let file = &files[*file_at];
         tables.extend(source.tables.iter().map(|table| Table {
             package: file.package,
@@ -485,7 +485,6 @@ fn add_sources(
             table,
             original_file_path: file.path.clone(),
             resource_path: file.resource_path.clone(),
-            patch_path: path.clone(),
         }));
     }
     let mut planned = Vec::new();
@@ -508,15 +507,15 @@ fn add_sources(
     }
 }
 
-/// Each source with the override that applies to it: its file, itself, the override's path.
-type Merged = Vec<(usize, SourceProperties, Option<String>)>;
+/// The sources, changed by overrides, each with the number of its file.
+type Merged = Vec<(usize, SourceProperties)>;
 
 fn overridden_sources(workspace: &Workspace<'_>, files: &[PropertiesFile], problems: &mut Diagnostics) -> Merged {
-    let mut overrides: HashMap<(&str, &str), (usize, &SourceProperties, bool)> = HashMap::new();
-    for (at, file) in files.iter().enumerate() {
+    let mut overrides: HashMap<(&str, &str), (&SourceProperties, bool)> = HashMap::new();
+    for file in files {
         for source in &file.properties.sources {
             let Some(package) = source.overrides.as_deref() else { continue };
-            if let Some((_, first, _)) = overrides.insert((package, &source.name), (at, source, false)) {
+            if let Some((first, _)) = overrides.insert((package, &source.name), (source, false)) {
                 let message = format!(
                     "dbt found two schema.yml entries for the same source named {} in package {package}. Sources may \
                      only be overridden a single time.",
@@ -535,16 +534,15 @@ fn overridden_sources(workspace: &Workspace<'_>, files: &[PropertiesFile], probl
         let package = &*workspace.packages[file.package].name;
         for source in file.properties.sources.iter().filter(|source| source.overrides.is_none()) {
             match overrides.get_mut(&(package, source.name.as_str())) {
-                Some((by, change, used)) => {
+                Some((change, used)) => {
                     *used = true;
-                    let path = patch_path(workspace, &files[*by]);
-                    merged.push((at, source::overridden(source, change), Some(path)));
+                    merged.push((at, source::overridden(source, change)));
                 }
-                None => merged.push((at, source.clone(), None)),
+                None => merged.push((at, source.clone())),
             }
         }
     }
-    for ((package, name), (_, source, used)) in overrides {
+    for ((package, name), (source, used)) in overrides {
         if !used {
             let message = format!("there is no source `{name}` in package `{package}` to override");
             problems.push(Diagnostic::warning(message).at_opt(source.span.clone()));

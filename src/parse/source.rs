@@ -24,8 +24,6 @@ pub struct Table<'p> {
     /// The properties file, relative to the package, and within its resource folder.
     pub original_file_path: String,
     pub resource_path: String,
-    /// The file of the override that was applied, `package://path`.
-    pub patch_path: Option<String>,
 }
 
 impl Table<'_> {
@@ -104,7 +102,7 @@ pub fn finish(workspace: &Workspace<'_>, table: &Table<'_>) -> Result<Source, Di
         source_meta,
         tags: config.tags().into_iter().map(str::to_owned).collect(),
         config,
-        patch_path: table.patch_path.clone(),
+        patch_path: None,
         unrendered_config,
         relation_name: None,
         created_at: workspace.created_at,
