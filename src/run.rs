@@ -243,7 +243,7 @@ impl<'a> Runner<'a> {
                     let line = error.line.and_then(|line| compiled_line(code, statement.as_deref()?, line));
                     with_path(diagnostic, path, line)
                 }
-                _ => without_builtin_calls(diagnostic, &self.runtime.internal_packages),
+                _ => diagnostic,
             };
             Report::failed(node, &diagnostic, refused.as_ref())
         });
@@ -398,22 +398,6 @@ fn step_after(status: Status, fail_fast: bool) -> Step {
         status if status.is_failure() => Step::Failed,
         _ => Step::Done,
     }
-}
-
-/// Leaves out the calls from the materialization on that stand in macros that tform brings:
-/// the reader did not write them. Those that code of the project made stay.
-fn without_builtin_calls(mut diagnostic: Diagnostic, packages: &[String]) -> Diagnostic {
-    let is_builtin = |place: &Option<crate::diagnostic::Span>| {
-        let path = place.as_ref().map_or("", |span| span.file.path.as_str());
-        path.split_once("/macros/").is_some_and(|(package, _)| packages.iter().any(|known| known == package))
-    };
-    while diagnostic.notes.last().is_some_and(|(_, place)| is_builtin(place)) {
-        diagnostic.notes.pop();
-    }
-    if is_builtin(&diagnostic.span) && diagnostic.notes.iter().all(|(_, place)| place.is_none()) {
-        diagnostic.span = None;
-    }
-    diagnostic
 }
 
 /// The line of the compiled `code` that is `line` of the `statement` around it, both from one.
