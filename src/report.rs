@@ -468,6 +468,7 @@ impl Reporter {
                 }
             }
             Event::SkippingDetails { position, .. } => state.lines().pass_over(position.total),
+            Event::LogNodeNoOpResult { line, .. } => state.lines().pass_over(line.position.total),
             Event::LogModelResult { line, .. }
             | Event::LogTestResult { line, .. }
             | Event::LogSeedResult { line, .. }
