@@ -164,12 +164,16 @@ impl Object for Var {
         minijinja::value::ObjectRepr::Plain
     }
 
-    fn call(self: &Arc<Self>, _state: &mut State<'_, '_>, args: &[Value]) -> Result<Value, Error> {
+    fn call(self: &Arc<Self>, state: &mut State<'_, '_>, args: &[Value]) -> Result<Value, Error> {
         let [name, default] = Arguments::from_values(args).bind("var", ["name", "default"]).map_err(fault)?;
         let name = name.ok_or_else(|| fault("`var` needs the name of a variable"))?;
         let name = values::text(&name);
         match (self.find(&name), default) {
-            (Some(value), _) => Ok(value),
+            // A text with Jinja in `vars:` is rendered where it is used, as dbt does.
+            (Some(value), _) => match value.as_str().filter(|text| text.contains("{{") || text.contains("{%")) {
+                Some(text) => super::render_text(state, text).map(Value::from),
+                None => Ok(value),
+            },
             (None, Some(default)) => Ok(default),
             (None, None) if self.scope.strict => {
                 let visible = self.globals.vars.of_package(&self.scope.package);
