@@ -33,6 +33,12 @@ pub(super) fn run(call: &Call) -> Result<ExitCode, Diagnostics> {
     if call.invocation.which == Which::Retry {
         return retry(call);
     }
+    if call.invocation.which == Which::Clone {
+        // Without it, cloning would build: better nothing than what nobody asked for.
+        return Err(Diagnostic::error("this version of tform does not clone relations yet")
+            .hint("`tform build --defer --state FOLDER` reads from the other environment instead")
+            .into());
+    }
     let prepared = prepare::project(call)?;
     let selected = prepare::select(call, &prepared)?;
     execute(call, prepared, selected, call.invocation.which)
