@@ -316,7 +316,14 @@ pub fn write_file(
     path: &Path,
     content: impl FnOnce(&mut BufWriter<File>) -> std::io::Result<()>,
 ) -> Result<(), Diagnostic> {
-    let failed = |problem: std::io::Error| Diagnostic::error(format!("cannot write `{}`: {problem}", path.display()));
+    let failed = |problem: std::io::Error| {
+        let diagnostic = Diagnostic::error(format!("cannot write `{}`: {problem}", path.display()));
+        match problem.kind() {
+            std::io::ErrorKind::PermissionDenied => diagnostic
+                .hint("give yourself the permission to write there, or name another folder by `--target-path`"),
+            _ => diagnostic,
+        }
+    };
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).map_err(failed)?;
     }

@@ -12,6 +12,7 @@ mod execute;
 mod init;
 mod list;
 mod operation;
+mod preflight;
 mod prepare;
 mod settings;
 mod show;
@@ -159,11 +160,6 @@ fn report_settings(invocation: &Invocation) -> report::Settings {
         Some(false) => Colors::Never,
         None => Colors::Auto,
     };
-    let options = &invocation.flags.warn_error_options;
-    let mut error = options.error.clone();
-    if options.error_all {
-        error.push("all".to_owned());
-    }
     report::Settings {
         invocation_id: invocation.invocation_id.clone(),
         format: format_of(log.format, Format::Text),
@@ -174,11 +170,7 @@ fn report_settings(invocation: &Invocation) -> report::Settings {
         lines_to_stderr: false,
         file: file_settings(invocation, log),
         secrets: invocation.environment.secrets().into_iter().map(str::to_owned).collect(),
-        warn_error_options: report::WarnErrorOptions {
-            error,
-            warn: options.warn.clone(),
-            silence: options.silence.clone(),
-        },
+        warn_error_options: invocation.flags.warn_error_options.clone(),
         show_all_deprecations: log.show_all_deprecations,
     }
 }

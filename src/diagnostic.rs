@@ -87,11 +87,14 @@ pub struct Diagnostic {
     pub notes: Vec<(String, Option<Span>)>,
     /// What to do.
     pub hints: Vec<String>,
+    /// dbt's name of the event that this is, by which `warn-error-options` chooses
+    /// (docs.getdbt.com/reference/global-configs/warnings); a `ValidationWarning` without one.
+    pub event: Option<&'static str>,
 }
 
 impl Diagnostic {
     pub fn new(severity: Severity, message: impl Into<String>) -> Self {
-        Diagnostic { severity, message: message.into(), span: None, notes: Vec::new(), hints: Vec::new() }
+        Diagnostic { severity, message: message.into(), span: None, notes: Vec::new(), hints: Vec::new(), event: None }
     }
 
     pub fn error(message: impl Into<String>) -> Self {
@@ -100,6 +103,11 @@ impl Diagnostic {
 
     pub fn warning(message: impl Into<String>) -> Self {
         Diagnostic::new(Severity::Warning, message)
+    }
+
+    /// A warning under dbt's name of the event.
+    pub fn warning_of(event: &'static str, message: impl Into<String>) -> Self {
+        Diagnostic { event: Some(event), ..Diagnostic::warning(message) }
     }
 
     #[must_use]
@@ -201,24 +209,30 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         .map(|(_, candidate)| candidate)
 }
 
-/// Levenshtein distance with swaps counted as two; gives `limit + 1` when it is larger than `limit`.
+/// The number of letters to insert, delete, replace or swap with their neighbour (optimal string
+/// alignment distance); gives `limit + 1` when it is larger than `limit`.
 fn edit_distance(left: &str, right: &str, limit: usize) -> usize {
     let left: Vec<char> = left.to_lowercase().chars().collect();
     let right: Vec<char> = right.to_lowercase().chars().collect();
     if left.len().abs_diff(right.len()) > limit {
         return limit + 1;
     }
-    let mut row: Vec<usize> = (0..=right.len()).collect();
+    let mut before_last: Vec<usize> = Vec::new();
+    let mut last: Vec<usize> = (0..=right.len()).collect();
     for (at, from) in left.iter().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = at + 1;
+        let mut row = Vec::with_capacity(last.len());
+        row.push(at + 1);
         for (to, character) in right.iter().enumerate() {
-            let replaced = diagonal + usize::from(from != character);
-            diagonal = row[to + 1];
-            row[to + 1] = replaced.min(row[to] + 1).min(diagonal + 1);
+            let replaced = last[to] + usize::from(from != character);
+            let mut least = replaced.min(row[to] + 1).min(last[to + 1] + 1);
+            if at > 0 && to > 0 && *from == right[to - 1] && left[at - 1] == *character {
+                least = least.min(before_last[to - 1] + 1);
+            }
+            row.push(least);
         }
+        before_last = std::mem::replace(&mut last, row);
     }
-    row[right.len()]
+    last[right.len()]
 }
 
 /// The problems that a stage met, in the order in which it met them.
@@ -329,6 +343,7 @@ mod tests {
     #[test]
     fn only_near_names_are_suggested() {
         assert_eq!(nearest("materialised", ["materialized", "meta"]), Some("materialized"));
+        assert_eq!(nearest("pord", ["dev", "prod"]), Some("prod"), "a swap counts as one");
         assert_eq!(nearest("abc", ["xyz", "orders"]), None);
     }
 }

@@ -6,6 +6,7 @@
 //! What an event looks like as text or JSON is `report`'s matter.
 
 mod codes;
+mod warnings;
 
 use std::sync::Arc;
 
@@ -15,6 +16,7 @@ use serde_json::{Map, Value};
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
 
 pub use codes::{code_of, is_warning_name, warning_names};
+pub use warnings::{Action, WarnErrorOptions, is_deprecation};
 
 /// How important an [`Event`] is. Ordered: `Debug` is the least.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -464,7 +466,7 @@ impl Event {
     }
 
     pub fn diagnostic(diagnostic: Diagnostic) -> Event {
-        Event::Diagnostic { diagnostic: Arc::new(diagnostic), name: None }
+        Event::Diagnostic { name: diagnostic.event, diagnostic: Arc::new(diagnostic) }
     }
 
     /// dbt's name of the event (`info.name`).

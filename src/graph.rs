@@ -18,11 +18,12 @@ mod tests;
 mod unique;
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
 
 use petgraph::Direction;
 use petgraph::graph::{DiGraph, NodeIndex};
 
-use crate::diagnostic::{Diagnostics, Warned};
+use crate::diagnostic::{Diagnostics, SourceFile, Warned};
 use crate::manifest::{Manifest, Resource};
 use crate::resource::{ResourceType, UniqueId};
 pub use layers::{LayerRule, LayerRules};
@@ -41,6 +42,20 @@ pub struct ResolveOptions {
     /// `require_ref_searches_node_package_before_root` of the project's flags.
     pub node_package_first: bool,
     pub layers: LayerRules,
+    /// Files in which something is wrong, so that not all that they define is known. What one
+    /// of them may define is not said to be missing.
+    pub broken: Vec<Arc<SourceFile>>,
+}
+
+impl ResolveOptions {
+    /// Whether a broken file may be the one that defines `name`.
+    fn may_define(&self, name: &str) -> bool {
+        let named = |file: &Arc<SourceFile>| {
+            let stem = file.path.rsplit('/').next().unwrap_or(&file.path);
+            stem.split('.').next().is_some_and(|stem| stem.starts_with(name)) || file.text.contains(name)
+        };
+        self.broken.iter().any(named)
+    }
 }
 
 /// A manifest whose references are resolved, with its edges.

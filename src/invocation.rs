@@ -14,6 +14,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Warned};
+use crate::event::WarnErrorOptions;
 pub use environment::Environment;
 pub use settings::{CommandLine, Given, Origin, SampleWindow, Settings};
 pub use table::Which;
@@ -204,49 +205,6 @@ pub enum LogLevel {
     Error,
     /// Nothing at all.
     None,
-}
-
-/// What becomes of a warning.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Warning {
-    Shown,
-    Error,
-    Silent,
-}
-
-/// Which warnings are errors and which are not shown (`--warn-error-options`).
-///
-/// A name goes before `Deprecations`, that before `all`; and among equals silence goes
-/// before warn, warn before error.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct WarnErrorOptions {
-    pub error_all: bool,
-    pub error: Vec<String>,
-    pub warn: Vec<String>,
-    pub silence: Vec<String>,
-}
-
-const DEPRECATIONS: &str = "Deprecations";
-
-impl WarnErrorOptions {
-    /// What becomes of the warning with this event name.
-    pub fn of(&self, event: &str) -> Warning {
-        let has = |list: &[String], name: &str| list.iter().any(|item| item == name);
-        let by_name = |name: &str| {
-            if has(&self.silence, name) {
-                Some(Warning::Silent)
-            } else if has(&self.warn, name) {
-                Some(Warning::Shown)
-            } else if has(&self.error, name) {
-                Some(Warning::Error)
-            } else {
-                None
-            }
-        };
-        let deprecation = || if event.ends_with("Deprecation") { by_name(DEPRECATIONS) } else { None };
-        let rest = if self.error_all { Warning::Error } else { Warning::Shown };
-        by_name(event).or_else(deprecation).unwrap_or(rest)
-    }
 }
 
 /// The flags that stages read; all of them, for Jinja, are in [`Flags::get`].
@@ -462,7 +420,10 @@ fn default_profiles_dir(place: &Place, project_dir: &Path) -> PathBuf {
 
 fn warn_error_options(settings: &Settings, diagnostics: &mut Diagnostics) -> WarnErrorOptions {
     let map = settings.map("warn_error_options");
-    let mut options = WarnErrorOptions { error_all: settings.flag("warn_error"), ..WarnErrorOptions::default() };
+    let mut options = WarnErrorOptions::default();
+    if settings.flag("warn_error") {
+        options = WarnErrorOptions::all();
+    }
     for (old, new) in [("include", "error"), ("exclude", "warn")] {
         if map.contains_key(old) && map.contains_key(new) {
             let text = format!("only one of `{old}` and `{new}` can stand in `warn_error_options`");
@@ -473,10 +434,7 @@ fn warn_error_options(settings: &Settings, diagnostics: &mut Diagnostics) -> War
         let names = match value {
             Value::Array(items) => items.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
             Value::Null => Vec::new(),
-            Value::String(text) if matches!(text.as_str(), "all" | "*") => {
-                options.error_all |= matches!(key.as_str(), "error" | "include");
-                continue;
-            }
+            Value::String(text) if matches!(text.as_str(), "all" | "*") => vec![text.clone()],
             other => {
                 let text = format!("`warn_error_options.{key}` is `{other}`, not `all` or a list of event names");
                 diagnostics.push(Diagnostic::error(text));
@@ -484,7 +442,7 @@ fn warn_error_options(settings: &Settings, diagnostics: &mut Diagnostics) -> War
             }
         };
         match key.as_str() {
-            "error" | "include" => options.error = names,
+            "error" | "include" => options.error.extend(names),
             "warn" | "exclude" => options.warn = names,
             "silence" => options.silence = names,
             other => {
@@ -493,6 +451,7 @@ fn warn_error_options(settings: &Settings, diagnostics: &mut Diagnostics) -> War
             }
         }
     }
+    diagnostics.extend(options.unknown_names());
     options
 }
 

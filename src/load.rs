@@ -49,6 +49,9 @@ pub struct ProjectFiles {
     pub tform: Option<Arc<SourceFile>>,
     /// `dependencies.yml` of the root project, for its `projects:`.
     pub dependencies: Option<Arc<SourceFile>>,
+    /// What is wrong with single files, so that they are not among `files`; parsing goes on
+    /// without them, to say what is wrong with the others too.
+    pub unread: Diagnostics,
 }
 
 impl ProjectFiles {
@@ -84,7 +87,8 @@ impl ProjectFiles {
 ///
 /// # Errors
 /// Everything that is wrong with the configuration; packages that are listed and not
-/// installed; every file or folder that cannot be read, is too large or not UTF-8.
+/// installed. Files and folders that cannot be read, are too large or not UTF-8 are said in
+/// [`ProjectFiles::unread`].
 pub fn project(request: &Request) -> Result<Warned<ProjectFiles>, Diagnostics> {
     let Warned { value: mut settings, warnings } = settings(request)?;
     let mut problems = warnings;
@@ -95,18 +99,23 @@ pub fn project(request: &Request) -> Result<Warned<ProjectFiles>, Diagnostics> {
     let all: Vec<(Package, String)> =
         std::iter::once((settings.project.clone(), String::new())).chain(installed).collect();
     let mut files = Vec::new();
+    let mut unread = Diagnostics::new();
     for (package, shown_root) in &all {
-        files.extend(files::of_package(package, shown_root, &mut problems));
+        files.extend(files::of_package(package, shown_root, &mut unread));
     }
     let mut optional = |name: &str| match read_optional(&request.project_dir.join(name), name) {
         Ok(file) => file,
         Err(problem) => {
-            problems.push(problem);
+            unread.push(problem);
             None
         }
     };
     let (selectors, tform, dependencies) =
         (optional("selectors.yml"), optional("tform.yml"), optional("dependencies.yml"));
+    if problems.has_errors() {
+        problems.extend(unread);
+        return Err(problems);
+    }
     let project_files = ProjectFiles {
         builtin: builtin_packages(settings.target.adapter),
         packages: all.into_iter().map(|(package, _)| package).collect(),
@@ -118,8 +127,9 @@ pub fn project(request: &Request) -> Result<Warned<ProjectFiles>, Diagnostics> {
         selectors,
         tform,
         dependencies,
+        unread,
     };
-    problems.finish(project_files)
+    Ok(Warned { value: project_files, warnings: problems })
 }
 
 #[cfg(test)]

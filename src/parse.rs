@@ -103,12 +103,26 @@ pub struct Parsed {
     pub engine: Engine,
 }
 
+/// A project in which something is wrong: what that is, and what could be understood, so that
+/// later stages can say what is wrong there too.
+#[derive(Debug)]
+pub struct Broken {
+    pub problems: Diagnostics,
+    pub manifest: Manifest,
+}
+
+impl From<Diagnostic> for Box<Broken> {
+    fn from(problem: Diagnostic) -> Self {
+        Box::new(Broken { problems: problem.into(), manifest: Manifest::default() })
+    }
+}
+
 /// Parses a project and its packages.
 ///
 /// # Errors
 /// Everything that is wrong with them, each with its place.
-pub fn manifest(inputs: &Inputs<'_>) -> Result<Warned<Parsed>, Diagnostics> {
-    let mut problems = Diagnostics::new();
+pub fn manifest(inputs: &Inputs<'_>) -> Result<Warned<Parsed>, Box<Broken>> {
+    let mut problems = inputs.files.unread.clone();
     let found = read_macros(inputs, &mut problems);
     let engine = make_engine(inputs, &found)?;
     let docs = read_docs(inputs, &mut problems);
@@ -116,7 +130,10 @@ pub fn manifest(inputs: &Inputs<'_>) -> Result<Warned<Parsed>, Diagnostics> {
     let files = read_properties(&workspace, &mut problems);
     let drafts = draft::all(&workspace, &files, &mut problems);
     let manifest = join::manifest(&workspace, &found, &files, drafts, &mut problems);
-    problems.finish(Parsed { manifest, engine })
+    if problems.has_errors() {
+        return Err(Box::new(Broken { problems, manifest }));
+    }
+    Ok(Warned { value: Parsed { manifest, engine }, warnings: problems })
 }
 
 fn read_macros(inputs: &Inputs<'_>, problems: &mut Diagnostics) -> Vec<FoundMacro> {

@@ -411,18 +411,17 @@ fn paths(fields: &mut Fields<'_>) -> ResourcePaths {
     if fields.get("docs-paths").is_some() {
         paths.docs = fields.texts("docs-paths");
     }
-    for (old, new, found, target) in [
-        ("source-paths", "model-paths", source_paths, &mut paths.models),
-        ("data-paths", "seed-paths", data_paths, &mut paths.seeds),
+    for (event, old, new, found, target) in [
+        ("ConfigSourcePathDeprecation", "source-paths", "model-paths", source_paths, &mut paths.models),
+        ("ConfigDataPathDeprecation", "data-paths", "seed-paths", data_paths, &mut paths.seeds),
     ] {
         let Some(entry) = fields.node.as_map().and_then(|map| map.entry(old)) else { continue };
         let span = entry.key.span(fields.file);
         if fields.node.get(new).is_some() {
             fields.problems.push(Diagnostic::error(format!("`{old}` and `{new}` cannot both be given")).at(span));
         } else {
-            fields
-                .problems
-                .push(Diagnostic::warning(format!("`{old}` is deprecated")).at(span).hint(format!("write `{new}`")));
+            let deprecated = Diagnostic::warning_of(event, format!("`{old}` is deprecated"));
+            fields.problems.push(deprecated.at(span).hint(format!("write `{new}`")));
             *target = found;
         }
     }

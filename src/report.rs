@@ -9,7 +9,6 @@ mod log_file;
 mod message;
 mod table;
 mod terminal;
-mod warnings;
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
@@ -21,14 +20,15 @@ use std::time::Duration;
 use chrono::{Local, Utc};
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
-use crate::event::{Event, Level, NodeResult, RunEnd, Stats, Status, count_line, plural};
+use crate::event::{
+    Action, Event, Level, NodeResult, RunEnd, Stats, Status, WarnErrorOptions, count_line, is_deprecation, plural,
+};
 
 use log_file::LogFile;
 use message::Style;
 use terminal::{Size, Terminal};
 
 pub use table::preview;
-pub use warnings::{Action, WarnErrorOptions};
 
 /// How often the running nodes' times are drawn again.
 const REDRAW: Duration = Duration::from_millis(100);
@@ -213,7 +213,7 @@ impl Reporter {
             Action::Raise => return Err(raised(&event)),
             Action::Show => {}
         }
-        if warnings::is_deprecation(name) && name != "DeprecationsSummary" {
+        if is_deprecation(name) && name != "DeprecationsSummary" {
             let mut state = self.state();
             let occurrences = state.deprecations.entry(name).or_default();
             *occurrences += 1;
@@ -229,6 +229,10 @@ impl Reporter {
     pub fn warnings(&self, warnings: Diagnostics) -> Result<(), Diagnostics> {
         let mut errors = Diagnostics::new();
         for diagnostic in warnings {
+            if diagnostic.severity == Severity::Note {
+                self.write(&Event::diagnostic(diagnostic));
+                continue;
+            }
             if let Err(error) = self.warn(Event::diagnostic(diagnostic)) {
                 errors.push(error);
             }
@@ -328,7 +332,10 @@ impl Reporter {
             (Some(_), false) => self.emit(Event::RunResultError { result: result.clone(), level: Level::Error }),
             (None, _) => self.emit(Event::RunResultErrorNoMessage(result.clone())),
         }
-        if result.compiled_path.is_some() {
+        let is_said = |path: &str| {
+            result.message.as_ref().is_some_and(|message| message.contains(&format!("compiled code at {path}")))
+        };
+        if result.compiled_path.as_deref().is_some_and(|path| !is_said(path)) {
             self.emit(Event::Formatting);
             self.emit(Event::SQLCompiledPath(result.clone()));
         }

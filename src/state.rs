@@ -42,7 +42,9 @@ pub fn read(folder: &Path, target: &Path) -> Result<Warned<PreviousState>, Diagn
     if folder == target {
         let text =
             format!("the state folder `{}` is the target folder, which this invocation writes to", folder.display());
-        diagnostics.push(Diagnostic::warning(text).hint("copy the artifacts to a folder of their own"));
+        diagnostics.push(
+            Diagnostic::warning_of("WarnStateTargetEqual", text).hint("copy the artifacts to a folder of their own"),
+        );
     }
     let mut state = PreviousState { folder: folder.to_owned(), ..PreviousState::default() };
     keep(artifact::read::manifest(&folder.join(artifact::MANIFEST)), &mut state.manifest, &mut diagnostics);

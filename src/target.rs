@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use crate::diagnostic::{Diagnostic, Diagnostics, SourceFile, Warned};
+use crate::diagnostic::{Diagnostic, Diagnostics, SourceFile, Span, Warned};
 use crate::project::{StringRenderer, TreeRenderer, has_jinja};
 use crate::yaml::{Fields, Node};
 use keys::{ADAPTERS, AdapterKeys, Kind, Presence};
@@ -111,6 +111,8 @@ impl Target {
 /// What to pick out of `profiles.yml`.
 pub struct TargetRequest<'a> {
     pub profile_name: &'a str,
+    /// Where the project names its profile, unless the command line does.
+    pub profile_place: Option<Span>,
     /// `--target`.
     pub target: Option<&'a str>,
     /// `--threads`.
@@ -150,7 +152,7 @@ pub fn from_profiles(
     request: &TargetRequest<'_>,
 ) -> Result<Warned<Target>, Diagnostics> {
     let file = &without_secrets(file, root);
-    let profile = find_profile(file, root, request.profile_name)?;
+    let profile = find_profile(file, root, request)?;
     let (name, output) = find_output(file, profile, request)?;
     let mut problems = Diagnostics::new();
     let rendered = TreeRenderer {
@@ -227,10 +229,16 @@ fn list_names<'a>(names: impl Iterator<Item = &'a str>) -> String {
     }
 }
 
-fn find_profile<'a>(file: &Arc<SourceFile>, root: &'a Node, name: &str) -> Result<&'a Node, Diagnostic> {
+fn find_profile<'a>(
+    file: &Arc<SourceFile>,
+    root: &'a Node,
+    request: &TargetRequest<'_>,
+) -> Result<&'a Node, Diagnostic> {
+    let name = request.profile_name;
     let available = || root.entries().iter().map(|entry| &*entry.key.text).filter(|key| *key != "config");
     let Some(entry) = root.as_map().and_then(|map| map.entry(name)) else {
         return Err(Diagnostic::error(format!("profile `{name}` not found in `{}`", file.path))
+            .at_opt(request.profile_place.clone())
             .note(format!("profiles there: {}", list_names(available())))
             .suggest(name, available())
             .hint("name one of them by `profile:` in `dbt_project.yml` or by `--profile`"));
@@ -261,9 +269,12 @@ fn find_output<'a>(
     };
     let available = || outputs.entries().iter().map(|entry| &*entry.key.text);
     let Some(output) = outputs.get(&name) else {
-        let place = if request.target.is_none() { chosen } else { None };
+        let place = match chosen.filter(|_| request.target.is_none()) {
+            Some(node) => Some(node.span(file)),
+            None => profile.as_map().and_then(|map| Some(map.entry("outputs")?.key.span(file))),
+        };
         return Err(Diagnostic::error(format!("profile `{}` has no target `{name}`", request.profile_name))
-            .at_opt(place.map(|node| node.span(file)))
+            .at_opt(place)
             .note(format!("targets of this profile: {}", list_names(available())))
             .suggest(&name, available()));
     };

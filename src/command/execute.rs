@@ -22,8 +22,8 @@ use crate::run::outcome::Outcome;
 use crate::run::{self, Request, Run, Task};
 use crate::state;
 
-use super::Call;
 use super::prepare::{self, Prepared};
+use super::{Call, preflight};
 
 /// Runs the command on what is selected.
 ///
@@ -41,6 +41,7 @@ pub(super) fn run(call: &Call) -> Result<ExitCode, Diagnostics> {
     }
     let prepared = prepare::project(call)?;
     let selected = prepare::select(call, &prepared)?;
+    preflight::check(&prepared.graph, &selected, call.invocation.which)?;
     execute(call, prepared, selected, call.invocation.which)
 }
 
@@ -50,7 +51,7 @@ fn retry(call: &Call) -> Result<ExitCode, Diagnostics> {
     let prepared = prepare::project_without_manifest(call)?;
     let folder = invocation.state.state.clone().unwrap_or_else(|| prepared.files.target_path.clone());
     let previous = state::read(&folder, Path::new(""))?;
-    let warnings = invocation.flags.warn_error_options.error_all;
+    let warnings = invocation.flags.warn_error_options.raises_all();
     let again = state::retry::retry(previous.value.results.as_ref(), &folder, warnings)?;
     prepare::write_manifest(call, &prepared)?;
     let selected = prepared.graph.set_of(again.ids.iter().map(AsRef::as_ref));

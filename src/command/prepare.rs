@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 use crate::adapter::{self, Capabilities, Path, PolicyChange, Warehouse};
 use crate::artifact;
 use crate::compile::runtime::{CommentSetting, Deferred, EventTime, RunFlags, Runtime};
-use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
 use crate::event::{Event, found_line};
 use crate::graph::{self, Graph, NodeSet, ResolveOptions};
 use crate::invocation::{DBT_VERSION, ExitCode, Invocation};
@@ -86,20 +86,34 @@ pub(crate) fn project_without_manifest(call: &Call) -> Result<Prepared, Diagnost
     });
     let globals = Arc::new(globals(invocation, &files));
     let adapter_options = Arc::new(adapter_options(invocation, &files, &warehouse));
-    let parsed = parse::manifest(&inputs(call, &files, &globals, &adapter_options))?;
-    call.warnings(parsed.warnings)?;
-    let parse::Parsed { manifest, engine } = parsed.value;
+    let parsed = parse::manifest(&inputs(call, &files, &globals, &adapter_options));
     let options = ResolveOptions {
         restricted_packages: restricted(&files),
         node_package_first: invocation.flags.behaviour("require_ref_searches_node_package_before_root"),
         layers: super::settings::layers(files.tform.as_ref())?,
+        broken: Vec::new(),
     };
+    let parsed = parsed.map_err(|broken| everything_wrong(*broken, options.clone()))?;
+    call.warnings(parsed.warnings)?;
+    let parse::Parsed { manifest, engine } = parsed.value;
     let resolved = graph::resolve(with_metadata(manifest, invocation, &files, warehouse.capabilities()), &options)?;
     call.warnings(resolved.warnings)?;
     let graph = resolved.value;
     call.emit(Event::FoundStats { found: found(graph.manifest()) });
     call.emit(Event::Formatting);
     Ok(Prepared { files, graph, engine, globals, warehouse, adapter_options })
+}
+
+/// What is wrong in a project: what parsing met, and what resolving meets in what could be parsed.
+fn everything_wrong(broken: parse::Broken, mut options: ResolveOptions) -> Diagnostics {
+    let parse::Broken { mut problems, manifest } = broken;
+    let wrong = problems.iter().filter(|problem| problem.severity == Severity::Error);
+    options.broken = wrong.filter_map(|problem| Some(problem.span.as_ref()?.file.clone())).collect();
+    let said: HashSet<String> = problems.iter().map(|problem| problem.message.clone()).collect();
+    if let Err(further) = graph::resolve(manifest, &options) {
+        problems.extend(further.into_iter().filter(|problem| !said.contains(&problem.message)));
+    }
+    problems
 }
 
 fn inputs<'a>(

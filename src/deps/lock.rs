@@ -41,9 +41,12 @@ fn scrubbed(session: &Session<'_>, text: &str) -> String {
     let scrubbed = session.environment.scrub(text);
     if scrubbed != text {
         session.warn_once(
-            crate::diagnostic::Diagnostic::warning(format!("`{scrubbed}` holds the value of a secret variable"))
-                .note("the lock file has stars in its place, and cannot be used to install")
-                .hint("write `{{ env_var('DBT_ENV_SECRET_...') }}` into the list instead"),
+            crate::diagnostic::Diagnostic::warning_of(
+                "DepsScrubbedPackageName",
+                format!("`{scrubbed}` holds the value of a secret variable"),
+            )
+            .note("the lock file has stars in its place, and cannot be used to install")
+            .hint("write `{{ env_var('DBT_ENV_SECRET_...') }}` into the list instead"),
         );
     }
     scrubbed

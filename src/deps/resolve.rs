@@ -254,7 +254,10 @@ fn warn_of_redirect(session: &Session<'_>, package: &str, description: &Value) {
         let namespace = text("redirectnamespace").unwrap_or(namespace);
         let name = text("redirectname").unwrap_or(name);
         let message = format!("package `{package}` is deprecated in favor of `{namespace}/{name}`");
-        session.warn_once(Diagnostic::warning(message).hint("change the name in the list of packages"));
+        session.warn_once(
+            Diagnostic::warning_of("PackageRedirectDeprecation", message)
+                .hint("change the name in the list of packages"),
+        );
     }
 }
 
@@ -276,7 +279,7 @@ fn pin_git(session: &Session<'_>, git: &Git) -> Result<Contents, Diagnostics> {
             branch => format!("pinned to the \"{branch}\" branch"),
         };
         session.warn_once(
-            Diagnostic::warning(format!("the git package \"{}\" is {how}", git.url))
+            Diagnostic::warning_of("DepsUnpinned", format!("the git package \"{}\" is {how}", git.url))
                 .note("this can introduce breaking changes into your project without warning")
                 .hint("name a tag or a commit as its `revision`"),
         );

@@ -282,6 +282,10 @@ fn absent(
     diagnostics: &mut Diagnostics,
 ) {
     let is_disabled = target == Target::Disabled;
+    let table = missing.name.rsplit('.').next().unwrap_or(&missing.name);
+    if !is_disabled && context.options.may_define(table) {
+        return;
+    }
     let text = not_found_message(caller.resource, missing, is_disabled);
     let diagnostic = if caller.resource.resource_type() == ResourceType::Test {
         outcome.switched_off = true;
@@ -289,7 +293,7 @@ fn absent(
             // dbt says this only in its debug log.
             return;
         }
-        Diagnostic::warning(text)
+        Diagnostic::warning_of("NodeNotFoundOrDisabled", text)
     } else {
         Diagnostic::error(text)
     };
@@ -393,7 +397,8 @@ fn depends_on_root(context: &Context<'_>, caller: &Caller<'_>, call: &RefCall, i
         let text = format!(
             "the node `{name}` in package `{package}` depends on the root project's `{id}`, which may not be meant"
         );
-        Diagnostic::warning(text).hint(format!("name the package: `ref('{package}', '{}')`", call.name))
+        Diagnostic::warning_of("PackageNodeDependsOnRootProjectNode", text)
+            .hint(format!("name the package: `ref('{package}', '{}')`", call.name))
     })
 }
 

@@ -45,7 +45,7 @@ fn same_relation(relation: &str, one: &Node, other: &Node) -> Diagnostic {
 
 fn same_name(one: &Node, other: &Node) -> Diagnostic {
     let text = format!("dbt found two resources with the name \"{}\"", other.name);
-    let diagnostic = Diagnostic::warning(text).at_opt(place(other));
+    let diagnostic = Diagnostic::warning_of("DuplicateNameDistinctNodeTypesDeprecation", text).at_opt(place(other));
     let text = format!("`ref('{}')` finds only one of `{}` and `{}`", other.name, one.unique_id, other.unique_id);
     diagnostic.note(text).hint("change the name of one of them")
 }

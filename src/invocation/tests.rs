@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::event::Action;
 
 /// An invocation of `words`, as `cli` would give it, with a few flags.
 fn line(which: Which, given: &[(&'static str, Given)]) -> CommandLine {
@@ -118,12 +119,12 @@ fn names_of_warnings_go_before_deprecations_and_those_before_all() {
         check(line, [], json!({})).unwrap().flags.warn_error_options
     };
     let all = options("{include: all, exclude: [NoNodesForSelectionCriteria], silence: [Deprecations]}");
-    assert_eq!(all.of("NoNodesForSelectionCriteria"), Warning::Shown);
-    assert_eq!(all.of("UnusedResourceConfigPath"), Warning::Error);
-    assert_eq!(all.of("PackageRedirectDeprecation"), Warning::Silent);
+    assert_eq!(all.action("NoNodesForSelectionCriteria"), Action::Show);
+    assert_eq!(all.action("UnusedResourceConfigPath"), Action::Raise);
+    assert_eq!(all.action("PackageRedirectDeprecation"), Action::Silence);
     let named = options("{error: [PackageRedirectDeprecation], silence: [Deprecations]}");
-    assert_eq!(named.of("PackageRedirectDeprecation"), Warning::Error);
-    assert_eq!(named.of("Other"), Warning::Shown);
+    assert_eq!(named.action("PackageRedirectDeprecation"), Action::Raise);
+    assert_eq!(named.action("Other"), Action::Show);
 }
 
 #[test]

@@ -148,6 +148,7 @@ fn errors_in_calls_point_into_the_macro_and_show_the_calls() {
       |
     2 | {{ outer() }}
       |    ^^^^^^^
+      = help: check the name; a macro of a package needs the package in `packages.yml`, and `tform deps`
 
     error: `doubble` is undefined
       --> models/m.sql:1:4
@@ -226,6 +227,7 @@ fn errors_in_templates_have_a_place_and_a_hint() {
       |
     1 | {% for x in nmae.first %}{% endfor %}
       |             ^^^^
+      = help: did you mean `name`?
 
     error: there is no filter `uper`
       --> models/m.sql:1:11

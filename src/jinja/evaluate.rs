@@ -212,7 +212,8 @@ impl<'a> Interpreter<'a, '_, '_, '_> {
         holders.sort_unstable();
         match holders.first() {
             Some(package) => diagnostic.hint(format!("package `{package}` has it: `{package}.{name}`")),
-            None => diagnostic,
+            None => diagnostic
+                .hint("check the name; a macro of a package needs the package in `packages.yml`, and `tform deps`"),
         }
     }
 

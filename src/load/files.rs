@@ -312,7 +312,10 @@ pub(crate) fn read_text(path: &Path, shown: &str, limit: u64) -> Result<Arc<Sour
     let size = fs::metadata(path).map_err(|error| unreadable(shown, &error))?.len();
     if size > limit {
         let problem = format!("`{shown}` is too large: {}, the limit is {}", megabytes(size), megabytes(limit));
-        return Err(Diagnostic::error(problem).hint("data belongs into a seed or a source, not into a model"));
+        let place = Span::line(&SourceFile::new(shown, ""), 1);
+        return Err(Diagnostic::error(problem)
+            .at(place)
+            .hint("data belongs into a seed or a source, not into a model"));
     }
     let bytes = fs::read(path).map_err(|error| unreadable(shown, &error))?;
     match String::from_utf8(bytes) {

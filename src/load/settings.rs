@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::files::{read_optional, read_text, reason};
 use super::render::{ConfigRenderer, RenderContext};
-use crate::diagnostic::{Diagnostic, Diagnostics, SourceFile, Warned};
+use crate::diagnostic::{Diagnostic, Diagnostics, SourceFile, Span, Warned};
 use crate::invocation::{DBT_VERSION, Environment, Invocation};
 use crate::project::{self, ConfigContext, Package, ProjectConfig, Vars};
 use crate::target::{self, Target, TargetRequest};
@@ -114,7 +114,10 @@ pub fn settings(request: &Request) -> Result<Warned<Settings>, Diagnostics> {
         None => project::profile_name(&files.project.file, &files.project.root, &project_renderer)?,
     };
     let project_name = files.project.root.get("name").and_then(Node::as_str).unwrap_or("project").to_owned();
-    let found = profile(request, asked.as_deref(), &ConfigRenderer::new(&profile_context), &mut problems)?;
+    let place = files.project.root.get("profile").filter(|_| request.profile.is_none());
+    let place = place.map(|node| node.span(&files.project.file));
+    let asked = asked.as_deref().map(|name| (name, place));
+    let found = profile(request, asked, &ConfigRenderer::new(&profile_context), &mut problems)?;
     let target_map = found.as_ref().map(Target::to_json);
     let renderer = ConfigRenderer::new(&context(request, &vars, target_map.as_ref(), false));
     let config = files.config(request, &renderer, &mut problems)?;
@@ -240,10 +243,11 @@ fn package_config(
     }
 }
 
-/// The target of `profiles.yml`; `None` where the embedded engine is to be used.
+/// The target of `profiles.yml`; `None` where the embedded engine is to be used. `asked` is the
+/// profile's name with the place where the project says it.
 fn profile(
     request: &Request,
-    asked: Option<&str>,
+    asked: Option<(&str, Option<Span>)>,
     renderer: &ConfigRenderer,
     problems: &mut Diagnostics,
 ) -> Result<Option<Target>, Diagnostics> {
@@ -267,9 +271,10 @@ fn profile(
         }
         return Ok(None);
     };
-    let Some(profile_name) = asked else { return Ok(None) };
+    let Some((profile_name, profile_place)) = asked else { return Ok(None) };
     let threads = request.threads;
-    let target_request = TargetRequest { profile_name, target: request.target.as_deref(), threads, renderer };
+    let target = request.target.as_deref();
+    let target_request = TargetRequest { profile_name, profile_place, target, threads, renderer };
     let target = target::from_profiles(&file.file, &file.root, &target_request)?;
     problems.extend(target.warnings);
     Ok(Some(target.value))

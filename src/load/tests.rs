@@ -129,7 +129,7 @@ fn a_folder_without_permission_is_named() {
     // The super-user may read everything.
     if is_refused {
         assert_eq!(
-            loaded.unwrap_err().iter().next().unwrap().message,
+            loaded.unwrap().value.unread.iter().next().unwrap().message,
             "folder `models/secret` cannot be read: permission denied"
         );
     } else {

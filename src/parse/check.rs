@@ -15,6 +15,7 @@ pub fn all(workspace: &Workspace<'_>, manifest: &Manifest, problems: &mut Diagno
         let checks = [group(node, &groups), access(node), snapshot(node), microbatch(node), name(workspace, node)];
         problems.extend(checks.into_iter().flatten());
         problems.extend(deprecated(node));
+        problems.extend(empty(node));
     }
     let unused = workspace.root().trees.unused();
     if !unused.is_empty() {
@@ -25,7 +26,9 @@ pub fn all(workspace: &Workspace<'_>, manifest: &Manifest, problems: &mut Diagno
             unused.len(),
             list.join("\n")
         );
-        problems.push(Diagnostic::warning(message).at_opt(place_of_path(workspace, &unused[0])));
+        problems.push(
+            Diagnostic::warning_of("UnusedResourceConfigPath", message).at_opt(place_of_path(workspace, &unused[0])),
+        );
     }
 }
 
@@ -250,7 +253,17 @@ fn deprecated(node: &Node) -> Option<Diagnostic> {
         "Model {}{version} has passed its deprecation date of {date}. This model should be disabled or removed.",
         node.name
     );
-    Some(Diagnostic::warning(message).at_opt(place(node)))
+    Some(Diagnostic::warning_of("DeprecatedModel", message).at_opt(place(node)))
+}
+
+/// A model without a letter is left out of every run, as in dbt.
+fn empty(node: &Node) -> Option<Diagnostic> {
+    let is_empty = node.resource_type == ResourceType::Model && node.raw_code.trim().is_empty();
+    is_empty.then(|| {
+        Diagnostic::warning(format!("model `{}` is empty and is left out of every run", node.name))
+            .at_opt(place(node))
+            .hint(format!("write its query into `{}`, or delete the file", node.original_file_path))
+    })
 }
 
 /// Names with spaces cannot be selected.
@@ -268,5 +281,5 @@ fn name(workspace: &Workspace<'_>, node: &Node) -> Option<Diagnostic> {
     } else {
         format!("Found spaces in the name of `{id}`")
     };
-    Some(Diagnostic::warning(message).at_opt(place(node)))
+    Some(Diagnostic::warning_of("ResourceNamesWithSpacesDeprecation", message).at_opt(place(node)))
 }

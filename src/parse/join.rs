@@ -235,7 +235,7 @@ fn of_section(
              `{name}` specification under the {kind}s key instead.",
             properties.section.key()
         );
-        problems.push(Diagnostic::warning(message).at(properties.span.clone()));
+        problems.push(Diagnostic::warning_of("WrongResourceSchemaFile", message).at(properties.span.clone()));
         return Vec::new();
     }
     if fitting.len() == 1 {
@@ -271,7 +271,7 @@ fn not_found(name: &str, properties: &NodeProperties, span: &Span, index: &Index
         Section::Functions => &index.functions,
         _ => &index.refable,
     };
-    Diagnostic::warning(message).at(span.clone()).suggest(name, names.keys().map(String::as_str))
+    Diagnostic::warning_of("NoNodeForYamlKey", message).at(span.clone()).suggest(name, names.keys().map(String::as_str))
 }
 
 /// The name of the file in which a version is.
@@ -545,7 +545,7 @@ fn overridden_sources(workspace: &Workspace<'_>, files: &[PropertiesFile], probl
     for ((package, name), (source, used)) in overrides {
         if !used {
             let message = format!("there is no source `{name}` in package `{package}` to override");
-            problems.push(Diagnostic::warning(message).at_opt(source.span.clone()));
+            problems.push(Diagnostic::warning_of("UnusedTables", message).at_opt(source.span.clone()));
         }
     }
     merged

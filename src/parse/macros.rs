@@ -82,8 +82,10 @@ pub fn entries(
         let id = format!("macro.{}.{}", workspace.packages[*package].name, entry.name);
         match indexes.get_mut(id.as_str()).map(|index| &mut macros[*index]) {
             None => {
-                let warning =
-                    Diagnostic::warning(format!("Found patch for macro \"{}\" which was not found", entry.name));
+                let warning = Diagnostic::warning_of(
+                    "MacroNotFoundForPatch",
+                    format!("Found patch for macro \"{}\" which was not found", entry.name),
+                );
                 let near: Vec<&str> = found.iter().map(|found| found.source.name.as_str()).collect();
                 problems.push(warning.at(entry.span.clone()).suggest(&entry.name, near));
             }

@@ -44,6 +44,10 @@ fn load(root: &Path) -> ProjectFiles {
 }
 
 fn parse_files(files: &ProjectFiles) -> Result<Warned<Parsed>, Diagnostics> {
+    parse_inputs(files).map_err(|broken| broken.problems)
+}
+
+fn parse_inputs(files: &ProjectFiles) -> Result<Warned<Parsed>, Box<Broken>> {
     let globals = Arc::new(Globals {
         vars: files.vars.clone(),
         env: files.environment.clone(),

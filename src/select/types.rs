@@ -77,5 +77,8 @@ pub(super) fn concerns(which: Which, resource: Resource<'_>) -> bool {
 
 /// The warning of a criterion that matches nothing, in dbt's words.
 pub(super) fn nothing_matches(raw: &str) -> Diagnostic {
-    Diagnostic::warning(format!("The selection criterion '{raw}' does not match any enabled nodes"))
+    Diagnostic::warning_of(
+        "NoNodesForSelectionCriteria",
+        format!("The selection criterion '{raw}' does not match any enabled nodes"),
+    )
 }

@@ -48,10 +48,10 @@ fn report(old: &Node, changes: &[String]) -> Diagnostic {
             old.unique_id
         ))
         .hint("make an additive change, or create a new version of the model"),
-        None => Diagnostic::warning(format!(
-            "Breaking change to contracted, unversioned model {} ({})",
-            old.name, old.original_file_path
-        )),
+        None => Diagnostic::warning_of(
+            "UnversionedBreakingChange",
+            format!("Breaking change to contracted, unversioned model {} ({})", old.name, old.original_file_path),
+        ),
     };
     changes.iter().fold(diagnostic, |diagnostic, change| diagnostic.note(change.as_str()))
 }

@@ -41,7 +41,7 @@ empty:
 fn pick(profile: &str, target: Option<&str>) -> Result<Warned<Target>, Diagnostics> {
     let file = SourceFile::new(FILE_NAME, PROFILES);
     let node = yaml::parse(&file).unwrap().value.unwrap();
-    let request = TargetRequest { profile_name: profile, target, threads: None, renderer: &Vars };
+    let request = TargetRequest { profile_name: profile, profile_place: None, target, threads: None, renderer: &Vars };
     from_profiles(&file, &node, &request)
 }
 

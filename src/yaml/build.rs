@@ -453,9 +453,12 @@ impl<'a> Builder<'a> {
             match positions.get(&entry.key.text) {
                 Some(&position) => {
                     self.warnings.push(
-                        Diagnostic::warning(format!("key `{}` is given twice, the later value holds", entry.key.text))
-                            .at(entry.key.span(self.file))
-                            .note_at("first given here", kept[position].key.span(self.file)),
+                        Diagnostic::warning_of(
+                            "DuplicateYAMLKeysDeprecation",
+                            format!("key `{}` is given twice, the later value holds", entry.key.text),
+                        )
+                        .at(entry.key.span(self.file))
+                        .note_at("first given here", kept[position].key.span(self.file)),
                     );
                     kept[position] = entry;
                 }

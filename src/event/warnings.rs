@@ -1,8 +1,8 @@
 //! What becomes of warnings: shown, raised to errors, or silenced
 //! (`--warn-error`, `--warn-error-options`; docs.getdbt.com/reference/global-configs/warnings).
 
+use super::codes::{is_warning_name, warning_names};
 use crate::diagnostic::Diagnostic;
-use crate::event::{is_warning_name, warning_names};
 
 /// Which warnings are errors and which are silent, by the names of events.
 ///
@@ -28,6 +28,12 @@ impl WarnErrorOptions {
         WarnErrorOptions { error: vec!["all".to_owned()], ..WarnErrorOptions::default() }
     }
 
+    /// Whether warnings are errors unless something else is said of them.
+    pub fn raises_all(&self) -> bool {
+        self.error.iter().any(|name| matches!(name.as_str(), "all" | "*"))
+    }
+
+    /// What becomes of the warning with this event name.
     pub fn action(&self, name: &str) -> Action {
         let has = |list: &[String], wanted: &[&str]| list.iter().any(|item| wanted.contains(&item.as_str()));
         let mut groups: Vec<&[&str]> = vec![&["all", "*"]];
