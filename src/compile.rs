@@ -10,6 +10,7 @@ pub mod host;
 mod relations;
 mod seed;
 pub mod runtime;
+pub mod unit_test;
 
 pub use relations::external_location;
 

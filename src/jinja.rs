@@ -179,15 +179,21 @@ pub struct Scope<'a> {
     /// dbt's parse phase: an undefined value can be called and read from, and gives
     /// itself, because what it stands for may only be known later.
     pub parsing: bool,
+    /// What macros give in place of being run, in a unit test.
+    pub overrides: Option<Arc<MacroOverrides>>,
 }
+
+/// What macros give in place of being run, by the macro's unique id
+/// (docs.getdbt.com/reference/resource-properties/unit-test-overrides).
+pub type MacroOverrides = HashMap<String, Value>;
 
 impl<'a> Scope<'a> {
     pub fn new(package: &'a str, context: Value) -> Self {
-        Scope { package, context, parsing: false }
+        Scope { package, context, parsing: false, overrides: None }
     }
 
     pub fn parsing(package: &'a str, context: Value) -> Self {
-        Scope { package, context, parsing: true }
+        Scope { package, context, parsing: true, overrides: None }
     }
 }
 
@@ -246,7 +252,7 @@ impl Engine {
         body: impl for<'a> FnOnce(&mut Interpreter<'a, '_, '_, '_>, &'a Template) -> Result<T, Stop>,
     ) -> Result<Rendered<T>, Diagnostic> {
         let template = Arc::new(parser::parse(&source.file, source.range.clone())?);
-        let render = Render::new(self.0.clone(), scope.package, scope.context.clone(), scope.parsing);
+        let render = Render::new(self.0.clone(), scope);
         let mut state = self.0.environment.empty_state();
         render::attach(&mut state, &render);
         let mut interpreter = Interpreter::new(&mut state, &render, &template, None);
@@ -266,7 +272,7 @@ impl Engine {
             let names = self.0.registry.names(scope.package);
             return Err(Diagnostic::error(format!("macro `{name}` not found")).suggest(name, names));
         };
-        let render = Render::new(self.0.clone(), scope.package, scope.context.clone(), scope.parsing);
+        let render = Render::new(self.0.clone(), scope);
         let mut state = self.0.environment.empty_state();
         render::attach(&mut state, &render);
         let mut interpreter = Interpreter::new(&mut state, &render, &self.0.empty, None);
@@ -466,7 +472,12 @@ pub fn render_text(state: &State<'_, '_>, text: &str) -> Result<String, minijinj
     let Some(render) = render::current(state) else {
         return Err(error(Diagnostic::error("`render` was called outside of a template")));
     };
-    let scope = Scope { package: &render.package, context: render.context.clone(), parsing: render.lenient };
+    let scope = Scope {
+        package: &render.package,
+        context: render.context.clone(),
+        parsing: render.lenient,
+        overrides: render.overrides.clone(),
+    };
     let rendered = Engine(render.engine.clone()).render(&TemplateSource::text("render", text), &scope);
     rendered.map(|rendered| rendered.value).map_err(error)
 }

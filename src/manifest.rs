@@ -596,6 +596,16 @@ pub struct UnitTest {
     pub origin: Origin,
 }
 
+impl UnitTest {
+    /// The name as people see it: with the version of the model, if that has one.
+    pub fn versioned_name(&self) -> String {
+        match &self.version {
+            Some(version) => format!("{}_v{version}", self.name),
+            None => self.name.clone(),
+        }
+    }
+}
+
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Fixture {
     #[serde(skip_serializing_if = "Option::is_none", default)]

@@ -43,11 +43,18 @@ use crate::diagnostic::{Diagnostic, Diagnostics, Warned};
 use crate::jinja::context::Globals;
 use crate::jinja::{Engine, EngineOptions};
 use crate::load::{FileKind, ProjectFiles};
-use crate::manifest::{Manifest, Source};
+use crate::manifest::{CallTarget, Manifest, Source};
 use docs::{Docs, DocsFile};
 use macros::{FoundMacro, MacroFile};
 use properties::Properties;
 use workspace::Workspace;
+
+/// The one `ref(...)` or `source(...)` that `expression` is, as in `input:` of a unit test.
+pub fn reference(expression: &str) -> Option<CallTarget> {
+    let found = extract::reference(expression)?;
+    let call = found.refs.into_iter().next().map(|(call, _)| CallTarget::Ref(call));
+    call.or_else(|| found.sources.into_iter().next().map(|(call, _)| CallTarget::Source(call)))
+}
 
 /// What parsing needs besides the files.
 pub struct Inputs<'a> {

@@ -7,10 +7,12 @@
 pub mod hooks;
 pub mod microbatch;
 mod batches;
+mod diff;
 pub mod node;
 pub mod outcome;
 pub mod schedule;
 mod schemas;
+mod unit_test;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -23,6 +25,7 @@ use serde_json::{Map, Value as Json};
 use crate::adapter::Warehouse;
 use crate::compile::Rendering;
 use crate::compile::runtime::{Runtime, Worker, facts};
+use crate::compile::unit_test::node_of as node_of_unit_test;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::event::{Event, NodeFacts, NodeInfo, NodeResult, Position, ResultLine, Status};
 use crate::graph::{Blocking, NodeSet, plan};
@@ -292,7 +295,10 @@ impl<'a> Runner<'a> {
             self.runtime.emit(Event::NodeExecuting(info.with_status(Status::Executing)));
             return batches::build(rendering, node, info, window, left);
         }
-        let ready = node::compile(rendering, node, None)?;
+        let ready = match node.resource_type {
+            ResourceType::UnitTest => unit_test::compile(rendering, node)?,
+            _ => node::compile(rendering, node, None)?,
+        };
         left.take(&ready);
         stopwatch.compiled();
         match (self.task, node.resource_type) {
@@ -300,6 +306,10 @@ impl<'a> Runner<'a> {
             (_, ResourceType::Test) => {
                 self.runtime.emit(Event::NodeExecuting(info.with_status(Status::Executing)));
                 node::test(rendering, &ready)
+            }
+            (_, ResourceType::UnitTest) => {
+                self.runtime.emit(Event::NodeExecuting(info.with_status(Status::Executing)));
+                unit_test::run(rendering, &ready)
             }
             (_, _) => {
                 self.runtime.emit(Event::NodeExecuting(info.with_status(Status::Executing)));
@@ -337,6 +347,7 @@ impl Work for Runner<'_> {
         match self.resource(task) {
             _ if self.is_silent(task) => Step::Done,
             Some(Resource::Node(node)) => self.run_node(worker, task, node),
+            Some(Resource::UnitTest(test)) => self.run_node(worker, task, &node_of_unit_test(self.runtime, test)),
             Some(resource) => self.no_op(task, resource),
             None => Step::Done,
         }
@@ -423,6 +434,7 @@ fn facts_of(runtime: &Runtime, position: crate::graph::Position) -> NodeFacts {
     let (id, layer) = (graph.id(position), graph.layer(position).map(str::to_owned));
     match graph.resource(position) {
         Some(Resource::Node(node)) => facts(node, layer),
+        Some(Resource::UnitTest(test)) => facts(&node_of_unit_test(runtime, test), layer),
         Some(resource) => NodeFacts {
             unique_id: id.to_string(),
             name: resource.name().to_owned(),
@@ -449,8 +461,15 @@ pub(crate) fn description(node: &Node) -> String {
         ResourceType::Seed => format!("seed file {schema}"),
         ResourceType::Snapshot => format!("snapshot {schema}"),
         ResourceType::Test => format!("test {}", node.name),
+        ResourceType::UnitTest => format!("unit_test {}", unit_test_name(node)),
         kind => format!("{} {}", kind.as_str().replace('_', " "), node.name),
     }
+}
+
+/// `model::test`: how the log names a unit test.
+fn unit_test_name(node: &Node) -> String {
+    let model = node.unique_id.split('.').nth(2).unwrap_or_default();
+    format!("{model}::{}", node.name)
 }
 
 /// `main.a`: where a node's rows are, for people.
@@ -480,6 +499,12 @@ fn result_line(node: &Node, result: &NodeResult, position: Position, description
                 attached_node,
             }
         }
+        ResourceType::UnitTest => Event::LogTestResult {
+            line,
+            name: unit_test_name(node),
+            failures: result.failures.unwrap_or(0),
+            attached_node: None,
+        },
         ResourceType::Seed => Event::LogSeedResult { line, schema: node.schema.clone(), relation: node.alias.clone() },
         ResourceType::Snapshot => {
             let set = node.config.set_values().map(|(key, value)| (key.to_owned(), value.clone()));

@@ -189,7 +189,7 @@ fn complete(node: &mut Node, outcome: &Outcome, sql: &Arc<str>) {
 fn run_result(runtime: &Runtime, outcome: &Outcome) -> RunResult {
     let result = &outcome.result;
     let node = runtime.manifest().nodes.get(&outcome.id);
-    let has_code = node.is_some_and(|node| node.resource_type != ResourceType::Seed);
+    let has_code = node.map_or(outcome.compiled_code.is_some(), |node| node.resource_type != ResourceType::Seed);
     let spans = |spans: &[(chrono::DateTime<chrono::Utc>, chrono::DateTime<chrono::Utc>)]| {
         spans.iter().map(|(start, end)| (start.to_rfc3339(), end.to_rfc3339())).collect()
     };

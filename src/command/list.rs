@@ -83,7 +83,13 @@ fn selector(resource: Resource<'_>) -> String {
         ResourceType::Metric => format!("metric:{package}.{}", resource.name()),
         ResourceType::SavedQuery => format!("saved_query:{package}.{}", resource.name()),
         ResourceType::SemanticModel => format!("semantic_model:{package}.{}", resource.name()),
-        ResourceType::UnitTest => format!("unit_test:{package}.{}", resource.name()),
+        ResourceType::UnitTest => {
+            let name = match resource {
+                Resource::UnitTest(test) => test.versioned_name(),
+                other => other.name().to_owned(),
+            };
+            format!("unit_test:{package}.{name}")
+        }
         _ => resource.fqn().join("."),
     }
 }

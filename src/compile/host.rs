@@ -16,6 +16,7 @@ use crate::jinja::{Arguments, error, relation_object, values};
 use crate::manifest::{Node, RefCall, ResourceType, Source, SourceCall, UniqueId, Version};
 
 use super::runtime::{EventTime, Runtime, Worker};
+use super::unit_test::Fixtures;
 
 /// What a statement left under its name (`load_result`).
 #[derive(Debug, Clone)]
@@ -32,6 +33,14 @@ pub struct Gathered {
     pub ephemeral: Vec<UniqueId>,
     /// Where `write` put the SQL that was run, relative to the project.
     pub build_path: Option<String>,
+}
+
+impl Gathered {
+    fn use_ephemeral(&mut self, id: &UniqueId) {
+        if !self.ephemeral.contains(id) {
+            self.ephemeral.push(id.clone());
+        }
+    }
 }
 
 /// The host of one node on one thread.
@@ -53,6 +62,8 @@ pub struct Inner {
     model: OnceLock<Value>,
     /// A filter on event time for what this node reads, in a batch or a sample.
     event_time: Option<EventTime>,
+    /// What stands in for what the code reads, in a unit test.
+    fixtures: Option<Arc<Fixtures>>,
 }
 
 impl std::fmt::Debug for Inner {
@@ -103,15 +114,14 @@ impl NodeHost {
         extras: Extras,
         event_time: Option<EventTime>,
     ) -> Self {
-        let inner = Inner {
-            runtime: runtime.clone(),
-            node: node.clone(),
-            worker,
-            gathered: Mutex::default(),
-            model: OnceLock::new(),
-            event_time,
-        };
+        let inner = Inner { event_time, ..Inner::new(runtime, node, worker) };
         NodeHost { inner: Arc::new(inner), extras }
+    }
+
+    /// The host of a unit test's model, which reads `fixtures`.
+    pub fn of_unit_test(runtime: &Arc<Runtime>, node: &Arc<Node>, worker: Worker, fixtures: Arc<Fixtures>) -> Self {
+        let inner = Inner { fixtures: Some(fixtures), ..Inner::new(runtime, node, worker) };
+        NodeHost { inner: Arc::new(inner), extras: Vec::new() }
     }
 
     /// This host with one more name.
@@ -130,6 +140,9 @@ impl NodeHost {
 impl Host for NodeHost {
     fn lookup(&self, name: &str) -> Option<Value> {
         let inner = &self.inner;
+        if let Some(value) = inner.fixtures.as_ref().and_then(|fixtures| fixtures.name(name)) {
+            return Some(value.clone());
+        }
         if let Some((_, value)) = self.extras.iter().rev().find(|(known, _)| *known == name) {
             return Some(value.clone());
         }
@@ -168,15 +181,31 @@ fn hooks(node: &Node, key: &str) -> Value {
 }
 
 impl Inner {
+    fn new(runtime: &Arc<Runtime>, node: &Arc<Node>, worker: Worker) -> Self {
+        Inner {
+            runtime: runtime.clone(),
+            node: node.clone(),
+            worker,
+            gathered: Mutex::default(),
+            model: OnceLock::new(),
+            event_time: None,
+            fixtures: None,
+        }
+    }
+
     fn gathered(&self) -> MutexGuard<'_, Gathered> {
         self.gathered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn this(&self) -> Value {
+        if let Some(fixtures) = &self.fixtures {
+            let name = fixtures.find(fixtures.model());
+            return name.map_or_else(values::none, |name| self.stand_in(fixtures.model(), name));
+        }
+        let kind = self.node.resource_type;
+        let has_relation = kind.is_refable() || matches!(kind, ResourceType::Test | ResourceType::UnitTest);
         match self.node.relation_name {
-            None if !self.node.resource_type.is_refable() && self.node.resource_type != ResourceType::Test => {
-                values::none()
-            }
+            None if !has_relation => values::none(),
             _ => relation_object::value_of(self.runtime.relation_of(&self.node)),
         }
     }
@@ -211,18 +240,26 @@ impl Inner {
     fn call_ref(&self, arguments: Arguments) -> Result<Value, Error> {
         let call = ref_call(arguments)?;
         let target = self.runtime.find_ref(&self.node, &call).map_err(error)?;
+        if let Some(fixtures) = &self.fixtures {
+            let missing = || error(not_given(&self.node, &format!("a node named '{}'", call.name), &written(&call)));
+            let name = fixtures.find(&target.unique_id).ok_or_else(missing)?;
+            return Ok(self.stand_in(&target.unique_id, name));
+        }
         if !self.may_refer_to(&target.unique_id) {
             return Err(error(undeclared(&self.node, &call)));
         }
         if target.is_ephemeral() {
-            let mut gathered = self.gathered();
-            if !gathered.ephemeral.contains(&target.unique_id) {
-                gathered.ephemeral.push(target.unique_id.clone());
-            }
+            self.gathered().use_ephemeral(&target.unique_id);
             return Ok(relation_object::value_of(self.runtime.ephemeral_relation(&target)));
         }
         let relation = self.runtime.ref_relation(&target);
         Ok(relation_object::value_of(self.bounded(relation, target.config.text("event_time"))))
+    }
+
+    /// The expression `name` in place of the node or source that a unit test gives rows for.
+    fn stand_in(&self, id: &UniqueId, name: &str) -> Value {
+        self.gathered().use_ephemeral(id);
+        relation_object::value_of(Relation::ephemeral(&self.runtime.capabilities().relation, name))
     }
 
     /// Whether a ref was known when the graph was made; hooks and operations may refer to anything.
@@ -238,6 +275,13 @@ impl Inner {
         };
         let call = SourceCall(values::text(&source), values::text(&table));
         let found: Arc<Source> = self.runtime.find_source(&self.node, &call).map_err(error)?;
+        if let Some(fixtures) = &self.fixtures {
+            let (wanted, written) =
+                (format!("a source named '{}.{}'", call.0, call.1), format!("source('{}', '{}')", call.0, call.1));
+            let missing = || error(not_given(&self.node, &wanted, &written));
+            let name = fixtures.find(&found.unique_id).ok_or_else(missing)?;
+            return Ok(self.stand_in(&found.unique_id, name));
+        }
         let relation = self.runtime.source_relation(&found);
         Ok(relation_object::value_of(self.bounded(relation, found.config.text("event_time"))))
     }
@@ -347,11 +391,24 @@ fn version_of(value: &Value) -> Option<Version> {
     Version::from_json(&json)
 }
 
-fn undeclared(node: &Node, call: &RefCall) -> Diagnostic {
-    let written = match &call.package {
+fn written(call: &RefCall) -> String {
+    match &call.package {
         Some(package) => format!("ref('{package}', '{}')", call.name),
         None => format!("ref('{}')", call.name),
-    };
+    }
+}
+
+/// A unit test has no rows for something that its model reads.
+fn not_given(node: &Node, wanted: &str, written: &str) -> Diagnostic {
+    Diagnostic::error(format!(
+        "Unit_Test '{}' ({}) depends on {wanted} which was not found",
+        node.unique_id, node.original_file_path
+    ))
+    .hint(format!("the model reads `{written}`: add it to the `given` of the unit test"))
+}
+
+fn undeclared(node: &Node, call: &RefCall) -> Diagnostic {
+    let written = written(call);
     Diagnostic::error(format!(
         "dbt was unable to infer all dependencies for the model \"{}\".\nThis typically happens when ref() is placed within a conditional block.\n\nTo fix this, add the following hint to the top of the model \"{}\":\n\n-- depends_on: {{{{ {written} }}}}",
         node.name, node.name

@@ -45,10 +45,10 @@ impl Plan {
 /// The plan for `selected`.
 pub fn plan(graph: &Graph, selected: &NodeSet, blocking: Blocking) -> Plan {
     let mut before: Vec<Vec<Position>> = graph.positions().map(|at| graph.parents(at).collect()).collect();
-    reverse_unit_tests(graph, &mut before);
     if blocking == Blocking::Tests {
         add_test_edges(graph, selected, &mut before);
     }
+    place_unit_tests(graph, blocking, &mut before);
     let order = order(&before);
     let mut number = vec![usize::MAX; graph.len()];
     let tasks: Vec<Position> = order.iter().copied().filter(|position| selected.contains(*position)).collect();
@@ -78,17 +78,21 @@ pub fn plan(graph: &Graph, selected: &NodeSet, blocking: Blocking) -> Plan {
     Plan { tasks, waits_for, awaited_by }
 }
 
-/// A unit test runs before its model, as soon as what the model reads is built.
-fn reverse_unit_tests(graph: &Graph, before: &mut [Vec<Position>]) {
+/// In a build, a unit test runs before its model, as soon as the model could run; else it
+/// waits for nothing, since it needs no more than the columns of what its model reads.
+fn place_unit_tests(graph: &Graph, blocking: Blocking, before: &mut [Vec<Position>]) {
     let unit_tests: Vec<Position> =
         graph.positions().filter(|position| graph.resource_type(*position) == ResourceType::UnitTest).collect();
-    for test in unit_tests {
-        let models = std::mem::take(&mut before[test.index()]);
-        for model in models {
-            let inputs: Vec<Position> = graph.parents(model).collect();
-            before[test.index()].extend(inputs);
-            before[model.index()].push(test);
-        }
+    let models: Vec<Vec<Position>> = unit_tests.iter().map(|test| std::mem::take(&mut before[test.index()])).collect();
+    if blocking == Blocking::Nothing {
+        return;
+    }
+    for (test, models) in unit_tests.iter().zip(&models) {
+        let inputs = models.iter().flat_map(|model| before[model.index()].clone()).collect();
+        before[test.index()] = inputs;
+    }
+    for (test, models) in unit_tests.iter().zip(models) {
+        models.into_iter().for_each(|model| before[model.index()].push(*test));
     }
 }
 

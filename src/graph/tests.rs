@@ -283,7 +283,7 @@ fn in_a_build_what_is_downstream_waits_for_tests() {
     });
     let plan = plan::plan(&graph, &all, Blocking::Tests);
     let waits = waits(&plan, &graph);
-    for line in ["one after a", "u after a", "b after a one u", "c after b", "two after a c", "d after c two"] {
+    for line in ["one after a", "u after a one", "b after a one u", "c after b", "two after a c", "d after c two"] {
         assert!(
             waits.iter().any(|found| {
                 let (name, found) = found.split_once(" after ").unwrap();
@@ -298,6 +298,14 @@ fn in_a_build_what_is_downstream_waits_for_tests() {
             "{line} not in {waits:?}"
         );
     }
+}
+
+#[test]
+fn outside_of_a_build_unit_tests_wait_for_nothing() {
+    let graph = resolved("model a\nmodel b <- a\nunit_test u <- a\nunit_test v <- b");
+    let selected = graph.set_of(["unit_test.shop.a.u", "unit_test.shop.b.v"]);
+    let plan = plan::plan(&graph, &selected, Blocking::Nothing);
+    assert_eq!(waits(&plan, &graph), ["u after ", "v after "]);
 }
 
 proptest! {

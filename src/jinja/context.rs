@@ -93,8 +93,8 @@ impl Globals {
         Some(match name {
             "var" => Value::from_object(Var { globals: self.clone(), scope: scope.clone() }),
             "env_var" => {
-                let globals = self.clone();
-                Function::value("env_var", move |_, arguments| globals.env_var(arguments))
+                let (globals, scope) = (self.clone(), scope.clone());
+                Function::value("env_var", move |_, arguments| globals.env_var(&scope, arguments))
             }
             "target" => self.target.clone(),
             "env" => self.target.clone(),
@@ -112,10 +112,13 @@ impl Globals {
     }
 
     /// `env_var(name, default)` (docs.getdbt.com/reference/dbt-jinja-functions/env_var).
-    fn env_var(&self, arguments: Arguments) -> Result<Value, Error> {
+    fn env_var(&self, scope: &Scope, arguments: Arguments) -> Result<Value, Error> {
         let [name, default] = arguments.bind("env_var", ["var", "default"]).map_err(fault)?;
         let name = name.ok_or_else(|| fault("`env_var` needs the name of a variable"))?;
         let name = values::text(&name);
+        if let Some(value) = scope.overrides.as_ref().and_then(|overrides| overrides.env_vars.get(&name)) {
+            return Ok(values::from_json(value));
+        }
         if name.starts_with(SECRET_PREFIX) {
             let message = format!(
                 "Secret env vars are allowed only in profiles.yml or packages.yml. Found '{name}' referenced elsewhere."
@@ -141,8 +144,15 @@ pub struct Scope {
     pub node: Arc<str>,
     /// Whether a missing variable is an error; while parsing it is `none`.
     pub strict: bool,
-    /// Overrides of a unit test.
-    pub overrides: Option<Arc<Map<String, serde_json::Value>>>,
+    pub overrides: Option<Arc<Overrides>>,
+}
+
+/// Variables that a unit test sets for its model
+/// (docs.getdbt.com/reference/resource-properties/unit-test-overrides).
+#[derive(Debug, Clone, Default)]
+pub struct Overrides {
+    pub vars: Map<String, serde_json::Value>,
+    pub env_vars: Map<String, serde_json::Value>,
 }
 
 /// `var(name, default)` and `var.has_var(name)`.
@@ -154,7 +164,7 @@ struct Var {
 
 impl Var {
     fn find(&self, name: &str) -> Option<Value> {
-        let overridden = self.scope.overrides.as_ref().and_then(|overrides| overrides.get(name));
+        let overridden = self.scope.overrides.as_ref().and_then(|overrides| overrides.vars.get(name));
         overridden.or_else(|| self.globals.vars.get(&self.scope.package, name)).map(values::from_json)
     }
 }

@@ -550,6 +550,9 @@ impl<'a, 's, 't, 'e> Interpreter<'a, 's, 't, 'e> {
     fn run_macro(&mut self, entry: &Arc<MacroEntry>, arguments: Arguments) -> Result<Value, Stop> {
         self.render.step()?;
         self.render.check_stack()?;
+        if let Some(value) = self.render.overrides.as_ref().and_then(|overrides| overrides.get(&entry.unique_id)) {
+            return Ok(value.clone());
+        }
         let parsed = entry.parsed()?;
         self.render.enter(entry);
         let mut inner = Interpreter::new(self.state, self.render, &parsed.template, Some(entry));

@@ -10,10 +10,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use minijinja::{Error, ErrorKind, State, Value};
 
-use super::Inner;
 use super::macros::MacroEntry;
 use super::syntax::Place;
 use super::values::Fault;
+use super::{Inner, MacroOverrides, Scope};
 use crate::diagnostic::{Diagnostic, SourceFile, Span};
 
 /// Why an evaluation ended before its end.
@@ -115,6 +115,7 @@ pub struct Render {
     /// dbt's parse phase: an undefined value can be called and read from, and gives
     /// itself.
     pub lenient: bool,
+    pub overrides: Option<Arc<MacroOverrides>>,
     steps: AtomicU64,
     depth: AtomicUsize,
     stack_base: usize,
@@ -140,13 +141,14 @@ fn stack_address() -> usize {
 }
 
 impl Render {
-    pub fn new(engine: Arc<Inner>, package: &str, context: Value, lenient: bool) -> Arc<Self> {
+    pub fn new(engine: Arc<Inner>, scope: &Scope<'_>) -> Arc<Self> {
         Arc::new(Render {
             stack_limit: STACK_LIMIT.get().unwrap_or(engine.options.stack_limit),
             engine,
-            package: package.into(),
-            context,
-            lenient,
+            package: scope.package.into(),
+            context: scope.context.clone(),
+            lenient: scope.parsing,
+            overrides: scope.overrides.clone(),
             steps: AtomicU64::new(0),
             depth: AtomicUsize::new(0),
             stack_base: stack_address(),

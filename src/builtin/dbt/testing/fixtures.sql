@@ -30,7 +30,8 @@
 {%- macro tf_fixture_types(quoted) -%}
   {%- set origin = defer_relation if defer_relation is defined and defer_relation and not load_cached_relation(this) else this -%}
   {%- set types = {} -%}
-  {%- for column in get_columns_for_unit_tests(origin) -%}
+  {%- set known = origin if origin.external else load_cached_relation(origin) -%}
+  {%- for column in (get_columns_for_unit_tests(origin) if known else []) -%}
     {%- do types.update({column.name | lower: column.data_type}) -%}
     {%- do quoted.update({column.name | lower: column.quoted}) -%}
   {%- endfor -%}
@@ -47,9 +48,15 @@
 
 {%- macro get_expected_sql(rows, column_name_to_data_types, column_name_to_quoted) -%}
   {%- if not rows -%}{{ return('select * from dbt_internal_unit_test_actual limit 0') }}{%- endif -%}
+  {#- A union goes by position: every row in the order of the first one. -#}
+  {%- set names = format_row(rows[0], column_name_to_data_types).keys() | list -%}
   {%- set selects = [] -%}
   {%- for row in rows -%}
-    {%- do selects.append(tf_fixture_select(format_row(row, column_name_to_data_types), column_name_to_quoted)) -%}
+    {%- set values = format_row(row, column_name_to_data_types) -%}
+    {%- set ordered = {} -%}
+    {%- for name in names if name in values -%}{%- do ordered.update({name: values[name]}) -%}{%- endfor -%}
+    {%- do ordered.update(values) -%}
+    {%- do selects.append(tf_fixture_select(ordered, column_name_to_quoted)) -%}
   {%- endfor -%}
   {{ return(selects | join('\nunion all\n')) }}
 {%- endmacro -%}
