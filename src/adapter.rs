@@ -247,6 +247,26 @@ pub struct Schemas {
     pub schemas: Vec<String>,
 }
 
+/// The relations of some schemas.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Listing {
+    pub relations: Vec<Relation>,
+    pub bound: Vec<BoundView>,
+}
+
+/// A view that a warehouse binds to what it reads: it goes along when that is dropped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BoundView {
+    pub view: CacheKey,
+    pub origin: CacheKey,
+}
+
+impl From<Vec<Relation>> for Listing {
+    fn from(relations: Vec<Relation>) -> Listing {
+        Listing { relations, bound: Vec::new() }
+    }
+}
+
 /// A warehouse that connections can be opened to.
 pub trait Adapter: Send + Sync {
     fn capabilities(&self) -> &'static Capabilities;
@@ -282,10 +302,17 @@ pub fn open(target: &Target, project_dir: &FilePath) -> Result<Arc<dyn Adapter>,
             let settings = duckdb::Settings::from_profile(target.connection.values(), project_dir)?;
             Ok(Arc::new(duckdb::Duckdb::new(settings)))
         }
-        other => {
-            Err(Diagnostic::error(format!("target `{}` is of type `{other}`, which cannot be run yet", target.name))
-                .hint("this version runs targets of type `duckdb`; it parses and lists projects of other types"))
+        "postgres" => {
+            let settings = postgres::Settings::from_profile(target.connection.values())?;
+            Ok(Arc::new(postgres::Postgres::new(settings)))
         }
+        other => Err(Diagnostic::error(format!(
+            "target `{}` is of type `{other}`, which cannot be run yet",
+            target.name
+        ))
+        .hint(
+            "this version runs targets of type `duckdb` and `postgres`; it parses and lists projects of other types",
+        )),
     }
 }
 
@@ -326,13 +353,23 @@ pub trait Connection: Send {
     fn load_seed(&mut self, load: &SeedLoad<'_>) -> Result<u64, AdapterError>;
 
     /// All relations of the given schemas, by one query per database.
-    fn list_relations(&mut self, schemas: &[Schemas]) -> Result<Vec<Relation>, AdapterError>;
+    fn list_relations(&mut self, schemas: &[Schemas]) -> Result<Listing, AdapterError>;
 
     /// The schemas of a database.
     fn list_schemas(&mut self, database: &str) -> Result<Vec<String>, AdapterError>;
 
     /// The tables of the given schemas with their columns, by one query per database.
     fn catalog(&mut self, schemas: &[Schemas]) -> Result<Vec<CatalogTable>, AdapterError>;
+
+    /// What the warehouse remarked (`RAISE NOTICE`) since the last time.
+    fn take_notices(&mut self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Whether the connection is broken, so that another has to be opened.
+    fn is_lost(&self) -> bool {
+        false
+    }
 
     /// Something by which another thread stops what runs here.
     fn cancel_handle(&self) -> Arc<dyn Cancel>;

@@ -17,6 +17,8 @@ mod diff;
 mod filter;
 #[path = "e2e/json_path.rs"]
 mod json_path;
+#[path = "tools/postgres.rs"]
+mod postgres;
 #[path = "e2e/self_test.rs"]
 mod self_test;
 #[path = "e2e/step.rs"]

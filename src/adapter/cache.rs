@@ -9,7 +9,7 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use indexmap::IndexMap;
 
-use super::{AdapterError, CacheKey, Path, Relation, Schemas};
+use super::{AdapterError, BoundView, CacheKey, Path, Relation, Schemas};
 
 /// A database and a schema, lower-case.
 type Place = (String, String);
@@ -19,6 +19,34 @@ struct Known {
     relations: HashMap<Place, IndexMap<String, Relation>>,
     /// Schemas whose relations are all known.
     loaded: HashSet<Place>,
+    /// Relations with those that go along when they are dropped.
+    readers: HashMap<CacheKey, HashSet<CacheKey>>,
+}
+
+impl Known {
+    /// Forgets a relation and all that reads from it.
+    fn forget(&mut self, dropped: CacheKey) {
+        let readers = self.readers.remove(&dropped).unwrap_or_default();
+        let CacheKey { database, schema, identifier } = dropped;
+        if let Some(schema) = self.relations.get_mut(&(database, schema)) {
+            schema.shift_remove(&identifier);
+        }
+        for reader in readers {
+            self.forget(reader);
+        }
+    }
+
+    /// What read from the relation, or was read by it, goes on under its new name.
+    fn rename_links(&mut self, from: &CacheKey, to: &CacheKey) {
+        if let Some(readers) = self.readers.remove(from) {
+            self.readers.insert(to.clone(), readers);
+        }
+        for readers in self.readers.values_mut() {
+            if readers.remove(from) {
+                readers.insert(to.clone());
+            }
+        }
+    }
 }
 
 /// The relations of some schemas, shared by the threads of an invocation.
@@ -102,12 +130,17 @@ impl RelationCache {
         self.write().relations.entry(place).or_default().entry(identifier).or_insert(relation);
     }
 
-    /// Forgets a relation, and a schema that holds nothing stays known.
-    pub fn drop(&self, relation: &Relation) {
-        let (place, identifier) = split(relation);
-        if let Some(schema) = self.write().relations.get_mut(&place) {
-            schema.shift_remove(&identifier);
+    /// Takes note of who reads from whom.
+    pub fn link(&self, bound: Vec<BoundView>) {
+        let mut known = self.write();
+        for BoundView { view, origin } in bound {
+            known.readers.entry(origin).or_default().insert(view);
         }
+    }
+
+    /// Forgets a relation with all that is bound to it; a schema that holds nothing stays known.
+    pub fn drop(&self, relation: &Relation) {
+        self.write().forget(CacheKey::of(relation));
     }
 
     /// # Errors
@@ -125,6 +158,7 @@ impl RelationCache {
         }
         let old = known.relations.get_mut(&old_place).and_then(|schema| schema.shift_remove(&old_name));
         let kind = to.kind.or_else(|| old.and_then(|old| old.kind));
+        known.rename_links(&CacheKey::of(from), &CacheKey::of(to));
         known.relations.entry(new_place).or_default().insert(new_name, to.clone().with_kind(kind));
         Ok(())
     }
@@ -184,6 +218,23 @@ mod tests {
         assert!(cache.find(&relation("s", "b").path).unwrap().is_none());
         cache.drop_schema(Some("db"), Some("s"));
         assert!(names(&cache).is_empty() && !cache.is_loaded(Some("db"), Some("s")));
+    }
+
+    #[test]
+    fn what_is_bound_to_a_relation_goes_with_it() {
+        let cache = RelationCache::new();
+        let schemas = [Schemas { database: "db".into(), schemas: vec!["s".into()] }];
+        cache.fill(&schemas, ["a", "v", "w", "x"].map(|name| relation("s", name)).to_vec());
+        let link = |view: &str, origin: &str| BoundView {
+            view: CacheKey::of(&relation("s", view)),
+            origin: CacheKey::of(&relation("s", origin)),
+        };
+        cache.link(vec![link("v", "a"), link("w", "v"), link("x", "b")]);
+        cache.rename(&relation("s", "a"), &relation("s", "a_old")).unwrap();
+        cache.rename(&relation("s", "w"), &relation("s", "w_new")).unwrap();
+        cache.add(relation("s", "a"));
+        cache.drop(&relation("s", "a_old"));
+        assert_eq!(names(&cache), ["x", "a"]);
     }
 
     #[test]

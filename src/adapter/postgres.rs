@@ -1,8 +1,104 @@
-//! PostgreSQL: what macros and parsing need to know of it.
+//! PostgreSQL, and the connection of everything that speaks its protocol.
 //!
-//! Follows docs.getdbt.com/reference/resource-configs/postgres-configs.
+//! Follows docs.getdbt.com/reference/resource-configs/postgres-configs and
+//! docs.getdbt.com/docs/core/connect-data-platform/postgres-setup.
 
-use super::{Capabilities, ColumnDialect, ConstraintSupport, Constraints, Policy, RelationKind, RelationStyle};
+mod catalog;
+mod connect;
+mod connection;
+mod literal;
+mod server_error;
+mod settings;
+mod tls;
+mod types;
+mod wire;
+
+use super::{
+    Adapter, AdapterError, Capabilities, ColumnDialect, Connection, ConstraintSupport, Constraints, ErrorKind, Policy,
+    RelationKind, RelationStyle, Schemas,
+};
+pub use connection::WireConnection;
+pub use server_error::ServerError;
+pub use settings::{Settings, SslMode, Tls};
+
+/// What differs between servers of one protocol.
+pub struct Dialect {
+    pub capabilities: &'static Capabilities,
+    /// Whether relations of other databases can be asked for.
+    pub crosses_databases: bool,
+    /// What may be done about an error.
+    pub kind_of: fn(&ServerError) -> ErrorKind,
+    /// The name of a described column's type, if every server of the kind has it.
+    pub type_name: fn(u32) -> Option<String>,
+    /// SQL for the relations of some schemas: schema, name, kind, and as a JSON list of pairs what a view reads.
+    pub relations: fn(&[Schemas]) -> String,
+    /// SQL for the names of a database's schemas.
+    pub schemas: fn(&str) -> String,
+    /// SQL for the catalog: schema, name, kind, comment, owner; column, index, type, comment.
+    pub tables: fn(&[Schemas]) -> String,
+}
+
+pub static DIALECT: Dialect = Dialect {
+    capabilities: &CAPABILITIES,
+    crosses_databases: false,
+    kind_of: server_error::kind,
+    type_name: types::driver_name,
+    relations: catalog::relations,
+    schemas: catalog::schemas,
+    tables: catalog::tables,
+};
+
+/// A PostgreSQL server; each session is a connection of its own.
+pub struct Postgres {
+    settings: Settings,
+}
+
+impl Postgres {
+    pub fn new(settings: Settings) -> Postgres {
+        Postgres { settings }
+    }
+}
+
+impl Adapter for Postgres {
+    fn capabilities(&self) -> &'static Capabilities {
+        &CAPABILITIES
+    }
+
+    fn version(&self) -> String {
+        env!("CARGO_PKG_VERSION").to_owned()
+    }
+
+    fn default_database(&self) -> &str {
+        &self.settings.database
+    }
+
+    fn default_schema(&self) -> &str {
+        &self.settings.schema
+    }
+
+    fn open(&self, _name: &str) -> Result<Box<dyn Connection>, AdapterError> {
+        let settings = &self.settings;
+        let search_path =
+            settings.search_path.as_ref().map(|path| format!("-c search_path={}", path.replace(' ', "\\ ")));
+        let mut parameters = vec![
+            ("user", settings.user.as_str()),
+            ("database", settings.database.as_str()),
+            ("client_encoding", "UTF8"),
+            ("DateStyle", "ISO"),
+            ("IntervalStyle", "postgres"),
+            ("application_name", settings.application_name.as_str()),
+        ];
+        parameters.extend(search_path.as_deref().map(|options| ("options", options)));
+        let wire = connect::open(settings, &parameters)?;
+        let mut connection = WireConnection::new(wire, &DIALECT, settings.clone());
+        if let Some(role) = &settings.role {
+            connection.execute(&format!("set role {role}"), super::Fetch::None).map_err(|error| {
+                AdapterError::connection(error.message).with_hint("look at `role` of the target in `profiles.yml`")
+            })?;
+        }
+        Ok(Box::new(connection))
+    }
+}
 
 /// Types that PostgreSQL and Redshift call alike.
 pub(super) const INTEGERS: &[&str] = &[
@@ -72,3 +168,6 @@ pub static CAPABILITIES: Capabilities = Capabilities {
     seed_types: ["text", "integer", "bigint", "float8", "boolean", "date", "timestamp without time zone", "time"],
     seed_text_has_length: false,
 };
+
+#[cfg(test)]
+mod tests;

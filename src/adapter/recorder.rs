@@ -5,8 +5,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{
-    Adapter, AdapterError, AdapterResponse, Cancel, Capabilities, CatalogTable, Cell, Connection, Fetch, QueryResult,
-    Relation, ResultColumn, Schemas, SeedLoad,
+    Adapter, AdapterError, AdapterResponse, Cancel, Capabilities, CatalogTable, Cell, Connection, Fetch, Listing,
+    QueryResult, Relation, ResultColumn, Schemas, SeedLoad,
 };
 
 #[derive(Debug, Clone)]
@@ -140,11 +140,11 @@ impl Connection for Recording {
         Ok(load.rows.len() as u64)
     }
 
-    fn list_relations(&mut self, schemas: &[Schemas]) -> Result<Vec<Relation>, AdapterError> {
+    fn list_relations(&mut self, schemas: &[Schemas]) -> Result<Listing, AdapterError> {
         for wanted in schemas {
             self.note(format!("list relations of {}: {}", wanted.database, wanted.schemas.join(", ")));
         }
-        Ok(self.0.relations.clone())
+        Ok(self.0.relations.clone().into())
     }
 
     fn list_schemas(&mut self, database: &str) -> Result<Vec<String>, AdapterError> {

@@ -160,7 +160,8 @@ impl Warehouse {
             return Ok(());
         }
         let found = session.with_connection("list relations", |connection| connection.list_relations(schemas))?;
-        self.cache.fill(schemas, found);
+        self.cache.fill(schemas, found.relations);
+        self.cache.link(found.bound);
         Ok(())
     }
 
@@ -468,6 +469,9 @@ impl Session {
         let started = Instant::now();
         let result = work(connection.as_mut());
         let seconds = started.elapsed().as_secs_f64();
+        for message in connection.take_notices() {
+            self.warehouse.emit(Event::AdapterDebug { message, node: node.clone() });
+        }
         let status = if result.is_ok() { "OK" } else { "ERROR" }.to_owned();
         self.warehouse.emit(Event::SQLQueryStatus { status, seconds, query_id: String::new(), node: node.clone() });
         if let Err(error) = &result {
@@ -476,6 +480,10 @@ impl Session {
             self.warehouse.emit(Event::AdapterDebug { message, node });
             if !(state.tolerant && error.kind == ErrorKind::Syntax) {
                 self.rollback_in(state);
+            }
+            if state.connection.as_ref().is_some_and(|connection| connection.is_lost()) {
+                *lock(&self.cancel) = None;
+                state.connection = None;
             }
             state.last_error = Some(error.clone());
             state.refused = None;

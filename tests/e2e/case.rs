@@ -100,7 +100,7 @@ impl Case {
     }
 
     pub fn runs_on(&self, engine: Engine) -> bool {
-        self.only.is_empty() || self.only.iter().any(|name| name == engine.name())
+        if self.only.is_empty() { engine == Engine::DuckDb } else { self.only.iter().any(|name| name == engine.name()) }
     }
 
     pub fn commands(&self) -> impl Iterator<Item = &Command> {

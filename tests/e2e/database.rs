@@ -1,21 +1,50 @@
 //! The engines on which cases run, and the `query` command's way into their databases.
 
 use std::path::Path;
+use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// An engine; a case runs once on each unless `# only:` narrows it.
+use crate::postgres;
+
+/// An engine; a case runs on DuckDB, or on each that `# only:` names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Engine {
     DuckDb,
+    Postgres,
 }
+
+/// Where the targets of one case are.
+#[derive(Debug, Clone, Default)]
+pub struct Place {
+    /// The embedded database's file, from the project's folder; or a database on the server.
+    pub database: String,
+    pub port: u16,
+}
+
+/// The profile of a case that has none. Names of relations are the same on all engines.
+pub const POSTGRES_PROFILE: &str = "test:
+  target: dev
+  outputs:
+    dev:
+      type: postgres
+      host: localhost
+      port: \"{{ env_var('PGPORT') | as_number }}\"
+      user: tform
+      password: \"{{ env_var('DBT_ENV_SECRET_PASSWORD') }}\"
+      dbname: \"{{ env_var('PGDATABASE') }}\"
+      schema: main
+      threads: 1
+";
 
 impl Engine {
     pub fn all() -> Vec<Engine> {
-        vec![Engine::DuckDb]
+        vec![Engine::DuckDb, Engine::Postgres]
     }
 
     pub fn name(self) -> &'static str {
         match self {
             Engine::DuckDb => "duckdb",
+            Engine::Postgres => "postgres",
         }
     }
 
@@ -25,11 +54,40 @@ impl Engine {
     }
 
     /// The rows of a query, one line each, values separated by ` | `; NULL is the word.
-    pub fn query(self, folder: &Path, database: &str, sql: &str) -> Result<Vec<String>, String> {
+    pub fn query(self, folder: &Path, place: &Place, sql: &str) -> Result<Vec<String>, String> {
         match self {
-            Engine::DuckDb => duckdb_rows(folder, database, sql).map_err(|error| error.to_string()),
+            Engine::DuckDb => duckdb_rows(folder, &place.database, sql).map_err(|error| error.to_string()),
+            Engine::Postgres => psql(place, sql),
         }
     }
+
+    /// A fresh database for one case.
+    pub fn place(self, database: &str) -> Result<Place, String> {
+        static NUMBER: AtomicUsize = AtomicUsize::new(1);
+        match self {
+            Engine::DuckDb => Ok(Place { database: database.to_owned(), port: 0 }),
+            Engine::Postgres => {
+                let port = postgres::server()?.port;
+                let database = format!("case_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+                psql(&Place { database: "postgres".to_owned(), port }, &format!("create database {database}"))?;
+                Ok(Place { database, port })
+            }
+        }
+    }
+}
+
+fn psql(place: &Place, sql: &str) -> Result<Vec<String>, String> {
+    let output = Command::new("psql")
+        .args(["-X", "-q", "-A", "-t", "-F", " | ", "-P", "null=NULL", "-v", "ON_ERROR_STOP=1", "-c", sql])
+        .args(["-h", "localhost", "-p", &place.port.to_string(), "-U", postgres::USER, &place.database])
+        .env("PGPASSWORD", postgres::PASSWORD)
+        .env("PGOPTIONS", "-c search_path=main,public -c client_min_messages=warning")
+        .output()
+        .map_err(|error| format!("psql: {error}"))?;
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).trim().to_owned());
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect())
 }
 
 fn duckdb_rows(folder: &Path, database: &str, sql: &str) -> duckdb::Result<Vec<String>> {

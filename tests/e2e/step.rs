@@ -20,7 +20,7 @@ use std::process::{Child, Command as Process, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::case::{Case, Step, trimmed};
-use crate::database::Engine;
+use crate::database::{Engine, POSTGRES_PROFILE, Place};
 use crate::{filter, json_path};
 
 /// A command that runs longer is killed, and the case fails.
@@ -34,6 +34,7 @@ struct World<'a> {
     home: PathBuf,
     case: &'a Case,
     engine: Engine,
+    place: Place,
     variables: BTreeMap<String, String>,
     /// The case changes permissions: as root, commands must feel them.
     heeds_permissions: bool,
@@ -46,13 +47,32 @@ pub fn run_all(case: &Case, engine: Engine) -> Result<Vec<Vec<String>>, String> 
     for path in [&folder, &home] {
         fs::create_dir_all(path).map_err(|error| error.to_string())?;
     }
-    let names_project = |step: &Step| matches!(step, Step::File { path, .. } if path == "dbt_project.yml");
-    if !case.steps.iter().any(names_project) {
+    let has = |name: &str| case.steps.iter().any(|step| matches!(step, Step::File { path, .. } if path == name));
+    if !has("dbt_project.yml") {
         write(&folder, "dbt_project.yml", PROJECT.as_bytes())?;
     }
     let heeds_permissions = case.commands().any(|command| command.text.starts_with("chmod "));
-    let variables = BTreeMap::from([("TFORM_THREADS".to_owned(), "1".to_owned())]);
-    let mut world = World { folder, home, case, engine, variables, heeds_permissions };
+    let place = engine.place(&case.database)?;
+    let mut variables = BTreeMap::from([("TFORM_THREADS".to_owned(), "1".to_owned())]);
+    if engine == Engine::Postgres {
+        let known = [
+            ("PGPORT", place.port.to_string()),
+            ("PGDATABASE", place.database.clone()),
+            ("PGUSER", crate::postgres::USER.to_owned()),
+            ("PGPASSWORD", crate::postgres::PASSWORD.to_owned()),
+            ("PGHOST", "localhost".to_owned()),
+            // The socket and the certificate of the server.
+            ("SERVER_FOLDER", crate::postgres::server()?.folder.to_string_lossy().into_owned()),
+            ("DBT_ENV_SECRET_PASSWORD", crate::postgres::PASSWORD.to_owned()),
+        ];
+        variables.extend(known.map(|(name, value)| (name.to_owned(), value)));
+        if !has("profiles.yml") {
+            write(&home, "profiles.yml", POSTGRES_PROFILE.as_bytes())?;
+            variables.insert("DBT_PROFILES_DIR".to_owned(), home.to_string_lossy().into_owned());
+            variables.insert("DBT_PROFILE".to_owned(), "test".to_owned());
+        }
+    }
+    let mut world = World { folder, home, case, engine, place, variables, heeds_permissions };
     let mut results = Vec::new();
     for step in &case.steps {
         match step {
@@ -72,9 +92,9 @@ impl World<'_> {
         let rest = rest.trim();
         match name {
             "tform" => self.tform(&words(rest)?),
-            "query" => match self.engine.query(&self.folder, &self.case.database, rest) {
+            "query" => match self.engine.query(&self.folder, &self.place, rest) {
                 Ok(lines) => Ok(trimmed(&lines)),
-                Err(error) => Ok(filter::stable(&format!("error: {error}"), &self.folder)),
+                Err(error) => Ok(self.stable(&format!("error: {error}"))),
             },
             "cat" => Ok(self.read(rest).map_or_else(|| vec!["[no such file]".to_owned()], |text| self.stable(&text))),
             "ls" => Ok(self.list(rest)),
@@ -136,7 +156,12 @@ impl World<'_> {
     }
 
     fn stable(&self, text: &str) -> Vec<String> {
-        filter::stable(text, &self.folder)
+        if self.engine == Engine::DuckDb {
+            return filter::stable(text, &self.folder);
+        }
+        // The server's port and the case's database differ from run to run.
+        let text = text.replace(&self.place.database, "test").replace(&self.place.port.to_string(), "[port]");
+        filter::stable(&text, &self.folder)
     }
 
     fn read(&self, path: &str) -> Option<String> {

@@ -9,7 +9,7 @@ use super::settings::literal;
 use super::values::{self, Shape};
 use crate::adapter::{
     AdapterError, AdapterResponse, Cancel, CatalogColumn, CatalogStat, CatalogTable, Cell, Connection, ErrorKind,
-    Fetch, Path, QueryResult, Relation, RelationKind, ResultColumn, Schemas, SeedLoad,
+    Fetch, Listing, Path, QueryResult, RelationKind, ResultColumn, Schemas, SeedLoad,
 };
 
 /// A connection to the process's DuckDB instance.
@@ -159,7 +159,7 @@ impl Connection for DuckdbConnection {
         Ok(load.rows.len() as u64)
     }
 
-    fn list_relations(&mut self, schemas: &[Schemas]) -> Result<Vec<Relation>, AdapterError> {
+    fn list_relations(&mut self, schemas: &[Schemas]) -> Result<Listing, AdapterError> {
         let filter = schema_filter(schemas);
         let sql = format!(
             "select database_name, schema_name, table_name, 'table' from duckdb_tables() where {filter}\n\
@@ -172,7 +172,7 @@ impl Connection for DuckdbConnection {
             let kind = part(3).and_then(RelationKind::parse);
             super::CAPABILITIES.relation(Path::new(part(0), part(1), part(2)), kind)
         };
-        Ok(found.rows.iter().map(relation).collect())
+        Ok(found.rows.iter().map(relation).collect::<Vec<_>>().into())
     }
 
     fn list_schemas(&mut self, database: &str) -> Result<Vec<String>, AdapterError> {

@@ -1,0 +1,468 @@
+//! One session with a server.
+//!
+//! Statements go by the simple query protocol. It takes texts of several statements, which dbt's
+//! materializations send (`create table ...; create index ...`), needs one round trip, and its
+//! answers say each column's type all the same. Prepared statements would need two round trips
+//! and take one statement only.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use fallible_iterator::FallibleIterator;
+use postgres_protocol::message::backend::{DataRowBody, Message, RowDescriptionBody};
+use postgres_protocol::message::frontend;
+
+use super::connect::CancelRequest;
+use super::server_error::ServerError;
+use super::settings::Settings;
+use super::types::Reader;
+use super::wire::{Status, Wire, unexpected};
+use super::{Dialect, literal, types};
+use crate::adapter::{
+    AdapterError, AdapterResponse, BoundView, CacheKey, Cancel, CatalogColumn, CatalogTable, Cell, Connection, Fetch,
+    Listing, Path, QueryResult, RelationKind, ResultColumn, Schemas, SeedLoad,
+};
+
+/// Rows of a seed are sent in parts of about this size.
+const PART: usize = 256 * 1024;
+
+/// A session with PostgreSQL, or with a server that speaks its protocol.
+pub struct WireConnection {
+    wire: Wire,
+    dialect: &'static Dialect,
+    settings: Settings,
+    /// A transaction was begun by [`Connection::begin`], whose caller will end it.
+    is_begun: bool,
+    /// Names of types that only this database has.
+    type_names: HashMap<u32, String>,
+}
+
+impl WireConnection {
+    pub fn new(wire: Wire, dialect: &'static Dialect, settings: Settings) -> WireConnection {
+        WireConnection { wire, dialect, settings, is_begun: false, type_names: HashMap::new() }
+    }
+
+    fn run(&mut self, sql: &str, fetch: Fetch) -> Result<QueryResult, AdapterError> {
+        let result = self.converse(sql, fetch);
+        // The caller ends only the transactions that it began: one that a statement's own text
+        // began and broke would refuse everything from now on.
+        if result.is_err() && self.wire.status == Status::Failed && !self.is_begun && !self.wire.is_broken {
+            let _ = self.converse("ROLLBACK", Fetch::None);
+        }
+        result
+    }
+
+    /// Sends a text and hears the answers to all its statements; the last one counts.
+    fn converse(&mut self, sql: &str, fetch: Fetch) -> Result<QueryResult, AdapterError> {
+        self.say(sql)?;
+        let mut answer = Answer::new(fetch);
+        self.hear(sql, |wire, message| match message {
+            Message::RowDescription(body) => answer.begin(&body),
+            Message::DataRow(body) => answer.row(&body),
+            Message::CommandComplete(body) => {
+                answer.end(body.tag().unwrap_or_default());
+                Ok(())
+            }
+            Message::EmptyQueryResponse => {
+                answer.end("");
+                Ok(())
+            }
+            Message::CopyInResponse(_) => {
+                frontend::copy_fail("rows cannot be given to a statement", &mut wire.outgoing)
+                    .map_err(|_| unexpected())?;
+                wire.send()
+            }
+            _ => Ok(()),
+        })?;
+        Ok(answer.result)
+    }
+
+    fn say(&mut self, sql: &str) -> Result<(), AdapterError> {
+        if frontend::query(sql, &mut self.wire.outgoing).is_err() {
+            self.wire.outgoing.clear();
+            return Err(AdapterError::other("the statement holds a zero byte, or is too long to be sent"));
+        }
+        self.wire.send()
+    }
+
+    /// Gives each message to `each` until the server is ready again.
+    fn hear(
+        &mut self,
+        sql: &str,
+        mut each: impl FnMut(&mut Wire, Message) -> Result<(), AdapterError>,
+    ) -> Result<(), AdapterError> {
+        loop {
+            match self.wire.next()? {
+                Message::ErrorResponse(body) => {
+                    let error = ServerError::read(body.fields());
+                    self.finish_after(&error)?;
+                    return Err(error.of_statement(sql, (self.dialect.kind_of)(&error)));
+                }
+                Message::ReadyForQuery(_) => return Ok(()),
+                message => {
+                    if let Err(error) = each(&mut self.wire, message) {
+                        // What the server still has to say would answer the next statement.
+                        self.wire.is_broken = true;
+                        return Err(error);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Waits until the server is ready again after an error; one that says goodbye will not be.
+    fn finish_after(&mut self, error: &ServerError) -> Result<(), AdapterError> {
+        if matches!(error.severity.as_str(), "FATAL" | "PANIC") {
+            self.wire.is_broken = true;
+            return Ok(());
+        }
+        loop {
+            match self.wire.next() {
+                Ok(Message::ReadyForQuery(_)) => return Ok(()),
+                Ok(_) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Names and types of a query's columns, by the server's parser alone.
+    fn parse(&mut self, sql: &str) -> Result<Vec<(String, u32)>, AdapterError> {
+        let outgoing = &mut self.wire.outgoing;
+        let written = frontend::parse("", sql, [], outgoing)
+            .and_then(|()| frontend::describe(b'S', "", outgoing))
+            .map(|()| frontend::sync(outgoing));
+        written.map_err(|_| AdapterError::other("the query holds a zero byte, or is too long to be sent"))?;
+        self.wire.send()?;
+        self.described(sql)
+    }
+
+    fn described(&mut self, sql: &str) -> Result<Vec<(String, u32)>, AdapterError> {
+        let mut columns = Vec::new();
+        self.hear(sql, |_, message| {
+            if let Message::RowDescription(body) = message {
+                columns = fields(&body)?;
+            }
+            Ok(())
+        })?;
+        Ok(columns)
+    }
+
+    /// Asks once for the names of types that no table here has.
+    fn learn_types(&mut self, columns: &[(String, u32)]) -> Result<(), AdapterError> {
+        let is_unknown = |oid: &u32| (self.dialect.type_name)(*oid).is_none() && !self.type_names.contains_key(oid);
+        let unknown: Vec<String> =
+            columns.iter().map(|(_, oid)| *oid).filter(is_unknown).map(|oid| oid.to_string()).collect();
+        if unknown.is_empty() {
+            return Ok(());
+        }
+        let sql = format!("select oid, format_type(oid, null) from pg_type where oid in ({})", unknown.join(", "));
+        for row in self.run(&sql, Fetch::All)?.rows {
+            let oid = row.first().and_then(Cell::as_i128).and_then(|oid| u32::try_from(oid).ok());
+            if let (Some(oid), Some(name)) = (oid, row.get(1).and_then(Cell::as_str)) {
+                self.type_names.insert(oid, name.to_owned());
+            }
+        }
+        Ok(())
+    }
+
+    fn texts(&mut self, sql: &str) -> Result<Vec<Vec<Option<String>>>, AdapterError> {
+        let text = |cell: Cell| if let Cell::Text(text) = cell { Some(text) } else { None };
+        let rows = self.run(sql, Fetch::All)?.rows;
+        Ok(rows.into_iter().map(|row| row.into_iter().map(text).collect()).collect())
+    }
+
+    fn verify_databases(&self, schemas: &[Schemas]) -> Result<(), AdapterError> {
+        let own = &self.settings.database;
+        let other = schemas.iter().find(|wanted| {
+            let name = wanted.database.trim_matches('"');
+            !self.dialect.crosses_databases && !name.is_empty() && !name.eq_ignore_ascii_case(own)
+        });
+        match other {
+            None => Ok(()),
+            Some(other) => {
+                let adapter = self.dialect.capabilities.adapter;
+                let message = format!("Cross-db references not allowed in {adapter} ({} vs {own})", other.database);
+                Err(AdapterError::unsupported(message))
+            }
+        }
+    }
+
+    fn copy(&mut self, load: &SeedLoad<'_>, sql: &str) -> Result<u64, AdapterError> {
+        self.say(sql)?;
+        let mut loaded = None;
+        self.hear(sql, |wire, message| {
+            match message {
+                Message::CopyInResponse(_) => send_rows(wire, load.rows)?,
+                Message::CommandComplete(body) => loaded = response(body.tag().unwrap_or_default()).rows_affected,
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(loaded.and_then(|rows| u64::try_from(rows).ok()).unwrap_or(0))
+    }
+}
+
+fn send_rows(wire: &mut Wire, rows: &[Vec<Option<String>>]) -> Result<(), AdapterError> {
+    let mut part = String::with_capacity(PART + 1024);
+    for row in rows {
+        copy_line(row, &mut part);
+        if part.len() >= PART {
+            send_part(wire, &mut part)?;
+        }
+    }
+    send_part(wire, &mut part)?;
+    frontend::copy_done(&mut wire.outgoing);
+    wire.send()
+}
+
+fn send_part(wire: &mut Wire, part: &mut String) -> Result<(), AdapterError> {
+    let data = frontend::CopyData::new(part.as_bytes()).map_err(|_| unexpected())?;
+    data.write(&mut wire.outgoing);
+    part.clear();
+    wire.send()
+}
+
+/// A line of COPY's text format.
+fn copy_line(row: &[Option<String>], line: &mut String) {
+    for (index, value) in row.iter().enumerate() {
+        if index > 0 {
+            line.push('\t');
+        }
+        let Some(value) = value else {
+            line.push_str("\\N");
+            continue;
+        };
+        for character in value.chars() {
+            match character {
+                '\\' => line.push_str("\\\\"),
+                '\n' => line.push_str("\\n"),
+                '\r' => line.push_str("\\r"),
+                '\t' => line.push_str("\\t"),
+                // No text of this server can hold it.
+                '\0' => {}
+                other => line.push(other),
+            }
+        }
+    }
+    line.push('\n');
+}
+
+/// The answer to the statement that the server is at.
+struct Answer {
+    fetch: Fetch,
+    readers: Vec<Reader>,
+    has_rows: bool,
+    result: QueryResult,
+}
+
+impl Answer {
+    fn new(fetch: Fetch) -> Answer {
+        Answer { fetch, readers: Vec::new(), has_rows: false, result: QueryResult::default() }
+    }
+
+    fn begin(&mut self, body: &RowDescriptionBody) -> Result<(), AdapterError> {
+        let fields = fields(body)?;
+        self.readers = fields.iter().map(|(_, oid)| Reader::of(*oid)).collect();
+        let column =
+            |(name, oid)| ResultColumn { name, type_name: types::name(oid).unwrap_or_else(|| format!("type {oid}")) };
+        self.result.columns = fields.into_iter().map(column).collect();
+        self.result.rows.clear();
+        self.has_rows = true;
+        Ok(())
+    }
+
+    fn row(&mut self, body: &DataRowBody) -> Result<(), AdapterError> {
+        let wanted = match self.fetch {
+            Fetch::None => false,
+            Fetch::All => true,
+            Fetch::Limit(limit) => self.result.rows.len() < limit,
+        };
+        if !wanted {
+            return Ok(());
+        }
+        let (mut ranges, buffer) = (body.ranges(), body.buffer());
+        let mut cells = Vec::with_capacity(self.readers.len());
+        while let Some(range) = ranges.next().map_err(|_| unexpected())? {
+            let reader = self.readers.get(cells.len()).copied();
+            let bytes = range.and_then(|range| buffer.get(range));
+            cells.push(match (bytes, reader) {
+                (Some(bytes), Some(reader)) => reader.read(bytes),
+                _ => Cell::Null,
+            });
+        }
+        self.result.rows.push(cells);
+        Ok(())
+    }
+
+    fn end(&mut self, tag: &str) {
+        if !std::mem::take(&mut self.has_rows) || self.fetch == Fetch::None {
+            self.result.columns.clear();
+            self.result.rows.clear();
+        }
+        self.result.response = response(tag);
+    }
+}
+
+/// `INSERT 0 3`, as dbt's adapter takes it apart.
+fn response(tag: &str) -> AdapterResponse {
+    let is_number = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit());
+    let words: Vec<&str> = tag.split(' ').collect();
+    let code = words.iter().filter(|word| !is_number(word)).copied().collect::<Vec<_>>().join(" ");
+    let rows = words.last().filter(|word| is_number(word)).and_then(|word| word.parse().ok());
+    AdapterResponse {
+        message: tag.to_owned(),
+        code: Some(code),
+        rows_affected: Some(rows.unwrap_or(-1)),
+        query_id: None,
+    }
+}
+
+fn fields(body: &RowDescriptionBody) -> Result<Vec<(String, u32)>, AdapterError> {
+    body.fields().map(|field| Ok((field.name().to_owned(), field.type_oid()))).collect().map_err(|_| unexpected())
+}
+
+/// Whether a text surely is one statement: behind its last semicolon nothing stands.
+fn is_one_statement(sql: &str) -> bool {
+    !sql.trim_end().trim_end_matches(';').contains(';')
+}
+
+impl Connection for WireConnection {
+    fn execute(&mut self, sql: &str, fetch: Fetch) -> Result<QueryResult, AdapterError> {
+        self.run(sql, fetch)
+    }
+
+    fn execute_bound(&mut self, sql: &str, bindings: &[Cell], fetch: Fetch) -> Result<QueryResult, AdapterError> {
+        self.run(&literal::bind(sql, bindings)?, fetch)
+    }
+
+    fn describe(&mut self, sql: &str) -> Result<Vec<ResultColumn>, AdapterError> {
+        if !is_one_statement(sql) {
+            // A header stands before the query (`set ...; select ...`).
+            self.say(sql)?;
+            let columns = self.described(sql)?;
+            return self.named(columns);
+        }
+        let result = self.parse(sql);
+        if result.is_err() && self.wire.status == Status::Failed && !self.is_begun && !self.wire.is_broken {
+            let _ = self.converse("ROLLBACK", Fetch::None);
+        }
+        self.named(result?)
+    }
+
+    fn load_seed(&mut self, load: &SeedLoad<'_>) -> Result<u64, AdapterError> {
+        let quote = |name: &String| format!("\"{}\"", name.replace('"', "\"\""));
+        let columns: Vec<String> = load.columns.iter().map(quote).collect();
+        let sql = format!("copy {} ({}) from stdin", load.relation.render(), columns.join(", "));
+        self.copy(load, &sql)
+    }
+
+    fn list_relations(&mut self, schemas: &[Schemas]) -> Result<Listing, AdapterError> {
+        self.verify_databases(schemas)?;
+        let database = self.settings.database.clone();
+        let rows = self.texts(&(self.dialect.relations)(schemas))?;
+        let relation = |row: Vec<Option<String>>| {
+            let part = |index: usize| row.get(index).and_then(Option::as_deref);
+            let kind = part(2).and_then(RelationKind::parse);
+            self.dialect.capabilities.relation(Path::new(Some(&database), part(0), part(1)), kind)
+        };
+        let mut bound = Vec::new();
+        for row in &rows {
+            let part = |index: usize| row.get(index).and_then(Option::as_deref);
+            let origins: Vec<(String, String)> =
+                part(3).and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+            bound.extend(origins.iter().map(|(schema, name)| BoundView {
+                view: CacheKey::new(Some(&database), part(0), part(1)),
+                origin: CacheKey::new(Some(&database), Some(schema), Some(name)),
+            }));
+        }
+        Ok(Listing { relations: rows.into_iter().map(relation).collect(), bound })
+    }
+
+    fn list_schemas(&mut self, database: &str) -> Result<Vec<String>, AdapterError> {
+        self.verify_databases(&[Schemas { database: database.to_owned(), schemas: Vec::new() }])?;
+        let rows = self.texts(&(self.dialect.schemas)(database))?;
+        Ok(rows.into_iter().filter_map(|row| row.into_iter().next().flatten()).collect())
+    }
+
+    fn catalog(&mut self, schemas: &[Schemas]) -> Result<Vec<CatalogTable>, AdapterError> {
+        self.verify_databases(schemas)?;
+        let found = self.run(&(self.dialect.tables)(schemas), Fetch::All)?;
+        Ok(tables(&self.settings.database, found.rows))
+    }
+
+    fn cancel_handle(&self) -> Arc<dyn Cancel> {
+        Arc::new(CancelRequest::of(&self.wire, &self.settings))
+    }
+
+    fn begin(&mut self) -> Result<(), AdapterError> {
+        if self.wire.status == Status::Idle {
+            self.run("BEGIN", Fetch::None)?;
+        }
+        self.is_begun = true;
+        Ok(())
+    }
+
+    fn commit(&mut self) -> Result<(), AdapterError> {
+        self.is_begun = false;
+        if self.wire.status == Status::Idle { Ok(()) } else { self.run("COMMIT", Fetch::None).map(drop) }
+    }
+
+    fn rollback(&mut self) -> Result<(), AdapterError> {
+        self.is_begun = false;
+        if self.wire.status == Status::Idle || self.wire.is_broken {
+            return Ok(());
+        }
+        self.run("ROLLBACK", Fetch::None).map(drop)
+    }
+
+    fn take_notices(&mut self) -> Vec<String> {
+        let notices = self.wire.take_notices();
+        notices.into_iter().map(|notice| format!("{}:  {}", notice.severity, notice.text(""))).collect()
+    }
+
+    fn is_lost(&self) -> bool {
+        self.wire.is_broken
+    }
+}
+
+impl WireConnection {
+    fn named(&mut self, columns: Vec<(String, u32)>) -> Result<Vec<ResultColumn>, AdapterError> {
+        self.learn_types(&columns)?;
+        let named = columns.into_iter().map(|(name, oid)| {
+            let known = (self.dialect.type_name)(oid).or_else(|| self.type_names.get(&oid).cloned());
+            ResultColumn { name, type_name: known.unwrap_or_else(|| format!("type {oid}")) }
+        });
+        Ok(named.collect())
+    }
+}
+
+/// Rows of relations and columns, ordered by relation, as tables with their columns.
+fn tables(database: &str, rows: Vec<Vec<Cell>>) -> Vec<CatalogTable> {
+    let mut tables: Vec<CatalogTable> = Vec::new();
+    for row in rows {
+        let text = |index: usize| row.get(index).and_then(Cell::as_str).map(str::to_owned);
+        let (schema, name) = (text(0).unwrap_or_default(), text(1).unwrap_or_default());
+        if tables.last().is_none_or(|last| last.schema != schema || last.name != name) {
+            tables.push(CatalogTable {
+                database: database.to_owned(),
+                schema,
+                name,
+                kind: text(2).unwrap_or_default(),
+                comment: text(3),
+                owner: text(4),
+                columns: Vec::new(),
+                stats: Vec::new(),
+            });
+        }
+        if let (Some(table), Some(name)) = (tables.last_mut(), text(5)) {
+            let index = row.get(6).and_then(Cell::as_i128).and_then(|index| i64::try_from(index).ok());
+            table.columns.push(CatalogColumn {
+                name,
+                index: index.unwrap_or(0),
+                type_name: text(7).unwrap_or_default(),
+                comment: text(8),
+            });
+        }
+    }
+    tables
+}
