@@ -8,6 +8,7 @@ pub mod hooks;
 pub mod microbatch;
 mod batches;
 mod diff;
+pub mod freshness;
 pub mod node;
 pub mod outcome;
 pub mod schedule;
@@ -16,7 +17,7 @@ mod unit_test;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 use minijinja::Value;
@@ -30,10 +31,11 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::event::{Event, NodeFacts, NodeInfo, NodeResult, Position, ResultLine, Status};
 use crate::graph::{Blocking, NodeSet, plan};
 use crate::jinja::values;
-use crate::manifest::{Node, Resource, ResourceType, UniqueId};
+use crate::manifest::{Node, Resource, ResourceType, Source, UniqueId};
 
 pub use schemas::of_project as schemas_of_project;
 
+use freshness::FromMetadata;
 use outcome::{Extra, Outcome, Report, Stopwatch};
 use schedule::{Outcome as Step, Plan, Work};
 
@@ -46,6 +48,8 @@ pub enum Task {
     Compile,
     /// `clone`: copy from the earlier state.
     Clone,
+    /// `source freshness`: how old the data of sources is.
+    Freshness,
 }
 
 /// What to run.
@@ -141,6 +145,9 @@ impl Interrupt {
     }
 }
 
+/// Where the warehouse is not asked.
+static NOTHING_KNOWN: LazyLock<Result<FromMetadata, Diagnostic>> = LazyLock::new(|| Ok(FromMetadata::new()));
+
 struct Runner<'a> {
     runtime: &'a Arc<Runtime>,
     interrupt: &'a Interrupt,
@@ -152,6 +159,8 @@ struct Runner<'a> {
     total: usize,
     index: AtomicUsize,
     outcomes: Mutex<Vec<Outcome>>,
+    /// What the warehouse says by itself about the age of sources; asked by the first that needs it.
+    ages: OnceLock<Result<FromMetadata, Diagnostic>>,
 }
 
 impl<'a> Runner<'a> {
@@ -161,7 +170,8 @@ impl<'a> Runner<'a> {
         let ids: Vec<UniqueId> = plan.tasks.iter().map(|position| graph.id(*position).clone()).collect();
         let facts = plan.tasks.iter().map(|position| Arc::new(facts_of(runtime, *position))).collect();
         let (task, waits_for, index, outcomes) = (request.task, plan.waits_for, AtomicUsize::new(0), Mutex::default());
-        let mut runner = Runner { runtime, interrupt, task, ids, waits_for, facts, total: 0, index, outcomes };
+        let ages = OnceLock::new();
+        let mut runner = Runner { runtime, interrupt, task, ids, waits_for, facts, total: 0, index, outcomes, ages };
         runner.total = (0..runner.ids.len()).filter(|task| !runner.is_silent(*task)).count();
         runner
     }
@@ -265,6 +275,7 @@ impl<'a> Runner<'a> {
             ctes: left.ctes,
             build_path: left.build_path,
             batches: report.batches,
+            measured: None,
         });
         step_after(status, self.runtime.flags.fail_fast)
     }
@@ -320,6 +331,60 @@ impl<'a> Runner<'a> {
         }
     }
 
+    /// Measures the age of a source.
+    fn run_source(&self, worker: &Worker, task: usize, source: &Arc<Source>) -> Step {
+        let facts = &self.facts[task];
+        let mut stopwatch = Stopwatch::start();
+        let info = NodeInfo { started_at: Some(stopwatch.started_at), ..NodeInfo::waiting(facts) }
+            .with_status(Status::Started);
+        let position = self.next_position();
+        let description = format!("freshness of {}.{}", source.source_name, source.name);
+        self.runtime.emit(Event::LogStartLine { node: info.clone(), position, description });
+        self.runtime.emit(Event::NodeStart(info.clone()));
+        stopwatch.compiled();
+        let node = freshness::node_of(self.runtime, source);
+        let rendering = Rendering { runtime: self.runtime, worker };
+        let measured = self
+            .runtime
+            .assign(worker, &node, Some(info))
+            .and_then(|()| freshness::measure(&rendering, source, self.ages(&rendering, source)));
+        let refused = worker.session.last_error();
+        worker.session.rollback();
+        let (report, measured) = match measured {
+            Ok(measured) => {
+                let status = source.freshness.as_ref().map_or(Status::Pass, |freshness| measured.status(freshness));
+                let adapter_response = measured.adapter_response.clone();
+                (Report { message: None, adapter_response, ..Report::new(status, "") }, Some(measured))
+            }
+            Err(diagnostic) => {
+                let report = Report::failed(&node, &diagnostic, refused.as_ref());
+                (Report { status: Status::RuntimeError, ..report }, None)
+            }
+        };
+        let result = Arc::new(stopwatch.result(facts, report, Extra::default()));
+        self.runtime.emit(Event::LogFreshnessResult {
+            line: line(&result, position),
+            source_name: source.source_name.clone(),
+            table_name: source.name.clone(),
+        });
+        self.runtime.emit(Event::NodeFinished(result.clone()));
+        let step = step_after(result.status, self.runtime.flags.fail_fast);
+        self.push(Outcome { measured, ..plain_outcome(&source.unique_id, result) });
+        step
+    }
+
+    fn ages(&self, rendering: &Rendering<'_>, source: &Source) -> &Result<FromMetadata, Diagnostic> {
+        if !freshness::needs_metadata(source) || !self.runtime.capabilities().table_last_modified {
+            return &NOTHING_KNOWN;
+        }
+        self.ages.get_or_init(|| {
+            let sources = self.ids.iter().filter_map(|id| self.runtime.manifest().sources.get(id));
+            let sources: Vec<Arc<Source>> =
+                sources.filter(|source| freshness::needs_metadata(source)).cloned().collect();
+            freshness::from_metadata(rendering, &sources)
+        })
+    }
+
     /// A node with nothing to run: an exposure, a saved query, a metric.
     fn no_op(&self, task: usize, resource: Resource<'_>) -> Step {
         let stopwatch = Stopwatch::start();
@@ -347,6 +412,7 @@ impl Work for Runner<'_> {
         match self.resource(task) {
             _ if self.is_silent(task) => Step::Done,
             Some(Resource::Node(node)) => self.run_node(worker, task, node),
+            Some(Resource::Source(source)) if self.task == Task::Freshness => self.run_source(worker, task, source),
             Some(Resource::UnitTest(test)) => self.run_node(worker, task, &node_of_unit_test(self.runtime, test)),
             Some(resource) => self.no_op(task, resource),
             None => Step::Done,
@@ -400,6 +466,7 @@ fn plain_outcome(id: &UniqueId, result: Arc<NodeResult>) -> Outcome {
         ctes: Vec::new(),
         build_path: None,
         batches: None,
+        measured: None,
     }
 }
 
@@ -435,6 +502,10 @@ fn facts_of(runtime: &Runtime, position: crate::graph::Position) -> NodeFacts {
     match graph.resource(position) {
         Some(Resource::Node(node)) => facts(node, layer),
         Some(Resource::UnitTest(test)) => facts(&node_of_unit_test(runtime, test), layer),
+        Some(Resource::Source(source)) => {
+            let node = freshness::node_of(runtime, source);
+            NodeFacts { materialized: String::new(), ..facts(&node, layer) }
+        }
         Some(resource) => NodeFacts {
             unique_id: id.to_string(),
             name: resource.name().to_owned(),

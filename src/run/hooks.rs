@@ -40,6 +40,9 @@ pub fn run(runtime: &Arc<Runtime>, worker: &Worker, moment: Moment, outcomes: &[
     let total = hooks.len();
     let mut done: Vec<Outcome> = Vec::new();
     let mut failed = false;
+    if total > 0 && moment == Moment::End {
+        runtime.emit(Event::Formatting);
+    }
     for (index, node) in hooks.iter().enumerate() {
         let facts = Arc::new(facts(node, None));
         if failed {
@@ -61,7 +64,7 @@ pub fn run(runtime: &Arc<Runtime>, worker: &Worker, moment: Moment, outcomes: &[
         runtime.emit(Event::NodeFinished(result.clone()));
         done.push(Outcome { compiled_code: code, ..plain_outcome(&node.unique_id, result) });
     }
-    if total > 0 {
+    if total > 0 && moment == Moment::Start {
         runtime.emit(Event::Formatting);
     }
     done

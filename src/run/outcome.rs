@@ -12,6 +12,8 @@ use crate::event::{NodeFacts, NodeInfo, NodeResult, Status, Timing};
 use crate::load;
 use crate::manifest::{Node, UniqueId};
 
+use super::freshness::Measured;
+
 /// One finished node.
 #[derive(Debug, Clone)]
 pub struct Outcome {
@@ -23,6 +25,8 @@ pub struct Outcome {
     pub ctes: Vec<crate::manifest::InjectedCte>,
     pub build_path: Option<String>,
     pub batches: Option<BatchResults>,
+    /// When a source was last loaded, where that was asked and known.
+    pub measured: Option<Measured>,
 }
 
 /// The batches of a microbatch model: spans that succeeded and that failed.
