@@ -23,7 +23,7 @@ use serde_json::Value as Json;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::jinja::context::{NodeContext, Scope};
 use crate::jinja::{Scope as RenderScope, TemplateSource, values};
-use crate::manifest::{InjectedCte, Node, Resource, UniqueId};
+use crate::manifest::{Detail, InjectedCte, Node, Resource, UniqueId};
 
 use host::NodeHost;
 use runtime::{EphemeralCode, Runtime, Worker};
@@ -63,6 +63,40 @@ pub fn node(rendering: &Rendering<'_>, node: &Arc<Node>, host: &NodeHost) -> Res
     let mut ctes = Vec::new();
     collect_ctes(rendering, &direct, &mut ctes, &mut HashSet::new())?;
     Ok(Compiled { sql: cte::inject(&code, &ctes).into(), ctes })
+}
+
+/// The node with the relations that its foreign keys refer to in the place of `ref('...')`.
+///
+/// # Errors
+/// If what a foreign key refers to is not found.
+pub fn with_foreign_keys(
+    rendering: &Rendering<'_>,
+    node: &Arc<Node>,
+    host: &NodeHost,
+) -> Result<Arc<Node>, Diagnostic> {
+    let Detail::Model(model) = &node.detail else { return Ok(node.clone()) };
+    let refers = |constraint: &Json| constraint.get("to").and_then(Json::as_str).is_some_and(is_call);
+    let mut all = model.constraints.iter().chain(node.columns.values().flat_map(|column| &column.constraints));
+    if !all.any(refers) {
+        return Ok(node.clone());
+    }
+    let context = context(rendering.runtime, node, host.clone());
+    let complete = |constraint: &mut Json| -> Result<(), Diagnostic> {
+        let to = constraint.get("to").and_then(Json::as_str).filter(|to| is_call(to));
+        if let Some(to) = to {
+            let relation = evaluate(rendering.runtime, node, &format!("{{{{ {to} }}}}"), &context)?;
+            constraint["to"] = values::text(&relation).into();
+        }
+        Ok(())
+    };
+    let mut complete_node = Node::clone(node);
+    for column in complete_node.columns.values_mut() {
+        column.constraints.iter_mut().try_for_each(complete)?;
+    }
+    if let Detail::Model(model) = &mut complete_node.detail {
+        model.constraints.iter_mut().try_for_each(complete)?;
+    }
+    Ok(Arc::new(complete_node))
 }
 
 /// Renders a node's own code.

@@ -82,6 +82,7 @@ pub fn execute(runtime: &Arc<Runtime>, request: &Request, interrupt: &Interrupt)
     let begun = Instant::now();
     interrupt.watch(&runtime.warehouse);
     let main = runtime.worker("master");
+    runtime.assign_invocation(&main)?;
     let rendering = Rendering { runtime, worker: &main };
     let mut run = Run::default();
     let runner = Runner::new(runtime, request, interrupt);
@@ -95,7 +96,7 @@ pub fn execute(runtime: &Arc<Runtime>, request: &Request, interrupt: &Interrupt)
         nodes: runner.total,
     });
     runtime.emit(Event::Formatting);
-    let start = if request.hooks { hooks::run(runtime, &main, hooks::Moment::Start, &[]) } else { Vec::new() };
+    let start = if request.hooks { hooks::run(runtime, &main, hooks::Moment::Start, &[])? } else { Vec::new() };
     let start_failed = start.iter().any(|outcome| outcome.result.status.is_failure());
     let blocked = start_failed && runtime.flags.skip_after_failed_start;
     let hooks_before = start.len();
@@ -108,7 +109,7 @@ pub fn execute(runtime: &Arc<Runtime>, request: &Request, interrupt: &Interrupt)
     run.interrupted = interrupt.is_set();
     run.outcomes.extend(runner.finish());
     if request.hooks && !run.interrupted {
-        let ended = hooks::run(runtime, &main, hooks::Moment::End, &run.outcomes[hooks_before..]);
+        let ended = hooks::run(runtime, &main, hooks::Moment::End, &run.outcomes[hooks_before..])?;
         run.outcomes.extend(ended);
     }
     main.session.close();

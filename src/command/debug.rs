@@ -2,6 +2,8 @@
 //!
 //! Source: docs.getdbt.com/reference/commands/debug.
 
+use std::path::Path;
+
 use crate::adapter::{self, Warehouse};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::event::{Event, Level};
@@ -13,7 +15,7 @@ use super::Call;
 /// Says what is configured and checks the connection.
 ///
 /// # Errors
-/// None of its own: what is wrong is said, and the exit code is 1.
+/// A project folder that does not exist; what else is wrong is said, and the exit code is 1.
 pub(super) fn run(call: &Call) -> Result<ExitCode, Diagnostics> {
     let invocation = &call.invocation;
     let say = |text: String| call.emit(Event::notice("DebugCmdOut", Level::Info, text));
@@ -21,17 +23,41 @@ pub(super) fn run(call: &Call) -> Result<ExitCode, Diagnostics> {
         say(format!("To view your profiles.yml file, run:\n\nopen {}", invocation.profiles_dir.display()));
         return Ok(ExitCode::Success);
     }
+    if !invocation.project_dir.is_dir() {
+        let shown = invocation.project_dir.display();
+        return Err(Diagnostic::error(format!("invalid value `{shown}` for `--project-dir`: no such folder")).into());
+    }
     say(format!("tform version: {} (dbt language {DBT_VERSION})", crate::version()));
     say(format!("Using profiles dir at {}", invocation.profiles_dir.display()));
     say(format!("Using dbt_project.yml file at {}", invocation.project_dir.join(crate::project::FILE_NAME).display()));
-    let settings = match load::settings(&load::Request::from(invocation.as_ref())) {
+    let request = load::Request::from(invocation.as_ref());
+    let project_file = invocation.project_dir.join(crate::project::FILE_NAME);
+    let profiles_file = invocation.profiles_dir.join(crate::target::FILE_NAME);
+    let loaded = load::settings(&request);
+    // Without a profile's mistakes, the project alone tells whose the mistake is.
+    let project = if loaded.is_ok() { Ok(()) } else { load::root(&request).map(drop) };
+    let of_project = state_of(project.is_ok(), &project_file);
+    let of_profile = match &loaded {
+        Err(_) if project.is_ok() => state_of(false, &profiles_file),
+        _ if profiles_file.is_file() => "OK found and valid",
+        _ => "not found",
+    };
+    if matches!(invocation.command, Command::Debug { connection: true, .. }) {
+        say("Skipping steps before connection verification".to_owned());
+    } else {
+        say(format!("Configuration:\n  profiles.yml file [{of_profile}]\n  dbt_project.yml file [{of_project}]"));
+    }
+    let settings = match loaded {
         Ok(settings) => settings,
-        Err(problems) => return Ok(failed(call, problems)),
+        Err(problems) => {
+            for text in reasons(call, &problems, project.err().as_ref()) {
+                say(text);
+            }
+            return Ok(failed(call, problems));
+        }
     };
     call.warnings(settings.warnings)?;
     let settings = settings.value;
-    say("Configuration:\n  profiles.yml file [OK found and valid]\n  dbt_project.yml file [OK found and valid]"
-        .to_owned());
     let target = &settings.target;
     say(format!("Connection:\n  type: {}\n  target: {}", target.adapter, target.name));
     for (key, value) in target.connection.shown() {
@@ -49,6 +75,46 @@ pub(super) fn run(call: &Call) -> Result<ExitCode, Diagnostics> {
             Ok(failed(call, diagnostic.into()))
         }
     }
+}
+
+/// What a configuration file is, as dbt puts it.
+fn state_of(is_valid: bool, file: &Path) -> &'static str {
+    match is_valid {
+        true => "OK found and valid",
+        false if file.is_file() => "ERROR invalid",
+        false => "ERROR not found",
+    }
+}
+
+/// Whose mistakes `problems` are; those of the profile in dbt's words too, which callers look for.
+fn reasons(call: &Call, problems: &Diagnostics, of_project: Option<&Diagnostics>) -> Vec<String> {
+    const BECAUSE: &str = "loading failed for the following reason:";
+    let mut texts = Vec::new();
+    if of_project.is_some() {
+        texts.push(format!("Project {BECAUSE}"));
+    }
+    let is_known = |message: &str| of_project.is_some_and(|known| known.iter().any(|known| known.message == message));
+    let of_profile: Vec<&str> =
+        problems.iter().map(|problem| problem.message.as_str()).filter(|message| !is_known(message)).collect();
+    if !of_profile.is_empty() {
+        texts.push(format!("Profile {BECAUSE}"));
+    }
+    for message in of_profile {
+        let parts: Vec<&str> = message.split('`').collect();
+        match parts[..] {
+            ["profile ", name, " not found in ", ..] => texts.push(format!("Could not find profile named '{name}'")),
+            ["profile ", profile, " has no target ", target, ""] => {
+                texts.push(format!("The profile '{profile}' does not have a target named '{target}'."));
+            }
+            ["no ", "profiles.yml", ..] => {
+                let folder = &call.invocation.profiles_dir;
+                let shown = folder.strip_prefix(&call.invocation.project_dir).unwrap_or(folder);
+                texts.push(format!("dbt looked for a profiles.yml file in {}", shown.display()));
+            }
+            _ => {}
+        }
+    }
+    texts
 }
 
 fn connects(call: &Call, settings: &load::Settings) -> Result<String, Diagnostic> {

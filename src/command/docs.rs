@@ -5,6 +5,7 @@
 //! Source: docs.getdbt.com/reference/commands/cmd-docs.
 
 use std::collections::HashMap;
+use std::path::{Component, Path};
 use std::sync::Arc;
 
 use crate::adapter;
@@ -30,7 +31,8 @@ pub(super) fn run(call: &Call) -> Result<ExitCode, Diagnostics> {
             .hint("`tform docs generate` writes `manifest.json` and `catalog.json`, which dbt's own docs page reads")
             .into());
     };
-    let prepared = prepare::project(call)?;
+    let prepared = if compile { prepare::project(call)? } else { prepare::project_without_manifest(call)? };
+    let assets = prepared.files.root().config.paths.assets.clone();
     let selected = prepare::select(call, &prepared)?;
     let runtime = prepared.runtime(&call.invocation, HashMap::new());
     let mut code = ExitCode::Success;
@@ -40,6 +42,7 @@ pub(super) fn run(call: &Call) -> Result<ExitCode, Diagnostics> {
             return Ok(code);
         }
     }
+    copy_assets(&call.invocation.project_dir, &assets, &runtime.target_path)?;
     call.emit(Event::notice("BuildingCatalog", Level::Info, "Building catalog"));
     let mut catalog = Catalog::new(&call.invocation);
     if !empty_catalog {
@@ -54,6 +57,34 @@ pub(super) fn run(call: &Call) -> Result<ExitCode, Diagnostics> {
     let text = format!("Catalog written to {}", path.display());
     call.emit(Event::notice("CatalogWritten", Level::Info, text));
     Ok(code)
+}
+
+/// Copies the folders of `asset-paths` beside the artifacts, where the site looks for them
+/// (docs.getdbt.com/reference/project-configs/asset-paths).
+fn copy_assets(project: &Path, folders: &[String], target: &Path) -> Result<(), Diagnostic> {
+    let inside = |folder: &&String| Path::new(folder).components().all(|part| matches!(part, Component::Normal(_)));
+    for folder in folders.iter().filter(inside) {
+        let (from, to) = (project.join(folder), target.join(folder));
+        if to.is_dir() {
+            std::fs::remove_dir_all(&to).map_err(|error| uncopied(&to, &error))?;
+        }
+        if !from.is_dir() {
+            continue;
+        }
+        for entry in walkdir::WalkDir::new(&from).into_iter().filter_map(Result::ok) {
+            let place = to.join(entry.path().strip_prefix(&from).unwrap_or(entry.path()));
+            let copied = match entry.file_type().is_dir() {
+                true => std::fs::create_dir_all(&place),
+                false => std::fs::copy(entry.path(), &place).map(drop),
+            };
+            copied.map_err(|error| uncopied(&place, &error))?;
+        }
+    }
+    Ok(())
+}
+
+fn uncopied(path: &Path, error: &std::io::Error) -> Diagnostic {
+    Diagnostic::error(format!("asset `{}` cannot be written: {error}", path.display()))
 }
 
 /// A relation's name without regard to case.

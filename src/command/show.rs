@@ -4,15 +4,17 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use serde_json::{Map, Value as Json, json};
 
 use crate::adapter::{Cell, Fetch, QueryResult, Statement};
+use crate::artifact::{self, RunResult, RunResults};
 use crate::compile::host::NodeHost;
 use crate::compile::runtime::Runtime;
 use crate::compile::{self, Rendering};
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::event::{Event, Level};
+use crate::event::{Event, Level, Status};
 use crate::invocation::{ExitCode, Preview};
 use crate::jinja::{Arguments, Scope, values};
 use crate::manifest::{Code, Detail, Node, ResourceType};
@@ -31,7 +33,12 @@ pub(super) fn run(call: &Call, preview: &Preview) -> Result<ExitCode, Diagnostic
     if let Some(sql) = preview.inline.as_ref().or(preview.inline_direct.as_ref()) {
         let runtime = prepared.runtime(&call.invocation, HashMap::new());
         let node = Arc::new(inline_node(&runtime, sql));
-        return Ok(show(call, &runtime, &node, preview));
+        let shown = show(call, &runtime, &node, preview);
+        let code = shown.code;
+        if preview.inline_direct.is_none() {
+            write_results(call, &runtime, vec![shown])?;
+        }
+        return Ok(code);
     }
     let selected = prepare::select(call, &prepared)?;
     let nodes: Vec<Arc<Node>> =
@@ -46,13 +53,28 @@ pub(super) fn run(call: &Call, preview: &Preview) -> Result<ExitCode, Diagnostic
     }
     let deferred = prepare::deferred(call, &prepared, &selected)?;
     let runtime = prepared.runtime(&call.invocation, deferred);
-    let mut code = ExitCode::Success;
-    for node in &nodes {
-        if show(call, &runtime, node, preview) != ExitCode::Success {
-            code = ExitCode::NodeFailed;
-        }
+    let shown: Vec<Shown> = nodes.iter().map(|node| show(call, &runtime, node, preview)).collect();
+    let failed = shown.iter().any(|shown| shown.code != ExitCode::Success);
+    write_results(call, &runtime, shown)?;
+    Ok(if failed { ExitCode::NodeFailed } else { ExitCode::Success })
+}
+
+/// What became of a shown node.
+struct Shown {
+    code: ExitCode,
+    result: RunResult,
+}
+
+/// Queries that failed leave no results, as in dbt: there is nothing to look at.
+fn write_results(call: &Call, runtime: &Runtime, shown: Vec<Shown>) -> Result<(), Diagnostic> {
+    let failed = shown.iter().any(|shown| shown.code != ExitCode::Success);
+    if !call.invocation.flags.write_json || failed {
+        return Ok(());
     }
-    Ok(code)
+    let seconds = shown.iter().map(|shown| shown.result.execution_time).sum();
+    let results = shown.into_iter().map(|shown| shown.result).collect();
+    let results = RunResults::new(&call.invocation, results, seconds);
+    artifact::write(&runtime.target_path, artifact::RUN_RESULTS, &results)
 }
 
 /// Compiles a query given on the command line and shows the SQL.
@@ -98,16 +120,28 @@ fn inline_node(runtime: &Runtime, sql: &str) -> Node {
     node
 }
 
-fn show(call: &Call, runtime: &Arc<Runtime>, node: &Arc<Node>, preview: &Preview) -> ExitCode {
+fn show(call: &Call, runtime: &Arc<Runtime>, node: &Arc<Node>, preview: &Preview) -> Shown {
+    let begun = Instant::now();
     let worker = runtime.worker("show");
     let rendering = Rendering { runtime, worker: &worker };
-    match rows(&rendering, node, preview) {
-        Ok(result) => {
-            call.emit(table_event(node, &result, preview));
-            ExitCode::Success
+    let mut sql = None;
+    let (code, mut result) = match rows(&rendering, node, preview, &mut sql) {
+        Ok(rows) => {
+            call.emit(table_event(node, &rows, preview));
+            let adapter_response = rows.response.to_json();
+            let result = RunResult::new(&node.unique_id, Status::Success);
+            (ExitCode::Success, RunResult { adapter_response, ..result })
         }
-        Err(diagnostic) => failed(call, &rendering, node, &diagnostic),
-    }
+        Err(diagnostic) => {
+            let message = Some(message_of(node, &diagnostic, worker.session.last_error().as_ref()));
+            let code = failed(call, &rendering, node, &diagnostic);
+            (code, RunResult { message, ..RunResult::new(&node.unique_id, Status::Error) })
+        }
+    };
+    result.execution_time = begun.elapsed().as_secs_f64();
+    result.compiled = Some(sql.is_some());
+    result.compiled_code = sql;
+    Shown { code, result }
 }
 
 fn failed(call: &Call, rendering: &Rendering<'_>, node: &Node, diagnostic: &Diagnostic) -> ExitCode {
@@ -123,7 +157,14 @@ fn compiled(rendering: &Rendering<'_>, node: &Arc<Node>) -> Result<Arc<str>, Dia
 }
 
 /// The rows of a node's query: a seed's from its table, all others' from their SQL.
-fn rows(rendering: &Rendering<'_>, node: &Arc<Node>, preview: &Preview) -> Result<QueryResult, Diagnostic> {
+///
+/// `sent` becomes the SQL, as soon as it is known.
+fn rows(
+    rendering: &Rendering<'_>,
+    node: &Arc<Node>,
+    preview: &Preview,
+    sent: &mut Option<String>,
+) -> Result<QueryResult, Diagnostic> {
     let runtime = rendering.runtime;
     let sql = match node.resource_type {
         ResourceType::Seed => {
@@ -136,11 +177,13 @@ fn rows(rendering: &Rendering<'_>, node: &Arc<Node>, preview: &Preview) -> Resul
     let host = NodeHost::new(runtime, node, rendering.worker.clone(), Vec::new());
     let context = compile::context(runtime, node, host);
     let limit = preview.limit.map_or_else(values::none, minijinja::Value::from);
+    let header = node.config.text("sql_header").map_or_else(values::none, minijinja::Value::from);
     let arguments =
-        Arguments { positional: vec![minijinja::Value::from(sql.as_ref()), values::none(), limit], named: Vec::new() };
+        Arguments { positional: vec![minijinja::Value::from(sql.as_ref()), header, limit], named: Vec::new() };
     // The macro that projects override to limit a query in their warehouse's way.
     let limited = runtime.engine.call("get_show_sql", arguments, &Scope::new(&node.package_name, context))?.value;
     let limited = values::text(&limited);
+    *sent = Some(limited.clone());
     let fetch = preview.limit.and_then(|limit| usize::try_from(limit).ok()).map_or(Fetch::All, Fetch::Limit);
     let result = rendering.worker.session.run(Statement { fetch, ..Statement::query(&limited) });
     result.map_err(Diagnostic::from)

@@ -250,9 +250,11 @@ impl Inner {
         }
         if target.is_ephemeral() {
             self.gathered().use_ephemeral(&target.unique_id);
-            return Ok(relation_object::value_of(self.runtime.ephemeral_relation(&target)));
         }
-        let relation = self.runtime.ref_relation(&target);
+        let relation = match target.is_ephemeral() {
+            true => self.runtime.ephemeral_relation(&target),
+            false => self.runtime.ref_relation(&target),
+        };
         Ok(relation_object::value_of(self.bounded(relation, target.config.text("event_time"))))
     }
 

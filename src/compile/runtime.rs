@@ -331,30 +331,48 @@ impl Runtime {
     ) -> Result<(), Diagnostic> {
         let name = node.unique_id.to_string();
         worker.session.set_work(Work { name: name.clone(), node: info.clone(), comment: None });
-        let comment = self.comment(worker, node)?;
+        let comment = self.comment(worker, Some(node))?;
         worker.session.set_work(Work { name, node: info, comment });
         Ok(())
     }
 
-    fn comment(self: &Arc<Self>, worker: &Worker, node: &Arc<Node>) -> Result<Option<QueryComment>, Diagnostic> {
+    /// From now on the worker's statements belong to the invocation, not to a node.
+    ///
+    /// # Errors
+    /// If the project's query comment cannot be rendered.
+    pub fn assign_invocation(self: &Arc<Self>, worker: &Worker) -> Result<(), Diagnostic> {
+        let comment = self.comment(worker, None)?;
+        worker.session.set_work(Work { name: worker.session.name(), node: None, comment });
+        Ok(())
+    }
+
+    fn comment(
+        self: &Arc<Self>,
+        worker: &Worker,
+        node: Option<&Arc<Node>>,
+    ) -> Result<Option<QueryComment>, Diagnostic> {
         let Some(setting) = &self.query_comment else { return Ok(None) };
         let text = match &setting.template {
             None => {
                 let target = |key: &str| values::text(&self.globals.target.get_attr(key).unwrap_or_default());
-                serde_json::json!({
+                let mut comment = serde_json::json!({
                     "app": "dbt",
                     "dbt_version": self.globals.dbt_version,
                     "profile_name": target("profile_name"),
                     "target_name": target("name"),
-                    "node_id": node.unique_id,
-                })
-                .to_string()
+                });
+                match node {
+                    Some(node) => comment["node_id"] = node.unique_id.as_ref().into(),
+                    None => comment["connection_name"] = worker.session.name().into(),
+                }
+                comment.to_string()
             }
             Some(template) => {
-                let extras =
-                    vec![("connection_name", Value::from(worker.session.name())), ("node", self.node_value(node))];
-                let host = super::host::NodeHost::new(self, node, worker.clone(), extras);
-                let context = super::context(self, node, host);
+                let shown = node.map_or_else(values::none, |node| self.node_value(node));
+                let extras = vec![("connection_name", Value::from(worker.session.name())), ("node", shown)];
+                let node = node.cloned().unwrap_or_else(|| Arc::new(self.operation("query_comment")));
+                let host = super::host::NodeHost::new(self, &node, worker.clone(), extras);
+                let context = super::context(self, &node, host);
                 let template = crate::jinja::TemplateSource::text("query-comment", template);
                 self.engine.render(&template, &crate::jinja::Scope::new(&node.package_name, context))?.value
             }

@@ -25,7 +25,14 @@ pub fn table(node: &Node) -> Result<Value, Diagnostic> {
             .hint("save it with the encoding UTF-8")
     })?;
     let file = SourceFile::new(node.original_file_path.as_str(), text);
-    let delimiter = node.config.text("delimiter").and_then(|text| text.chars().next()).unwrap_or(',');
+    let delimiter = match node.config.text("delimiter").map(|text| text.chars().next()) {
+        None => ',',
+        Some(Some(delimiter)) => delimiter,
+        Some(None) => {
+            return Err(Diagnostic::error(format!("`delimiter` of seed `{}` is empty", node.name))
+                .hint("write the character that stands between the values, such as `delimiter: \"|\"`"));
+        }
+    };
     let types = node.config.get("column_types").and_then(serde_json::Value::as_object);
     let text_columns: Vec<&str> = types.into_iter().flat_map(|types| types.keys().map(String::as_str)).collect();
     let seed = read(&file, SeedFormat { delimiter, text_columns: &text_columns })?;

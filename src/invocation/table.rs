@@ -141,7 +141,7 @@ const REFRESHING: Place = Place::on(&[
     Which::Clone,
     Which::Retry,
 ]);
-const EMPTYABLE: Place = Place::on(&[Which::Build, Which::Run, Which::Compile, Which::Snapshot]);
+const EMPTYABLE: Place = Place::on(&[Which::Build, Which::Run, Which::Compile, Which::Seed, Which::Snapshot]);
 const WINDOWED: Place = Place::on(&[Which::Build, Which::Run]);
 const TESTING: Place = Place::on(&[Which::Build, Which::Test]);
 const COMPILING: Place = Place::on(&[Which::Compile, Which::Show]);

@@ -106,7 +106,10 @@ impl Globals {
             "invocation_args_dict" => self.invocation_args.clone(),
             "dbt_metadata_envs" => self.metadata_envs.clone(),
             "selected_resources" => self.selected_resources.get().cloned().unwrap_or_else(|| values::list(Vec::new())),
-            "thread_id" => Value::from(std::thread::current().name().unwrap_or("MainThread")),
+            "thread_id" => Value::from(match std::thread::current().name() {
+                None | Some("main") => "MainThread",
+                Some(name) => name,
+            }),
             _ => return None,
         })
     }

@@ -385,19 +385,26 @@ fn render_hooks(workspace: &Workspace<'_>, node: &mut Node) -> Result<(), Diagno
     for template in templates {
         let source = TemplateSource::text(&node.original_file_path, &template);
         let calls = workspace.capture(package, &node.name, &source, &host)?;
-        add_calls(node, calls);
+        add_calls(node, calls)?;
     }
     Ok(())
 }
 
-fn add_calls(node: &mut Node, calls: Calls) {
+fn add_calls(node: &mut Node, calls: Calls) -> Result<(), Diagnostic> {
     if let Detail::Seed(seed) = &mut node.detail {
+        if !calls.refs.is_empty() || !calls.sources.is_empty() {
+            return Err(Diagnostic::error(format!(
+                "Seeds cannot depend on other nodes, but a hook of `{}` ({}) refers to one",
+                node.name, node.original_file_path
+            ))
+            .hint("name the relation without `ref`, or move the hook to a model"));
+        }
         for id in calls.macros {
             if !seed.depends_on.macros.contains(&id) {
                 seed.depends_on.macros.push(id);
             }
         }
-        return;
+        return Ok(());
     }
     let places = calls.places;
     if let Some(code) = node.code_mut() {
@@ -412,6 +419,7 @@ fn add_calls(node: &mut Node, calls: Calls) {
         }
     }
     node.origin.calls.extend(places);
+    Ok(())
 }
 
 /// What the SQL of a draft asks for: read from the text if it is simple, else by rendering.

@@ -15,7 +15,7 @@ use crate::event::{Event, HookLine, NodeInfo, Position, Status};
 use crate::jinja::values;
 use crate::manifest::{Detail, Node, ResourceType};
 
-use super::outcome::{Extra, Outcome, Report, Stopwatch};
+use super::outcome::{Extra, Outcome, Report, Stopwatch, message_of};
 use super::{plain_outcome, results_value};
 
 /// When hooks run.
@@ -35,7 +35,16 @@ impl Moment {
 }
 
 /// Runs the hooks of a moment one after the other; after one that failed the others are skipped.
-pub fn run(runtime: &Arc<Runtime>, worker: &Worker, moment: Moment, outcomes: &[Outcome]) -> Vec<Outcome> {
+///
+/// # Errors
+/// A hook whose template cannot be rendered, or which asks the warehouse in vain while it is
+/// rendered: then nothing is known of what it was to do, and the command ends.
+pub fn run(
+    runtime: &Arc<Runtime>,
+    worker: &Worker,
+    moment: Moment,
+    outcomes: &[Outcome],
+) -> Result<Vec<Outcome>, Diagnostic> {
     let hooks = hooks(runtime, moment);
     let total = hooks.len();
     let mut done: Vec<Outcome> = Vec::new();
@@ -56,7 +65,7 @@ pub fn run(runtime: &Arc<Runtime>, worker: &Worker, moment: Moment, outcomes: &[
         let stopwatch = Stopwatch::start();
         let hook = HookLine { node: NodeInfo::waiting(&facts).with_status(Status::Started), position, statement };
         runtime.emit(Event::LogHookStartLine(hook.clone()));
-        let (report, code) = run_one(runtime, worker, node, outcomes);
+        let (report, code) = run_one(runtime, worker, node, outcomes)?;
         failed = report.status.is_failure();
         let result = Arc::new(stopwatch.result(&facts, report, Extra::default()));
         let hook = HookLine { node: result.node.clone(), ..hook };
@@ -67,7 +76,7 @@ pub fn run(runtime: &Arc<Runtime>, worker: &Worker, moment: Moment, outcomes: &[
     if total > 0 && moment == Moment::Start {
         runtime.emit(Event::Formatting);
     }
-    done
+    Ok(done)
 }
 
 /// The hooks of a moment: those of packages first, then the project's own, in the order written.
@@ -95,7 +104,7 @@ fn run_one(
     worker: &Worker,
     node: &Arc<Node>,
     outcomes: &[Outcome],
-) -> (Report, Option<Arc<str>>) {
+) -> Result<(Report, Option<Arc<str>>), Diagnostic> {
     let extras = vec![
         ("results", results_value(runtime, outcomes)),
         ("schemas", schemas(runtime, outcomes)),
@@ -103,16 +112,14 @@ fn run_one(
     ];
     let host = NodeHost::new(runtime, node, worker.clone(), extras);
     let rendering = compile::Rendering { runtime, worker };
-    if let Err(diagnostic) = runtime.assign(worker, node, None) {
-        return (Report::failed(node, &diagnostic, worker.session.last_error().as_ref()), None);
-    }
-    let compiled = match compile::node(&rendering, node, &host) {
-        Ok(compiled) => compiled,
-        Err(diagnostic) => return (Report::failed(node, &diagnostic, worker.session.last_error().as_ref()), None),
-    };
+    runtime.assign(worker, node, None)?;
+    let compiled = compile::node(&rendering, node, &host).map_err(|diagnostic| {
+        let engine = worker.session.last_error();
+        Diagnostic::error(message_of(node, &diagnostic, engine.as_ref()))
+    })?;
     let sql = compiled.sql.trim();
     if sql.is_empty() {
-        return (Report::new(Status::Success, "OK"), Some(compiled.sql));
+        return Ok((Report::new(Status::Success, "OK"), Some(compiled.sql)));
     }
     let report = match worker.session.run(Statement { fetch: Fetch::None, ..Statement::query(sql) }) {
         Ok(result) => {
@@ -122,7 +129,7 @@ fn run_one(
         }
         Err(error) => Report::failed(node, &Diagnostic::from(error.clone()), Some(&error)),
     };
-    (report, Some(compiled.sql))
+    Ok((report, Some(compiled.sql)))
 }
 
 /// The schemas in which relations were built, each once, in order.

@@ -34,7 +34,8 @@ pub fn compile(rendering: &Rendering<'_>, node: &Arc<Node>, batch: Option<&Batch
     let host = NodeHost::with_event_time(runtime, node, rendering.worker.clone(), extras, event_time);
     let compiled = compile::node(rendering, node, &host)?;
     let path = runtime.write_code("compiled", node, &compiled.sql)?;
-    Ok(Ready { node: with_code(node, &compiled, &path), compiled, path: Some(path) })
+    let node = compile::with_foreign_keys(rendering, node, &host)?;
+    Ok(Ready { node: with_code(&node, &compiled, &path), compiled, path: Some(path) })
 }
 
 /// The node as it is once it is compiled: what `model` shows to a materialization.

@@ -135,7 +135,9 @@ fn column_schema(call: &mut Call<'_, '_, '_, '_>) -> Answer {
     let [sql] = call.bind(["sql"])?;
     let described = session(call)?.describe(&values::text(&sql.unwrap_or_default())).map_err(refused)?;
     let dialect = &call.capabilities().columns;
-    let columns = described.into_iter().map(|column| Column::new(dialect, column.name, column.type_name));
+    let columns = described
+        .into_iter()
+        .map(|column| Column::new(dialect, column.name, Column::translate_type(dialect, &column.type_name)));
     Ok(columns_value(columns.flat_map(|column| column.flatten()).collect()))
 }
 

@@ -15,7 +15,7 @@
   {%- do run_hooks(pre_hooks, inside_transaction=True) -%}
   {%- set standing = existing is not none and existing.is_table -%}
   {%- set emptied = reset_csv_table(model, full_refresh, existing, rows) if standing else create_csv_table(model, rows) -%}
-  {%- set count = rows.rows | length -%}
+  {%- set count = 0 if flags.EMPTY else rows.rows | length -%}
   {%- set filled = load_csv_rows(model, rows) if count > 0 else '' -%}
   {%- set code = 'CREATE' if full_refresh else 'INSERT' -%}
   {%- call noop_statement('main', code ~ ' ' ~ count, code, count) -%}
