@@ -330,7 +330,9 @@ pub fn validate(
     let threads = threads(&settings, &mut diagnostics);
     let flags = flags(&settings, options, &mut diagnostics);
     let state = path("state");
-    let defer = settings.flag("defer").then(|| path("defer_state").or_else(|| state.clone())).flatten();
+    // Cloning is about the other environment, flag or not.
+    let defers = settings.flag("defer") || line.which == Which::Clone;
+    let defer = defers.then(|| path("defer_state").or_else(|| state.clone())).flatten();
     let detailed = settings.text("exit_codes").as_deref() == Some("detailed");
     let command = command(&line, &settings, &place.current_dir, &mut diagnostics);
     let invocation = Invocation {

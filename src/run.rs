@@ -7,6 +7,7 @@
 pub mod hooks;
 pub mod microbatch;
 mod batches;
+mod clone;
 mod diff;
 pub mod freshness;
 pub mod node;
@@ -167,7 +168,11 @@ struct Runner<'a> {
 impl<'a> Runner<'a> {
     fn new(runtime: &'a Arc<Runtime>, request: &Request, interrupt: &'a Interrupt) -> Self {
         let graph = &runtime.graph;
-        let plan = plan::plan(graph, &request.selected, request.blocking);
+        let mut plan = plan::plan(graph, &request.selected, request.blocking);
+        if request.task == Task::Clone {
+            // A clone needs nothing but its original.
+            plan.waits_for.iter_mut().for_each(Vec::clear);
+        }
         let ids: Vec<UniqueId> = plan.tasks.iter().map(|position| graph.id(*position).clone()).collect();
         let facts = plan.tasks.iter().map(|position| Arc::new(facts_of(runtime, *position))).collect();
         let (task, waits_for, index, outcomes) = (request.task, plan.waits_for, AtomicUsize::new(0), Mutex::default());
@@ -208,7 +213,13 @@ impl<'a> Runner<'a> {
     }
 
     fn is_silent(&self, task: usize) -> bool {
-        self.task == Task::Build && matches!(self.resource(task), Some(Resource::Node(node)) if node.is_ephemeral())
+        let builds = matches!(self.task, Task::Build | Task::Clone);
+        builds && matches!(self.resource(task), Some(Resource::Node(node)) if node.is_ephemeral())
+    }
+
+    /// Whether nodes have lines of their own in the log.
+    fn has_lines(&self) -> bool {
+        !matches!(self.task, Task::Compile | Task::Clone)
     }
 
     fn next_position(&self) -> Position {
@@ -236,7 +247,7 @@ impl<'a> Runner<'a> {
         let info = waiting.with_status(Status::Started);
         let position = self.next_position();
         let description = description(node);
-        if self.task != Task::Compile {
+        if self.has_lines() {
             let (node, description) = (info.clone(), description.clone());
             self.runtime.emit(Event::LogStartLine { node, position, description });
         }
@@ -263,7 +274,7 @@ impl<'a> Runner<'a> {
         });
         let extra = Extra { compiled_path: left.path.clone(), group: group(self.runtime, node) };
         let result = Arc::new(stopwatch.result(facts, report.clone(), extra));
-        if self.task != Task::Compile {
+        if self.has_lines() {
             self.runtime.emit(result_line(node, &result, position, &description));
         }
         self.runtime.emit(Event::NodeFinished(result.clone()));
@@ -290,6 +301,13 @@ impl<'a> Runner<'a> {
         left: &mut Left,
     ) -> Result<Report, Diagnostic> {
         self.runtime.emit(Event::NodeCompiling(info.with_status(Status::Compiling)));
+        if self.task == Task::Clone {
+            stopwatch.compiled();
+            self.runtime.emit(Event::NodeExecuting(info.with_status(Status::Executing)));
+            let (report, build_path) = clone::run(rendering, node)?;
+            left.build_path = build_path;
+            return Ok(report);
+        }
         if node.resource_type == ResourceType::Seed {
             let ready = node::Ready { node: node.clone(), compiled: no_code(), path: None };
             stopwatch.compiled();

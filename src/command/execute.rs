@@ -37,12 +37,6 @@ pub(super) fn run(call: &Call) -> Result<ExitCode, Diagnostics> {
     if call.invocation.which == Which::Retry {
         return retry(call);
     }
-    if call.invocation.which == Which::Clone {
-        // Without it, cloning would build: better nothing than what nobody asked for.
-        return Err(Diagnostic::error("this version of tform does not clone relations yet")
-            .hint("`tform build --defer --state FOLDER` reads from the other environment instead")
-            .into());
-    }
     let prepared = prepare::project(call)?;
     let selected = prepare::select(call, &prepared)?;
     preflight::check(&prepared.graph, &selected, call.invocation.which)?;
@@ -72,8 +66,15 @@ fn execute(call: &Call, prepared: Prepared, selected: NodeSet, which: Which) -> 
         }
         return Ok(prepare::nothing_selected(call));
     }
-    let durations = durations(&prepared.files.target_path);
-    let deferred = prepare::deferred(call, &prepared, &selected)?;
+    // How long building took says nothing about cloning.
+    let durations = match which {
+        Which::Clone => HashMap::new(),
+        _ => durations(&prepared.files.target_path),
+    };
+    let deferred = match which {
+        Which::Clone => prepare::originals(call, &prepared)?,
+        _ => prepare::deferred(call, &prepared, &selected)?,
+    };
     let ids = prepared.graph.ids_of(&selected).map(|id| Value::from(id.as_ref())).collect();
     // Only set here, once.
     let _ = prepared.globals.selected_resources.set(values::list(ids));
@@ -86,7 +87,7 @@ fn execute(call: &Call, prepared: Prepared, selected: NodeSet, which: Which) -> 
         },
         selected,
         blocking: if which == Which::Build { Blocking::Tests } else { Blocking::Nothing },
-        hooks: matches!(which, Which::Run | Which::Build | Which::Test | Which::Seed | Which::Snapshot | Which::Clone),
+        hooks: matches!(which, Which::Run | Which::Build | Which::Test | Which::Seed | Which::Snapshot),
         durations,
     };
     let run = run::execute(&runtime, &request, &call.interrupt)?;
@@ -121,7 +122,9 @@ fn finish(call: &Call, run: Run, which: Which) -> Result<ExitCode, Diagnostics> 
             .for_each(|result| call.reporter.result_block(result));
         return Ok(code);
     }
-    call.reporter.finished_running(&end);
+    if which != Which::Clone {
+        call.reporter.finished_running(&end);
+    }
     call.reporter.run_end(end);
     Ok(code)
 }

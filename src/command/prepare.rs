@@ -310,6 +310,32 @@ pub(crate) fn deferred(
     Ok(found)
 }
 
+/// The relations that `clone` clones: what the state has, whether or not it is here already.
+///
+/// # Errors
+/// If no state is named, or it cannot be read.
+pub(crate) fn originals(call: &Call, prepared: &Prepared) -> Result<HashMap<UniqueId, Deferred>, Diagnostics> {
+    let state = &call.invocation.state;
+    let Some(folder) = &state.defer else {
+        return Err(Diagnostic::error("--state or --defer-state are required for deferral, but neither was provided")
+            .hint("`--state FOLDER` names the folder with the manifest.json of the environment to clone from")
+            .into());
+    };
+    let read = state::read(folder, &prepared.files.target_path)?;
+    call.warnings(read.warnings)?;
+    let Some(previous) = read.value.manifest else {
+        return Err(Diagnostic::error(format!("there is no manifest to clone from in `{}`", folder.display())).into());
+    };
+    let current = prepared.graph.manifest();
+    let deferral = Deferral::new(current, &previous, state.favor_state);
+    let found = current.nodes.keys().filter_map(|id| {
+        let relation = deferral.of(id)?;
+        let (database, schema, alias) = (relation.database.clone(), relation.schema.clone(), relation.alias.clone());
+        Some((id.clone(), Deferred { database, schema, alias }))
+    });
+    Ok(found.collect())
+}
+
 impl Prepared {
     /// Everything that running shares.
     pub fn runtime(self, invocation: &Invocation, deferred: HashMap<UniqueId, Deferred>) -> Arc<Runtime> {

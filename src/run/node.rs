@@ -110,7 +110,7 @@ impl BatchContext {
 }
 
 /// Enters the relations that a materialization says it made into the cache.
-fn settle(worker: &Worker, node: &Node, value: &Value) -> Result<(), Diagnostic> {
+pub(super) fn settle(worker: &Worker, node: &Node, value: &Value) -> Result<(), Diagnostic> {
     let relations = value.get_attr("relations").ok().filter(|relations| !relations.is_undefined());
     let Some(relations) = relations else {
         return Err(Diagnostic::error(format!(

@@ -25,12 +25,14 @@ pub fn prepare(rendering: &Rendering<'_>, ids: &[UniqueId]) -> Result<(), Diagno
     fill_cache(rendering)
 }
 
-/// Fills the relation cache with every schema of the project.
+/// Fills the relation cache with every schema of the project, and those that it is deferred to.
 ///
 /// # Errors
 /// What the warehouse refuses.
 pub fn fill_cache(rendering: &Rendering<'_>) -> Result<(), Diagnostic> {
-    let schemas = by_database(all(rendering.runtime.manifest()));
+    let runtime = rendering.runtime;
+    let elsewhere = runtime.deferred.values().map(|other| (other.database.as_deref(), other.schema.as_str()));
+    let schemas = by_database(all(runtime.manifest()).chain(elsewhere));
     adapter_object::fill_cache(&rendering.worker.adapter, &schemas)
 }
 

@@ -30,6 +30,10 @@
     {%- do log('Relation ' ~ existing ~ ' already exists', info=True) -%}
     {{ return({'relations': []}) }}
   {%- endif -%}
+  {%- if this.render() == defer_relation.render() -%}
+    {%- do log('Target relation and defer relation are the same, skipping clone for relation: ' ~ this.render(), info=True) -%}
+    {{ return({'relations': []}) }}
+  {%- endif -%}
   {%- set origin = load_cached_relation(defer_relation) -%}
   {%- if origin and origin.type == 'table' and can_clone_table() -%}
     {{ return({'relations': [tf_clone_table(existing)]}) }}
@@ -44,11 +48,9 @@
   {%- if existing is not none and not existing.is_table -%}
     {%- do drop_relation_if_exists(existing) -%}
   {%- endif -%}
-  {%- if target_relation.render() != defer_relation.render() -%}
-    {%- call statement('main') -%}
-      {{ create_or_replace_clone(target_relation, defer_relation) }}
-    {%- endcall -%}
-  {%- endif -%}
+  {%- call statement('main') -%}
+    {{ create_or_replace_clone(target_relation, defer_relation) }}
+  {%- endcall -%}
   {%- do tf_settle(target_relation, existing) -%}
   {{ return(target_relation) }}
 {%- endmacro -%}
