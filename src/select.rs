@@ -20,6 +20,7 @@ use crate::invocation::{IndirectSelection, SelectionOptions, Which};
 use crate::resource::ResourceType;
 use crate::state::{Aspect, Comparison, PreviousState};
 pub use criteria::{Combine, Criteria, Criterion, Group, Parsing, Walk};
+use glob::Glob;
 use matching::Subject;
 pub use selectors::Selectors;
 
@@ -30,6 +31,8 @@ pub struct Context<'a> {
     pub previous: Option<&'a PreviousState>,
     /// `state_modified_compare_more_unrendered_values` of the project's flags.
     pub unrendered_sources: bool,
+    /// For `selector:name`.
+    pub selectors: Option<&'a Selectors>,
 }
 
 /// Parses what was asked for: `--selector`, else `--select` and `--exclude`, else the
@@ -45,7 +48,7 @@ pub fn criteria(options: &SelectionOptions, selectors: &Selectors) -> Result<Cri
     if let Some(name) = selectors.default_name().filter(|_| nothing_asked) {
         return selectors.criteria(name).map_err(Diagnostics::from);
     }
-    let parsing = Parsing { indirect: options.indirect_selection, selectors };
+    let parsing = Parsing { indirect: options.indirect_selection };
     criteria::from_words(&options.select, &options.exclude, parsing).map_err(|problems| {
         let mut diagnostics = Diagnostics::new();
         diagnostics.extend(problems);
@@ -64,7 +67,8 @@ pub fn nodes(graph: &Graph, criteria: &Criteria, context: Context<'_>) -> Result
     let comparison = previous.map(|previous| Comparison::new(graph.manifest(), previous, context.unrendered_sources));
     let subject = Subject { graph, previous: context.previous, comparison };
     let mut warnings = Diagnostics::new();
-    if let Some(comparison) = subject.comparison.as_ref().filter(|_| asks_for_changes(criteria)) {
+    if let Some(comparison) = subject.comparison.as_ref().filter(|_| asks_for_changes(criteria, context.selectors, &[]))
+    {
         // The constraints that every warehouse here enforces; keys are not among them.
         let enforced = |kind: &str| matches!(kind, "not_null" | "check");
         warnings.extend(comparison.broken_contracts(enforced, chrono::Utc::now()));
@@ -72,18 +76,30 @@ pub fn nodes(graph: &Graph, criteria: &Criteria, context: Context<'_>) -> Result
             return Err(warnings);
         }
     }
-    let found = evaluate(&subject, criteria, &mut warnings)?;
+    let mut evaluation = Evaluation { subject, selectors: context.selectors, trail: Vec::new(), warnings };
+    let found = evaluation.evaluate(criteria)?;
+    let warnings = evaluation.warnings;
     Ok(Warned { value: found.direct, warnings })
 }
 
 /// Whether any part looks for modified nodes, which is when broken contracts are reported.
-fn asks_for_changes(criteria: &Criteria) -> bool {
+/// `trail` has the selectors that led here.
+fn asks_for_changes(criteria: &Criteria, selectors: Option<&Selectors>, trail: &[&str]) -> bool {
     match criteria {
-        Criteria::One(criterion) => matches!(
-            criterion.matcher,
-            criteria::Matcher::State(Aspect::Modified | Aspect::Unmodified | Aspect::Contract)
-        ),
-        Criteria::Many(group) => group.parts.iter().any(asks_for_changes),
+        Criteria::One(criterion) => match &criterion.matcher {
+            criteria::Matcher::State(aspect) => {
+                matches!(aspect, Aspect::Modified | Aspect::Unmodified | Aspect::Contract)
+            }
+            criteria::Matcher::Selector(pattern) => {
+                let named = selectors.map(|selectors| selectors.matching(pattern)).unwrap_or_default();
+                named.into_iter().filter(|(name, _)| !trail.contains(name)).any(|(name, criteria)| {
+                    let trail: Vec<&str> = trail.iter().copied().chain([name]).collect();
+                    asks_for_changes(criteria, selectors, &trail)
+                })
+            }
+            _ => false,
+        },
+        Criteria::Many(group) => group.parts.iter().any(|part| asks_for_changes(part, selectors, trail)),
     }
 }
 
@@ -132,30 +148,90 @@ struct Found {
     indirect: NodeSet,
 }
 
-fn evaluate(subject: &Subject<'_>, criteria: &Criteria, warnings: &mut Diagnostics) -> Result<Found, Diagnostic> {
-    match criteria {
-        Criteria::One(criterion) => evaluate_one(subject, criterion),
-        Criteria::Many(group) => {
-            let parts: Vec<Found> =
-                group.parts.iter().map(|part| evaluate(subject, part, warnings)).collect::<Result<_, _>>()?;
-            let combine = |sets: Vec<NodeSet>| combined(subject.graph, group.combine, sets);
-            let mut direct = combine(parts.iter().map(|part| part.direct.clone()).collect());
-            let indirect = combine(
-                parts
-                    .into_iter()
-                    .map(|part| {
-                        let mut both = part.direct;
-                        both.union_with(&part.indirect);
-                        both
-                    })
-                    .collect(),
-            );
-            join_indirect(subject.graph, &mut direct, &indirect, group.indirect);
-            if let Some(raw) = group.expected.as_ref().filter(|_| direct.is_empty()) {
-                warnings.push(with_near_name(subject.graph, raw));
-            }
-            Ok(Found { direct, indirect })
+/// A selection being evaluated.
+struct Evaluation<'a> {
+    subject: Subject<'a>,
+    selectors: Option<&'a Selectors>,
+    /// The selectors that led to what is evaluated now.
+    trail: Vec<&'a str>,
+    warnings: Diagnostics,
+}
+
+impl<'a> Evaluation<'a> {
+    fn evaluate(&mut self, criteria: &Criteria) -> Result<Found, Diagnostic> {
+        let group = match criteria {
+            Criteria::One(criterion) => return self.evaluate_one(criterion),
+            Criteria::Many(group) => group,
+        };
+        let parts: Vec<Found> = group.parts.iter().map(|part| self.evaluate(part)).collect::<Result<_, _>>()?;
+        let graph = self.subject.graph;
+        let combine = |sets: Vec<NodeSet>| combined(graph, group.combine, sets);
+        let mut direct = combine(parts.iter().map(|part| part.direct.clone()).collect());
+        let indirect = combine(
+            parts
+                .into_iter()
+                .map(|part| {
+                    let mut both = part.direct;
+                    both.union_with(&part.indirect);
+                    both
+                })
+                .collect(),
+        );
+        join_indirect(graph, &mut direct, &indirect, group.indirect);
+        if let Some(raw) = group.expected.as_ref().filter(|_| direct.is_empty()) {
+            self.warnings.push(with_near_name(graph, raw));
         }
+        Ok(Found { direct, indirect })
+    }
+
+    fn evaluate_one(&mut self, criterion: &Criterion) -> Result<Found, Diagnostic> {
+        let graph = self.subject.graph;
+        let matched = match &criterion.matcher {
+            criteria::Matcher::Selector(pattern) => self.named(pattern, &criterion.raw),
+            matcher => matching::matching(&self.subject, matcher),
+        };
+        let matched =
+            matched.map_err(|problem| problem.note(format!("in the selection criterion `{}`", criterion.raw)))?;
+        let mut selected = matched.clone();
+        if criterion.with_childrens_parents {
+            selected.union_with(&graph.descendants(&matched, None));
+            selected.union_with(&graph.ancestors(&selected, None));
+        }
+        if let Some(limit) = criterion.parents.limit() {
+            selected.union_with(&graph.ancestors(&matched, limit));
+        }
+        if let Some(limit) = criterion.children.limit() {
+            selected.union_with(&graph.descendants(&matched, limit));
+        }
+        let is_named = matches!(criterion.matcher, criteria::Matcher::Selector(_));
+        if is_named && selected == matched {
+            // A selector has already said which tests go along.
+            return Ok(Found { direct: selected, indirect: graph.empty_set() });
+        }
+        Ok(with_tests(graph, selected, criterion.indirect))
+    }
+
+    /// What the selectors of these names select.
+    fn named(&mut self, pattern: &Glob, raw: &str) -> Result<NodeSet, Diagnostic> {
+        let known = self.selectors;
+        let matching = known.map(|selectors| selectors.matching(pattern)).unwrap_or_default();
+        if matching.is_empty() {
+            let name = criteria::Written::parse(raw).value;
+            let problem = Diagnostic::error(format!("Selector '{name}' did not match any selector in selectors.yml"));
+            return Err(problem.suggest(name, known.into_iter().flat_map(Selectors::names)));
+        }
+        let mut found = self.subject.graph.empty_set();
+        for (name, criteria) in matching {
+            if self.trail.contains(&name) {
+                let path: Vec<&str> = self.trail.iter().copied().chain([name]).collect();
+                let problem = Diagnostic::error(format!("selectors refer to each other: {}", path.join(" --> ")));
+                return Err(problem.hint("take one of these references out"));
+            }
+            self.trail.push(name);
+            found.union_with(&self.evaluate(criteria)?.direct);
+            self.trail.pop();
+        }
+        Ok(found)
     }
 }
 
@@ -170,24 +246,6 @@ fn combined(graph: &Graph, combine: Combine, sets: Vec<NodeSet>) -> NodeSet {
         }
     }
     first
-}
-
-fn evaluate_one(subject: &Subject<'_>, criterion: &Criterion) -> Result<Found, Diagnostic> {
-    let graph = subject.graph;
-    let matched = matching::matching(subject, &criterion.matcher)
-        .map_err(|problem| problem.note(format!("in the selection criterion `{}`", criterion.raw)))?;
-    let mut selected = matched.clone();
-    if criterion.with_childrens_parents {
-        selected.union_with(&graph.descendants(&matched, None));
-        selected.union_with(&graph.ancestors(&selected, None));
-    }
-    if let Some(limit) = criterion.parents.limit() {
-        selected.union_with(&graph.ancestors(&matched, limit));
-    }
-    if let Some(limit) = criterion.children.limit() {
-        selected.union_with(&graph.descendants(&matched, limit));
-    }
-    Ok(with_tests(graph, selected, criterion.indirect))
 }
 
 /// Takes along the tests of what is selected.

@@ -19,7 +19,7 @@ use crate::jinja::{Engine, EngineOptions, Message, MessageKind, relation_object,
 use crate::load::{self, ProjectFiles};
 use crate::manifest::{self, Manifest, Resource};
 use crate::parse;
-use crate::project::{Package, QueryComment, Quoting};
+use crate::project::{Package, QueryComment, Quoting, TreeRenderer};
 use crate::resource::UniqueId;
 use crate::select::{self, Context, Selectors};
 use crate::state::{self, Deferral};
@@ -239,6 +239,12 @@ fn kind(resource: Resource<'_>) -> &'static str {
 pub(crate) fn select(call: &Call, prepared: &Prepared) -> Result<NodeSet, Diagnostics> {
     let invocation = &call.invocation;
     let selectors = selectors(call, prepared)?;
+    let asked = &invocation.selection;
+    if asked.selector.is_some() && !(asked.select.is_empty() && asked.exclude.is_empty()) {
+        let text = "The --select and --exclude arguments are being ignored for node selection because --selector is \
+                    provided";
+        call.warnings(Diagnostic::warning_of("SelectExcludeIgnoredWithSelectorWarning", text).into())?;
+    }
     let previous = match &invocation.state.state {
         Some(folder) => {
             let read = state::read(folder, &prepared.files.target_path)?;
@@ -248,6 +254,7 @@ pub(crate) fn select(call: &Call, prepared: &Prepared) -> Result<NodeSet, Diagno
         None => None,
     };
     let context = Context {
+        selectors: Some(&selectors),
         previous: previous.as_ref(),
         unrendered_sources: invocation.flags.behaviour("state_modified_compare_more_unrendered_values"),
     };
@@ -262,6 +269,13 @@ fn selectors(call: &Call, prepared: &Prepared) -> Result<Selectors, Diagnostics>
     let read = yaml::parse(file)?;
     call.warnings(read.warnings)?;
     let Some(root) = read.value else { return Ok(Selectors::default()) };
+    let renderer = prepared.files.config_renderer();
+    let tree = TreeRenderer { file, renderer: &renderer, is_rendered: &|_| true, keeps_on_error: &|_| false };
+    let mut problems = Diagnostics::new();
+    let root = tree.tree(&root, &mut problems);
+    if problems.has_errors() {
+        return Err(problems);
+    }
     let parsed = select::selectors::parse(file, &root, call.invocation.selection.indirect_selection)?;
     call.warnings(parsed.warnings)?;
     Ok(parsed.value)

@@ -4,7 +4,6 @@
 use serde_json::Value;
 
 use super::glob::{Glob, PathGlob, has_wildcard};
-use super::selectors::Selectors;
 use crate::diagnostic::Diagnostic;
 use crate::invocation::IndirectSelection;
 use crate::resource::ResourceType;
@@ -106,6 +105,8 @@ pub enum Matcher {
         fresher: bool,
     },
     Version(VersionKind),
+    /// What `selectors.yml` defines under these names.
+    Selector(Glob),
     /// Ours: the layer of the project.
     Layer(Glob),
 }
@@ -172,18 +173,16 @@ const DEFAULT_INCLUDES: [&str; 5] = ["fqn:*", "source:*", "exposure:*", "metric:
 
 /// What every part of a selection needs to be parsed.
 #[derive(Debug, Clone, Copy)]
-pub struct Parsing<'a> {
+pub struct Parsing {
     /// For criteria that say nothing of it themselves.
     pub indirect: IndirectSelection,
-    /// For `selector:name`.
-    pub selectors: &'a Selectors,
 }
 
 /// Parses `--select` and `--exclude`: spaces unite, commas intersect.
 ///
 /// # Errors
 /// Every criterion that is not valid.
-pub fn from_words(include: &[String], exclude: &[String], parsing: Parsing<'_>) -> Result<Criteria, Vec<Diagnostic>> {
+pub fn from_words(include: &[String], exclude: &[String], parsing: Parsing) -> Result<Criteria, Vec<Diagnostic>> {
     let mut problems = Vec::new();
     let included = if include.is_empty() {
         let defaults = DEFAULT_INCLUDES.map(str::to_owned);
@@ -203,7 +202,7 @@ pub fn from_words(include: &[String], exclude: &[String], parsing: Parsing<'_>) 
     }))
 }
 
-fn union(words: &[String], expected: bool, parsing: Parsing<'_>, problems: &mut Vec<Diagnostic>) -> Criteria {
+fn union(words: &[String], expected: bool, parsing: Parsing, problems: &mut Vec<Diagnostic>) -> Criteria {
     let mut parts = Vec::new();
     // An empty word is kept: it selects nothing, where no word at all selects everything.
     let split = |word: &'_ String| -> Vec<String> {
@@ -232,11 +231,8 @@ fn union(words: &[String], expected: bool, parsing: Parsing<'_>, problems: &mut 
 ///
 /// # Errors
 /// The method is not known, or the value is not one for it.
-pub fn one(raw: &str, parsing: Parsing<'_>) -> Result<Criteria, Diagnostic> {
+pub fn one(raw: &str, parsing: Parsing) -> Result<Criteria, Diagnostic> {
     let written = Written::parse(raw);
-    if written.method == Some("selector") {
-        return parsing.selectors.criteria(written.value).map_err(|problem| in_criterion(problem, raw));
-    }
     let method = written.method.unwrap_or_else(|| default_method(written.value));
     let fields = Fields {
         with_childrens_parents: written.with_childrens_parents,
@@ -374,6 +370,7 @@ fn matcher(method: &str, value: &Value) -> Result<Matcher, Diagnostic> {
         "source_status" => Matcher::SourceStatus { fresher: text == "fresher" },
         "version" => Matcher::Version(version(&text)?),
         "layer" => Matcher::Layer(Glob::new(&text)),
+        "selector" => Matcher::Selector(Glob::new(&text)),
         other => {
             let problem = Diagnostic::error(format!("'{other}' is not a valid method name")).suggest(other, METHODS);
             return Err(problem.hint(format!("methods are {}", METHODS.join(", "))));

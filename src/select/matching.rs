@@ -162,7 +162,7 @@ fn is_match(subject: &Subject<'_>, matcher: &Matcher, resource: Resource<'_>) ->
         }
         Matcher::Version(kind) => has_version(*kind, resource),
         // Answered before a resource is looked at.
-        Matcher::Result(_) | Matcher::SourceStatus { .. } | Matcher::Layer(_) => false,
+        Matcher::Result(_) | Matcher::SourceStatus { .. } | Matcher::Layer(_) | Matcher::Selector(_) => false,
     }
 }
 

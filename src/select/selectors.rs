@@ -7,6 +7,7 @@ use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 
 use super::criteria::{Combine, Criteria, Fields, Group, Parsing, Walk, Written, criterion, default_method, one};
+use super::glob::Glob;
 use crate::diagnostic::{Diagnostic, Diagnostics, SourceFile, Warned};
 use crate::invocation::IndirectSelection;
 use crate::yaml::{self, Node};
@@ -50,6 +51,18 @@ impl Selectors {
                 Err(Diagnostic::error(text).suggest(name, known.iter().copied()))
             }
         }
+    }
+
+    /// The selections whose names the pattern matches, by name.
+    pub(super) fn matching(&self, pattern: &Glob) -> Vec<(&str, &Criteria)> {
+        let mut found: Vec<(&str, &Criteria)> = self
+            .named
+            .iter()
+            .filter(|(name, _)| pattern.matches(name))
+            .map(|(name, selector)| (name.as_str(), &selector.criteria))
+            .collect();
+        found.sort_unstable_by_key(|(name, _)| *name);
+        found
     }
 
     /// What `manifest.json` has under `selectors`.
@@ -97,7 +110,8 @@ pub fn parse(
             continue;
         };
         check_keys(entry, &["name", "definition", "description", "default"], file, &mut diagnostics);
-        let reading = Reading { file, indirect, selectors: &selectors };
+        check_definition(definition, file, &mut diagnostics);
+        let reading = Reading { file, indirect };
         match reading.definition(definition, true) {
             Ok((criteria, form)) => {
                 let is_default = entry.get("default").and_then(Node::as_bool).unwrap_or(false);
@@ -127,14 +141,35 @@ fn check_keys(node: &Node, known: &[&str], file: &Arc<SourceFile>, diagnostics: 
     }
 }
 
+/// The keys of a criterion that is written out.
+const CRITERION_KEYS: [&str; 9] = [
+    "method",
+    "value",
+    "parents",
+    "parents_depth",
+    "children",
+    "children_depth",
+    "childrens_parents",
+    "indirect_selection",
+    "exclude",
+];
+
+/// Warns of keys that mean nothing, in every criterion of a definition; dbt leaves them out silently.
+fn check_definition(node: &Node, file: &Arc<SourceFile>, diagnostics: &mut Diagnostics) {
+    if node.get("method").is_some() {
+        check_keys(node, &CRITERION_KEYS, file, diagnostics);
+    }
+    for (_, value) in node.as_map().into_iter().flat_map(yaml::Map::iter) {
+        value.as_list().into_iter().flatten().for_each(|member| check_definition(member, file, diagnostics));
+    }
+}
+
 /// A definition with what the manifest says of it.
 type Read = Result<(Criteria, Value), Diagnostic>;
 
 struct Reading<'a> {
     file: &'a Arc<SourceFile>,
     indirect: IndirectSelection,
-    /// Those above in the file.
-    selectors: &'a Selectors,
 }
 
 impl Reading<'_> {
@@ -144,8 +179,8 @@ impl Reading<'_> {
 
     fn definition(&self, node: &Node, is_root: bool) -> Read {
         if let Some(text) = node.as_str() {
-            let parsing = Parsing { indirect: self.indirect, selectors: self.selectors };
-            let criteria = one(text, parsing).map_err(|problem| problem.at(node.span(self.file)))?;
+            let criteria =
+                one(text, Parsing { indirect: self.indirect }).map_err(|problem| problem.at(node.span(self.file)))?;
             return Ok((criteria, written_form(text)));
         }
         let Some(map) = node.as_map() else {
@@ -224,39 +259,12 @@ impl Reading<'_> {
 
     /// `{method: ..., value: ..., parents: ..., exclude: [...]}`.
     fn full(&self, node: &Node) -> Read {
-        const KEYS: [&str; 9] = [
-            "method",
-            "value",
-            "parents",
-            "parents_depth",
-            "children",
-            "children_depth",
-            "childrens_parents",
-            "indirect_selection",
-            "exclude",
-        ];
         let Some(method) = node.get("method").and_then(Node::as_str) else {
             return Err(self.problem("`method` is a text", node));
         };
         let Some(value) = node.get("value") else {
             return Err(self.problem("a `method` needs a `value`", node));
         };
-        if let Some((key, _)) =
-            node.as_map().into_iter().flat_map(yaml::Map::iter).find(|(key, _)| !KEYS.contains(&&*key.text))
-        {
-            let problem =
-                Diagnostic::error(format!("unknown key `{}` in a definition", key.text)).at(key.span(self.file));
-            return Err(problem.suggest(&key.text, KEYS));
-        }
-        if method == "selector" {
-            let name = value.as_str().unwrap_or_default();
-            let Some(selector) = self.selectors.named.get(name) else {
-                let problem = self.problem(format!("Existing selector definition for {name} not found"), value);
-                let problem = problem.suggest(name, self.selectors.names());
-                return Err(problem.hint("a selector can build on those above it in the file"));
-            };
-            return Ok((selector.criteria.clone(), selector.definition.clone()));
-        }
         let json = value.to_json();
         let criteria = criterion(&format!("{method}:{}", shown(&json)), method, &json, self.fields(node)?);
         let criteria = criteria.map_err(|problem| problem.at(node.span(self.file)))?;
