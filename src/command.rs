@@ -162,6 +162,7 @@ fn report_settings(invocation: &Invocation) -> report::Settings {
     };
     report::Settings {
         invocation_id: invocation.invocation_id.clone(),
+        extra: invocation.environment.custom().into_iter().map(|(name, value)| (name, value.into())).collect(),
         format: format_of(log.format, Format::Text),
         level: level_of(log.level),
         quiet: log.quiet,

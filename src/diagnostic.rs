@@ -74,6 +74,14 @@ impl Span {
     }
 }
 
+/// What callers of dbt know a problem by.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Tag {
+    event: Option<&'static str>,
+    facts: Vec<(&'static str, String)>,
+    kind: Option<&'static str>,
+}
+
 /// One problem, with its place and what to do about it.
 ///
 /// The message is lower-case, states the fact, has names in backticks and no full stop.
@@ -87,14 +95,13 @@ pub struct Diagnostic {
     pub notes: Vec<(String, Option<Span>)>,
     /// What to do.
     pub hints: Vec<String>,
-    /// dbt's name of the event that this is, by which `warn-error-options` chooses
-    /// (docs.getdbt.com/reference/global-configs/warnings); a `ValidationWarning` without one.
-    pub event: Option<&'static str>,
+    /// What callers of dbt know it by; boxed, since errors travel through deep recursions.
+    pub(crate) tag: Option<Box<Tag>>,
 }
 
 impl Diagnostic {
     pub fn new(severity: Severity, message: impl Into<String>) -> Self {
-        Diagnostic { severity, message: message.into(), span: None, notes: Vec::new(), hints: Vec::new(), event: None }
+        Diagnostic { severity, message: message.into(), span: None, notes: Vec::new(), hints: Vec::new(), tag: None }
     }
 
     pub fn error(message: impl Into<String>) -> Self {
@@ -105,9 +112,39 @@ impl Diagnostic {
         Diagnostic::new(Severity::Warning, message)
     }
 
+    /// Adds to the event's `data`.
+    #[must_use]
+    pub fn fact(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.tag.get_or_insert_default().facts.push((name, value.into()));
+        self
+    }
+
+    /// dbt's name of the event that this is, by which `warn-error-options` chooses
+    /// (docs.getdbt.com/reference/global-configs/warnings); a `ValidationWarning` without one.
+    pub fn event(&self) -> Option<&'static str> {
+        self.tag.as_ref()?.event
+    }
+
+    /// What the event's `data` says beside the message, by dbt's names.
+    pub fn facts(&self) -> &[(&'static str, String)] {
+        self.tag.as_ref().map_or(&[], |tag| &tag.facts)
+    }
+
+    /// What dbt calls an error of this kind: `Compilation Error`.
+    pub fn kind(&self) -> Option<&'static str> {
+        self.tag.as_ref()?.kind
+    }
+
+    /// Says what dbt calls an error of this kind, unless that is said already.
+    pub fn set_kind(&mut self, kind: &'static str) {
+        self.tag.get_or_insert_default().kind.get_or_insert(kind);
+    }
+
     /// A warning under dbt's name of the event.
     pub fn warning_of(event: &'static str, message: impl Into<String>) -> Self {
-        Diagnostic { event: Some(event), ..Diagnostic::warning(message) }
+        let mut warning = Diagnostic::warning(message);
+        warning.tag.get_or_insert_default().event = Some(event);
+        warning
     }
 
     #[must_use]
@@ -250,6 +287,15 @@ impl Diagnostics {
 
     pub fn extend(&mut self, diagnostics: impl IntoIterator<Item = Diagnostic>) {
         self.0.extend(diagnostics);
+    }
+
+    /// Says what dbt calls these problems, those that say it already aside.
+    #[must_use]
+    pub fn of_kind(mut self, kind: &'static str) -> Self {
+        for diagnostic in &mut self.0 {
+            diagnostic.set_kind(kind);
+        }
+        self
     }
 
     pub fn has_errors(&self) -> bool {

@@ -466,7 +466,7 @@ impl Event {
     }
 
     pub fn diagnostic(diagnostic: Diagnostic) -> Event {
-        Event::Diagnostic { name: diagnostic.event, diagnostic: Arc::new(diagnostic) }
+        Event::Diagnostic { name: diagnostic.event(), diagnostic: Arc::new(diagnostic) }
     }
 
     /// dbt's name of the event (`info.name`).

@@ -327,6 +327,7 @@ pub fn validate(
     follow(&mut settings);
     complete(&mut settings, &line, &project_dir, &profiles_dir);
     let path = |name: &str| settings.text(name).map(|given| absolute(&place.current_dir, &given));
+    diagnostics.extend(deprecations(&line, &settings, &place.environment));
     let threads = threads(&settings, &mut diagnostics);
     let flags = flags(&settings, options, &mut diagnostics);
     let state = path("state");
@@ -428,7 +429,7 @@ fn warn_error_options(settings: &Settings, diagnostics: &mut Diagnostics) -> War
     }
     for (old, new) in [("include", "error"), ("exclude", "warn")] {
         if map.contains_key(old) && map.contains_key(new) {
-            let text = format!("only one of `{old}` and `{new}` can stand in `warn_error_options`");
+            let text = format!("Only `{old}` or `{new}` can be specified in `warn_error_options`, not both");
             diagnostics.push(Diagnostic::error(text));
         }
     }
@@ -456,6 +457,50 @@ fn warn_error_options(settings: &Settings, diagnostics: &mut Diagnostics) -> War
     diagnostics.extend(options.unknown_names());
     options
 }
+
+/// What is still understood and should be written in another way
+/// (docs.getdbt.com/reference/deprecations).
+fn deprecations(line: &CommandLine, settings: &Settings, environment: &Environment) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    if line.words.iter().any(|word| matches!(word.as_str(), "-m" | "--model" | "--models")) {
+        let text = "Usage of `--models`, `--model`, and `-m` is deprecated in favor of `--select` or `-s`.";
+        found.push(Diagnostic::warning_of("ModelParamUsageDeprecation", text));
+    }
+    let options = settings.map("warn_error_options");
+    let old: Vec<(&str, &str)> =
+        [("include", "error"), ("exclude", "warn")].into_iter().filter(|(key, _)| options.contains_key(*key)).collect();
+    if !old.is_empty() {
+        let named: Vec<String> = old.iter().map(|(key, _)| format!("`{key}`")).collect();
+        let mut text = format!("Found {} in `warn_error_options` specification.", named.join(" and "));
+        for (key, new) in old {
+            text.push_str(&format!(" Please use `{new}` instead of `{key}`."));
+        }
+        found.push(Diagnostic::warning_of("WEOIncludeExcludeDeprecation", text));
+    }
+    let known: std::collections::HashSet<String> =
+        table::FLAGS.iter().flat_map(table::Flag::variables).chain(OTHER_VARIABLES.map(str::to_owned)).collect();
+    let custom = environment.iter().map(|(name, _)| name);
+    for name in custom.filter(|name| name.starts_with(ENGINE_PREFIX) && !known.contains(*name)) {
+        let text = format!(
+            "Found custom environment variable `{name}` in the environment. The prefix `{ENGINE_PREFIX}` is reserved for \
+             dbt engine environment variables. Custom environment variables with the prefix `{ENGINE_PREFIX}` may cause \
+             collisions and runtime errors."
+        );
+        let warning = Diagnostic::warning_of("EnvironmentVariableNamespaceDeprecation", text);
+        found.push(warning.fact("env_var", name).fact("reserved_prefix", ENGINE_PREFIX));
+    }
+    found
+}
+
+/// Variables whose names begin so belong to dbt.
+const ENGINE_PREFIX: &str = "DBT_ENGINE_";
+/// Variables of dbt's that set no flag.
+const OTHER_VARIABLES: [&str; 4] = [
+    "DBT_ENGINE_INVOCATION_ENV",
+    "DBT_ENGINE_RECORDED_FILE_PATH",
+    "DBT_ENGINE_PACKAGE_HUB_URL",
+    "DBT_ENGINE_DOWNLOAD_DIR",
+];
 
 fn exclude_each_other(settings: &Settings, diagnostics: &mut Diagnostics) {
     let pairs = [
@@ -521,13 +566,17 @@ fn flags(settings: &Settings, warn_error_options: WarnErrorOptions, diagnostics:
     let (start, end) = (moment("event_time_start"), moment("event_time_end"));
     match (start, end) {
         (Some(start), Some(end)) if start >= end => {
-            diagnostics.push(Diagnostic::error("`--event-time-start` must be before `--event-time-end`"));
+            diagnostics.push(Diagnostic::error("Value for `--event-time-start` must be less than `--event-time-end`"));
         }
         (Some(_), None) => {
-            diagnostics.push(Diagnostic::error("`--event-time-start` needs `--event-time-end` as well"));
+            diagnostics.push(Diagnostic::error(
+                "When specifying `--event-time-start`, `--event-time-end` must also be present.",
+            ));
         }
         (None, Some(_)) => {
-            diagnostics.push(Diagnostic::error("`--event-time-end` needs `--event-time-start` as well"));
+            diagnostics.push(Diagnostic::error(
+                "When specifying `--event-time-end`, `--event-time-start` must also be present.",
+            ));
         }
         _ => {}
     }
@@ -557,7 +606,7 @@ fn selection(settings: &Settings, diagnostics: &mut Diagnostics) -> SelectionOpt
     let indirect = settings.text("indirect_selection").unwrap_or_default();
     if settings.is_given("selector") && (settings.is_given("select") || settings.is_given("exclude")) {
         let text = "`--selector` goes before `--select` and `--exclude`, which have no effect beside it";
-        diagnostics.push(Diagnostic::warning(text));
+        diagnostics.push(Diagnostic::warning_of("SelectExcludeIgnoredWithSelectorWarning", text));
     }
     SelectionOptions {
         select,

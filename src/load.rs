@@ -101,7 +101,7 @@ pub fn project(request: &Request) -> Result<Warned<ProjectFiles>, Diagnostics> {
     let mut files = Vec::new();
     let mut unread = Diagnostics::new();
     for (package, shown_root) in &all {
-        files.extend(files::of_package(package, shown_root, &mut unread));
+        files.extend(files::of_package(package, shown_root, request.jinja_extensions, &mut unread));
     }
     let mut optional = |name: &str| match read_optional(&request.project_dir.join(name), name) {
         Ok(file) => file,

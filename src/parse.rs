@@ -88,6 +88,14 @@ pub struct Settings {
     pub own_package_first: bool,
     /// `require_resource_names_without_spaces`.
     pub names_without_spaces: bool,
+    /// `validate_macro_args`: arguments of macros are compared with what properties say of them.
+    pub validates_macros: bool,
+    /// `allow_jinja_file_extensions`: `.sql.j2` and the like are read too.
+    pub jinja_extensions: bool,
+    /// `require_corrected_analysis_fqns`: analyses are configured under `analyses:`.
+    pub own_analysis_config: bool,
+    /// `--debug`.
+    pub debug: bool,
 }
 
 impl Default for Settings {
@@ -98,6 +106,10 @@ impl Default for Settings {
             nested_test_arguments: true,
             own_package_first: false,
             names_without_spaces: true,
+            validates_macros: true,
+            jinja_extensions: false,
+            own_analysis_config: false,
+            debug: false,
         }
     }
 }
@@ -137,6 +149,7 @@ pub fn manifest(inputs: &Inputs<'_>) -> Result<Warned<Parsed>, Box<Broken>> {
     let files = read_properties(&workspace, &mut problems);
     let drafts = draft::all(&workspace, &files, &mut problems);
     let manifest = join::manifest(&workspace, &found, &files, drafts, &mut problems);
+    problems.extend(workspace.take_warnings());
     if problems.has_errors() {
         return Err(Box::new(Broken { problems, manifest }));
     }
@@ -254,7 +267,7 @@ fn read_properties(workspace: &Workspace<'_>, problems: &mut Diagnostics) -> Vec
                 resource_path: file.resource_path.clone(),
                 properties,
             };
-            (Some(read), reading.problems)
+            (Some(read), reading.problems.of_kind("Parsing Error"))
         })
         .collect();
     let mut all = Vec::with_capacity(read.len());

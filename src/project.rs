@@ -420,7 +420,13 @@ fn paths(fields: &mut Fields<'_>) -> ResourcePaths {
         if fields.node.get(new).is_some() {
             fields.problems.push(Diagnostic::error(format!("`{old}` and `{new}` cannot both be given")).at(span));
         } else {
-            let deprecated = Diagnostic::warning_of(event, format!("`{old}` is deprecated"));
+            let deprecated = Diagnostic::warning_of(
+                event,
+                format!(
+                    "The `{old}` config has been renamed to `{new}`. Please update your `dbt_project.yml` configuration to \
+                     reflect this change."
+                ),
+            );
             fields.problems.push(deprecated.at(span).hint(format!("write `{new}`")));
             *target = found;
         }
@@ -442,7 +448,7 @@ fn vars(
         let from_file = node.get("vars").filter(|vars| !vars.is_null());
         match (own, from_file) {
             (Some(own), Some(other)) if own.as_map().is_some_and(|map| !map.is_empty()) => fields.problems.push(
-                Diagnostic::error(format!("variables cannot be defined in both `vars.yml` and `{FILE_NAME}`"))
+                Diagnostic::error(format!("Variables cannot be defined in both vars.yml and {FILE_NAME}"))
                     .at(own.span(fields.file))
                     .note_at("also defined here", other.span(file)),
             ),

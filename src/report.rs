@@ -85,6 +85,8 @@ pub struct FileSettings {
 #[derive(Debug, Clone)]
 pub struct Settings {
     pub invocation_id: String,
+    /// What stands in each line of the JSON log under `extra` (`DBT_ENV_CUSTOM_ENV_*`).
+    pub extra: serde_json::Map<String, serde_json::Value>,
     pub format: Format,
     pub level: Level,
     /// Only errors and what was asked for by `print`, `ls`, `show`.
@@ -107,6 +109,7 @@ impl Default for Settings {
     fn default() -> Self {
         Settings {
             invocation_id: String::new(),
+            extra: serde_json::Map::new(),
             format: Format::Text,
             level: Level::Info,
             quiet: false,
@@ -431,8 +434,13 @@ impl Reporter {
                 format!("{first}{now} [{:<5}] [{thread:<10}]: {text}", event.level().as_str())
             }
             Format::Json => {
-                let info =
-                    json::Info { invocation_id: &self.settings.invocation_id, thread, at: Utc::now(), message: &text };
+                let info = json::Info {
+                    invocation_id: &self.settings.invocation_id,
+                    thread,
+                    at: Utc::now(),
+                    message: &text,
+                    extra: &self.settings.extra,
+                };
                 json::line(event, &info)
             }
         }
@@ -549,6 +557,7 @@ fn raised(event: &Event) -> Diagnostic {
         Event::Diagnostic { diagnostic, .. } => {
             let mut diagnostic = Diagnostic::clone(diagnostic);
             diagnostic.severity = Severity::Error;
+            diagnostic.set_kind("Compilation Error");
             diagnostic
         }
         other => Diagnostic::error(message::message(other, style).trim_start_matches("[WARNING]: ").to_owned()),

@@ -152,6 +152,11 @@ pub fn from_profiles(
     request: &TargetRequest<'_>,
 ) -> Result<Warned<Target>, Diagnostics> {
     let file = &without_secrets(file, root);
+    let moved = root.as_map().and_then(|map| map.entry("config")).map(|entry| {
+        let text = "User config should be moved from the 'config' key in profiles.yml to the 'flags' key in \
+                    dbt_project.yml.";
+        Diagnostic::warning_of("ProjectFlagsMovedDeprecation", text).at(entry.key.span(file))
+    });
     let profile = find_profile(file, root, request)?;
     let (name, output) = find_output(file, profile, request)?;
     let mut problems = Diagnostics::new();
@@ -194,6 +199,7 @@ pub fn from_profiles(
         threads,
         connection: Connection { values, keys },
     };
+    fields.problems.extend(moved);
     fields.problems.finish(target)
 }
 

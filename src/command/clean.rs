@@ -12,6 +12,9 @@ use crate::project::Package;
 
 use super::Call;
 
+/// Where dbt put packages before 1.0.
+const OLD_PACKAGES: &str = "dbt_modules";
+
 /// Deletes each folder of `clean-targets`.
 ///
 /// # Errors
@@ -24,6 +27,13 @@ pub(super) fn run(call: &Call) -> Result<ExitCode, Diagnostics> {
     call.warnings(loaded.warnings)?;
     let package = loaded.value;
     let root = &call.invocation.project_dir;
+    let is_old = |target: &String| target.trim_end_matches('/') == OLD_PACKAGES;
+    if targets(&package, call).iter().any(is_old) && !package.packages_path().ends_with(OLD_PACKAGES) {
+        let text = "The default package install path has changed from `dbt_modules` to `dbt_packages`. Please update \
+                    `clean-targets` in `dbt_project.yml` and check `.gitignore` as well. Or, set `packages-install-path: \
+                    dbt_modules` if you'd like to keep the current value.";
+        call.warnings(Diagnostic::warning_of("PackageInstallPathDeprecation", text).into())?;
+    }
     let folders: Vec<PathBuf> = targets(&package, call).iter().map(|target| plain(&root.join(target))).collect();
     let mut problems = Diagnostics::new();
     for folder in &folders {

@@ -74,7 +74,7 @@ pub(crate) fn write_manifest(call: &Call, prepared: &Prepared) -> Result<(), Dia
 pub(crate) fn project_without_manifest(call: &Call) -> Result<Prepared, Diagnostics> {
     let invocation = &call.invocation;
     let request = load::Request::from(invocation.as_ref());
-    let loaded = load::project(&request)?;
+    let loaded = load::project(&request).map_err(|problems| problems.of_kind("Runtime Error"))?;
     call.warnings(loaded.warnings)?;
     let files = loaded.value;
     let reporter = call.reporter.clone();
@@ -96,7 +96,8 @@ pub(crate) fn project_without_manifest(call: &Call) -> Result<Prepared, Diagnost
     let parsed = parsed.map_err(|broken| everything_wrong(*broken, options.clone()))?;
     call.warnings(parsed.warnings)?;
     let parse::Parsed { manifest, engine } = parsed.value;
-    let resolved = graph::resolve(with_metadata(manifest, invocation, &files, warehouse.capabilities()), &options)?;
+    let resolved = graph::resolve(with_metadata(manifest, invocation, &files, warehouse.capabilities()), &options)
+        .map_err(|problems| problems.of_kind("Compilation Error"))?;
     call.warnings(resolved.warnings)?;
     let graph = resolved.value;
     call.emit(Event::FoundStats { found: found(graph.manifest()) });
@@ -110,6 +111,7 @@ fn everything_wrong(broken: parse::Broken, mut options: ResolveOptions) -> Diagn
     let wrong = problems.iter().filter(|problem| problem.severity == Severity::Error);
     options.broken = wrong.filter_map(|problem| Some(problem.span.as_ref()?.file.clone())).collect();
     let said: HashSet<String> = problems.iter().map(|problem| problem.message.clone()).collect();
+    problems = problems.of_kind("Compilation Error");
     if let Err(further) = graph::resolve(manifest, &options) {
         problems.extend(further.into_iter().filter(|problem| !said.contains(&problem.message)));
     }
@@ -139,6 +141,10 @@ fn inputs<'a>(
             nested_test_arguments: flags.behaviour("require_generic_test_arguments_property"),
             own_package_first: flags.behaviour("require_ref_searches_node_package_before_root"),
             names_without_spaces: flags.behaviour("require_resource_names_without_spaces"),
+            validates_macros: flags.behaviour("validate_macro_args"),
+            jinja_extensions: flags.behaviour("allow_jinja_file_extensions"),
+            own_analysis_config: flags.behaviour("require_corrected_analysis_fqns"),
+            debug: call.invocation.log.debug,
         },
     }
 }
@@ -239,12 +245,6 @@ fn kind(resource: Resource<'_>) -> &'static str {
 pub(crate) fn select(call: &Call, prepared: &Prepared) -> Result<NodeSet, Diagnostics> {
     let invocation = &call.invocation;
     let selectors = selectors(call, prepared)?;
-    let asked = &invocation.selection;
-    if asked.selector.is_some() && !(asked.select.is_empty() && asked.exclude.is_empty()) {
-        let text = "The --select and --exclude arguments are being ignored for node selection because --selector is \
-                    provided";
-        call.warnings(Diagnostic::warning_of("SelectExcludeIgnoredWithSelectorWarning", text).into())?;
-    }
     let previous = match &invocation.state.state {
         Some(folder) => {
             let read = state::read(folder, &prepared.files.target_path)?;

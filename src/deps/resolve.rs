@@ -253,7 +253,10 @@ fn warn_of_redirect(session: &Session<'_>, package: &str, description: &Value) {
     if text("redirectnamespace").is_some() || text("redirectname").is_some() {
         let namespace = text("redirectnamespace").unwrap_or(namespace);
         let name = text("redirectname").unwrap_or(name);
-        let message = format!("package `{package}` is deprecated in favor of `{namespace}/{name}`");
+        let message = format!(
+            "The `{package}` package is deprecated in favor of `{namespace}/{name}`. Please update your `packages.yml` \
+             configuration to use `{namespace}/{name}` instead."
+        );
         session.warn_once(
             Diagnostic::warning_of("PackageRedirectDeprecation", message)
                 .hint("change the name in the list of packages"),

@@ -135,6 +135,7 @@ impl Project {
             target_path: None,
             vars: Map::new(),
             checks_version: true,
+            jinja_extensions: false,
             environment: Arc::new([("DBT_PACKAGE_HUB_URL", self.hub.as_str())].into()),
         };
         let mut said = String::new();

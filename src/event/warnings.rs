@@ -62,13 +62,19 @@ impl WarnErrorOptions {
         lists
             .into_iter()
             .flatten()
-            .filter(|name| !matches!(name.as_str(), "all" | "*" | "Deprecations") && !is_warning_name(name))
+            .filter(|name| !matches!(name.as_str(), "all" | "*" | "Deprecations"))
+            .filter(|name| !is_warning_name(name) && !is_of_fusion(name))
             .map(|name| {
                 Diagnostic::error(format!("`{name}` in `warn_error_options` is not a valid dbt error name"))
                     .suggest(name, warning_names())
             })
             .collect()
     }
+}
+
+/// Names that only dbt's other engine has; projects that run on both may list them, and they mean nothing here.
+fn is_of_fusion(name: &str) -> bool {
+    include_str!("fusion_names.txt").lines().any(|known| known == name)
 }
 
 /// True for warnings of the group `Deprecations`.

@@ -255,6 +255,9 @@ fn reference(
             if let Some(warning) = depends_on_root(context, caller, call, id) {
                 diagnostics.push(warning.at_opt(span()));
             }
+            if let Some(warning) = deprecated(context, caller, id) {
+                diagnostics.push(warning.at_opt(span()));
+            }
             outcome.add(id);
         }
         Target::Ambiguous(entries) => diagnostics.push(ambiguous(&call.name, entries).at_opt(span())),
@@ -385,6 +388,43 @@ fn refused(context: &Context<'_>, caller: &Caller<'_>, id: &UniqueId) -> Option<
     })
 }
 
+/// The warning about a reference to a model that is or will be deprecated
+/// (docs.getdbt.com/reference/resource-properties/deprecation_date).
+fn deprecated(context: &Context<'_>, caller: &Caller<'_>, id: &UniqueId) -> Option<Diagnostic> {
+    let Resource::Node(_) = caller.resource else { return None };
+    let target = context.manifest.nodes.get(id)?;
+    let model = target.model()?;
+    let date = model.deprecation_date.as_deref()?;
+    let moment = chrono::DateTime::parse_from_rfc3339(date).ok()?;
+    let version = model.version.as_ref().map(ToString::to_string).unwrap_or_default();
+    let latest = model.latest_version.as_ref().map(ToString::to_string).unwrap_or_default();
+    let named = if version.is_empty() { target.name.clone() } else { format!("{}.v{version}", target.name) };
+    let is_past = moment < chrono::Utc::now();
+    let (event, said, try_it) = match is_past {
+        true => ("DeprecatedReference", "was deprecated on", "Migrate now"),
+        false => ("UpcomingReferenceDeprecation", "is slated for deprecation on", "Try it out"),
+    };
+    let name = caller.resource.name();
+    let warning = Diagnostic::warning_of(
+        event,
+        format!("While compiling '{name}': Found a reference to {named}, which {said} '{date}'."),
+    );
+    let warning = warning
+        .fact("model_name", name)
+        .fact("ref_model_name", &target.name)
+        .fact("ref_model_package", &target.package_name)
+        .fact("ref_model_version", &version)
+        .fact("ref_model_latest_version", &latest)
+        .fact("ref_model_deprecation_date", date);
+    Some(match !version.is_empty() && version != latest {
+        true => warning.hint(format!(
+            "A new version of '{0}' is available. {try_it}: {{{{ ref('{1}', '{0}', v='{latest}') }}}}",
+            target.name, target.package_name
+        )),
+        false => warning,
+    })
+}
+
 fn depends_on_root(context: &Context<'_>, caller: &Caller<'_>, call: &RefCall, id: &UniqueId) -> Option<Diagnostic> {
     let target = context.manifest.nodes.get(id)?;
     let package = caller.resource.package_name();
@@ -398,6 +438,9 @@ fn depends_on_root(context: &Context<'_>, caller: &Caller<'_>, call: &RefCall, i
             "the node `{name}` in package `{package}` depends on the root project's `{id}`, which may not be meant"
         );
         Diagnostic::warning_of("PackageNodeDependsOnRootProjectNode", text)
+            .fact("node_name", name)
+            .fact("package_name", package)
+            .fact("root_project_unique_id", &**id)
             .hint(format!("name the package: `ref('{package}', '{}')`", call.name))
     })
 }

@@ -3,7 +3,6 @@
 //! Everything that asks for a variable asks here, so that tests can give any
 //! environment and so that secrets are known to whoever prints.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use indexmap::IndexMap;
@@ -19,7 +18,8 @@ const MASK: &str = "*****";
 /// A snapshot of environment variables. `Debug` shows their names only: values may be secrets.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Environment {
-    variables: BTreeMap<String, String>,
+    /// In the order in which the process has them.
+    variables: IndexMap<String, String>,
 }
 
 impl fmt::Debug for Environment {

@@ -369,6 +369,11 @@ pub static FLAGS: &[Flag] = &[
     flag("single_threaded", PAIR, False, Both, ANY, "").inert(),
     flag("show_resource_report", PAIR, False, Both, ANY, "").inert(),
     flag("record_timing_info", Path, Nothing, Nowhere, ANY, "").aliased(&['r'], &[]).inert(),
+    flag("hints_enabled", PAIR, True, Both, ANY, "").project().inert(),
+    flag("snowflake_projects_otel", PAIR, False, Both, ANY, "").project().inert(),
+    flag("use_v2_parser", PAIR, False, Both, ANY, "").project().inert(),
+    flag("v2_parser", Text, Nothing, Both, ANY, "").project().inert(),
+    flag("maximum_seed_size_mib", Integer, Nothing, Both, ANY, "").project().inert(),
     flag("sqlparse", Text, Nothing, Both, ANY, "").inert(),
 ];
 
@@ -380,22 +385,31 @@ pub static OLD_VARIABLES: &[(&str, &str)] = &[
     ("DBT_NO_PRINT", "print"),
 ];
 
-/// Behaviours that only `flags:` of `dbt_project.yml` can switch, with dbt 1.11's defaults
+/// Behaviours that only `flags:` of `dbt_project.yml` can switch, with dbt 1.12's defaults
 /// (docs.getdbt.com/reference/global-configs/behavior-changes).
 pub static BEHAVIOURS: &[(&str, bool)] = &[
-    ("require_batched_execution_for_custom_microbatch_strategy", false),
+    ("require_batched_execution_for_custom_microbatch_strategy", true),
     ("require_event_names_in_deprecations", false),
     ("require_explicit_package_overrides_for_builtin_materializations", true),
     ("require_resource_names_without_spaces", true),
     ("source_freshness_run_project_hooks", true),
-    ("skip_nodes_if_on_run_start_fails", false),
-    ("state_modified_compare_more_unrendered_values", false),
+    ("skip_nodes_if_on_run_start_fails", true),
+    ("state_modified_compare_more_unrendered_values", true),
     ("state_modified_compare_vars", false),
-    ("require_yaml_configuration_for_mf_time_spines", false),
-    ("require_nested_cumulative_type_params", false),
-    ("validate_macro_args", false),
-    ("require_all_warnings_handled_by_warn_error", false),
+    ("require_yaml_configuration_for_mf_time_spines", true),
+    ("require_nested_cumulative_type_params", true),
+    ("validate_macro_args", true),
+    ("require_all_warnings_handled_by_warn_error", true),
     ("require_generic_test_arguments_property", true),
     ("require_unique_project_resource_names", false),
     ("require_ref_searches_node_package_before_root", false),
+    ("require_valid_schema_from_generate_schema_name", false),
+    ("allow_jinja_file_extensions", false),
+    ("require_sql_header_in_test_configs", false),
+    ("support_custom_ref_kwargs", false),
+    ("require_corrected_analysis_fqns", false),
+    ("require_source_and_semantic_model_names_without_spaces", false),
+    ("enable_grouped_warn_error_parser_logs", false),
+    ("use_catalogs_v2", false),
+    ("latest_version_pointer_enabled_by_default", false),
 ];

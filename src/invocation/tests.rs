@@ -109,7 +109,7 @@ fn flags_that_exclude_each_other_are_refused() {
     }
     let given = [("event_time_start", word("2025-01-01"))];
     let text = check(line(Which::Run, &given), [], json!({})).unwrap_err();
-    assert!(text.contains("needs `--event-time-end`"), "{text}");
+    assert!(text.contains("`--event-time-end` must also be present"), "{text}");
 }
 
 #[test]

@@ -86,7 +86,7 @@ pub struct File {
 impl File {
     /// The file's name without folders and without its last ending.
     pub fn stem(&self) -> &str {
-        let name = self.resource_path.rsplit('/').next().unwrap_or(&self.resource_path);
+        let name = without_jinja_ending(self.resource_path.rsplit('/').next().unwrap_or(&self.resource_path));
         name.rsplit_once('.').map_or(name, |(stem, _)| stem)
     }
 
@@ -100,13 +100,26 @@ impl File {
 
     /// The ending in small letters: `sql`, `py`, `csv`, ...
     pub fn extension(&self) -> String {
-        self.path.rsplit_once('.').map_or_else(String::new, |(_, extension)| extension.to_lowercase())
+        without_jinja_ending(&self.path)
+            .rsplit_once('.')
+            .map_or_else(String::new, |(_, extension)| extension.to_lowercase())
     }
+}
+
+/// `a.sql` of `a.sql.j2` (docs.getdbt.com/reference/global-configs/behavior-changes,
+/// `allow_jinja_file_extensions`).
+fn without_jinja_ending(name: &str) -> &str {
+    [".j2", ".jinja2", ".jinja"].iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(name)
 }
 
 /// Reads every file of a package, in parallel; files are ordered by kind, folder and name.
 /// `shown_root` is put before the paths that people see (empty for the root project).
-pub(super) fn of_package(package: &Package, shown_root: &str, problems: &mut Diagnostics) -> Vec<File> {
+pub(super) fn of_package(
+    package: &Package,
+    shown_root: &str,
+    jinja_extensions: bool,
+    problems: &mut Diagnostics,
+) -> Vec<File> {
     let ignore = match read_optional(&package.root.join(".dbtignore"), &format!("{shown_root}.dbtignore")) {
         Ok(Some(file)) => Ignore::parse(&file, problems),
         Ok(None) => Ignore::default(),
@@ -138,7 +151,10 @@ pub(super) fn of_package(package: &Package, shown_root: &str, problems: &mut Dia
     for group in &groups {
         for folder in &group.folders {
             for found in folders.get(folder.as_str()).into_iter().flatten() {
-                if group.takes(found) && !ignore.ignores(&found.path) && seen.insert((group.kind, &found.path)) {
+                if group.takes(found, jinja_extensions)
+                    && !ignore.ignores(&found.path)
+                    && seen.insert((group.kind, &found.path))
+                {
                     wanted.push((group.kind, found));
                 }
             }
@@ -164,8 +180,10 @@ struct Group {
 }
 
 impl Group {
-    fn takes(&self, found: &Found) -> bool {
+    fn takes(&self, found: &Found, jinja_extensions: bool) -> bool {
         let name = found.resource_path.rsplit('/').next().unwrap_or("");
+        let is_template = self.endings.iter().any(|ending| matches!(*ending, "sql" | "md"));
+        let name = if jinja_extensions && is_template { without_jinja_ending(name) } else { name };
         let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
         let special = self.kind == FileKind::SingularTest
             && found.resource_path.split_once('/').is_some_and(|(first, _)| matches!(first, "generic" | "fixtures"));

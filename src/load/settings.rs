@@ -36,6 +36,8 @@ pub struct Request {
     pub vars: Map<String, Value>,
     /// Whether packages' `require-dbt-version` is looked at.
     pub checks_version: bool,
+    /// `allow_jinja_file_extensions`: files such as `a.sql.j2` are read like `a.sql`.
+    pub jinja_extensions: bool,
     pub environment: Arc<Environment>,
 }
 
@@ -51,6 +53,7 @@ impl From<&Invocation> for Request {
             target_path: invocation.target_path.clone(),
             vars: invocation.vars.clone(),
             checks_version: invocation.flags.version_check,
+            jinja_extensions: invocation.flags.behaviour("allow_jinja_file_extensions"),
             environment: Arc::new(invocation.environment.clone()),
         }
     }

@@ -32,6 +32,7 @@ fn request(root: &Path) -> Request {
         target_path: None,
         vars: Map::new(),
         checks_version: true,
+        jinja_extensions: false,
         environment: Arc::new([("SCHEMA", "from_env")].into()),
     }
 }

@@ -12,10 +12,24 @@ use crate::manifest::{Access, Manifest, Node, ResourceType, Source};
 pub fn all(workspace: &Workspace<'_>, manifest: &Manifest, problems: &mut Diagnostics) {
     let groups: BTreeSet<&str> = manifest.groups.values().map(|group| group.name.as_str()).collect();
     for node in manifest.nodes.values() {
-        let checks = [group(node, &groups), access(node), snapshot(node), microbatch(node), name(workspace, node)];
+        let checks = [group(node, &groups), access(node), snapshot(node), microbatch(node)];
         problems.extend(checks.into_iter().flatten());
         problems.extend(deprecated(node));
         problems.extend(empty(node));
+    }
+    names_with_spaces(workspace, manifest, problems);
+    for exposure in manifest.exposures.values() {
+        let name = &exposure.name;
+        if name.chars().any(|letter| !letter.is_alphanumeric() && letter != '_') {
+            let message = format!(
+                "Starting in v1.3, the 'name' of an exposure should contain only letters, numbers, and underscores. \
+                 Exposures support a new property, 'label', which may contain spaces, capital letters, and special \
+                 characters. {name} does not follow this pattern. Please update the 'name', and use the 'label' property \
+                 for a human-friendly title. This will raise an error in a future version of dbt-core."
+            );
+            let warning = Diagnostic::warning_of("ExposureNameDeprecation", message).fact("exposure", name);
+            problems.push(warning.at_opt(exposure.origin.properties.clone()));
+        }
     }
     let unused = workspace.root().trees.unused();
     if !unused.is_empty() {
@@ -253,7 +267,9 @@ fn deprecated(node: &Node) -> Option<Diagnostic> {
         "Model {}{version} has passed its deprecation date of {date}. This model should be disabled or removed.",
         node.name
     );
-    Some(Diagnostic::warning_of("DeprecatedModel", message).at_opt(place(node)))
+    let warning = Diagnostic::warning_of("DeprecatedModel", message).at_opt(place(node));
+    let version = model.version.as_ref().map(ToString::to_string).unwrap_or_default();
+    Some(warning.fact("model_name", &node.name).fact("model_version", version).fact("deprecation_date", date))
 }
 
 /// A model without a letter is left out of every run, as in dbt.
@@ -267,19 +283,29 @@ fn empty(node: &Node) -> Option<Diagnostic> {
 }
 
 /// Names with spaces cannot be selected.
-fn name(workspace: &Workspace<'_>, node: &Node) -> Option<Diagnostic> {
-    if !node.name.contains(' ') {
-        return None;
+fn names_with_spaces(workspace: &Workspace<'_>, manifest: &Manifest, problems: &mut Diagnostics) {
+    let settings = &workspace.inputs.settings;
+    let found: Vec<&Node> =
+        manifest.nodes.values().map(std::convert::AsRef::as_ref).filter(|node| node.name.contains(' ')).collect();
+    let Some(first) = found.first() else { return };
+    if settings.names_without_spaces {
+        let list: Vec<String> =
+            found.iter().map(|node| format!("  * '{}' ({})", node.unique_id, node.original_file_path)).collect();
+        let message = format!("Resource names cannot contain spaces:\n{}", list.join("\n"));
+        let problem = Diagnostic::error(message).at_opt(place(first));
+        problems.push(problem.hint("rename the resources so that their names do not contain any spaces"));
+        return;
     }
-    let (id, path) = (&node.unique_id, &node.original_file_path);
-    let message = if workspace.inputs.settings.names_without_spaces {
-        return Some(
-            Diagnostic::error(format!("Resource names cannot contain spaces:\n  * '{id}' ({path})"))
-                .at_opt(place(node))
-                .hint("rename the resource so that its name does not contain any spaces"),
-        );
-    } else {
-        format!("Found spaces in the name of `{id}`")
-    };
-    Some(Diagnostic::warning_of("ResourceNamesWithSpacesDeprecation", message).at_opt(place(node)))
+    for node in found.iter().take(if settings.debug { found.len() } else { 1 }) {
+        let message = format!("Found spaces in the name of `{}`", node.unique_id);
+        let warning = Diagnostic::warning_of("SpacesInResourceNameDeprecation", message).at_opt(place(node));
+        problems.push(warning.fact("unique_id", &*node.unique_id));
+    }
+    let more = if settings.debug { "" } else { " Run again with `--debug` to see them all." };
+    let message = format!(
+        "Spaces found in {} resource name(s). This is deprecated, and may lead to errors when using dbt.{more} For more \
+         information: https://docs.getdbt.com/reference/global-configs/legacy-behaviors",
+        found.len()
+    );
+    problems.push(Diagnostic::warning_of("ResourceNamesWithSpacesDeprecation", message));
 }

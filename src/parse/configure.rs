@@ -26,6 +26,8 @@ pub struct Trees {
     pub semantic_models: Tree,
     pub saved_queries: Tree,
     pub functions: Tree,
+    /// Analyses are configured with the models unless they have a tree of their own.
+    pub analyses: Option<Tree>,
 }
 
 impl Trees {
@@ -44,7 +46,15 @@ impl Trees {
             semantic_models: tree("semantic-models"),
             saved_queries: tree("saved-queries"),
             functions: tree("functions"),
+            analyses: None,
         }
+    }
+
+    /// Configures analyses under `analyses:` (`require_corrected_analysis_fqns`).
+    #[must_use]
+    pub fn with_analyses(mut self, section: Option<&Map<String, Value>>) -> Self {
+        self.analyses = Some(Tree::new(section));
+        self
     }
 
     /// The tree for a kind; what has none of its own is configured with the models.
@@ -60,6 +70,7 @@ impl Trees {
             ResourceType::SemanticModel => &self.semantic_models,
             ResourceType::SavedQuery => &self.saved_queries,
             ResourceType::Function => &self.functions,
+            ResourceType::Analysis if self.analyses.is_some() => self.analyses.as_ref().unwrap_or(&self.models),
             _ => &self.models,
         }
     }

@@ -98,6 +98,21 @@ impl Docs {
     }
 }
 
+impl Docs {
+    /// The contents of every block by each way to name it from a package.
+    fn names(&self, package: &str) -> HashMap<Vec<String>, String> {
+        let mut names = HashMap::new();
+        for block in &self.blocks {
+            names.insert(vec![block.package_name.clone(), block.name.clone()], block.block_contents.clone());
+            let short = vec![block.name.clone()];
+            if let Some(found) = self.resolve(package, &short) {
+                names.insert(short, found.block_contents.clone());
+            }
+        }
+        names
+    }
+}
+
 /// A description, rendered, with the ids of the blocks that it uses.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Description {
@@ -134,6 +149,11 @@ pub fn describe(
             Some((names, (block.block_contents.clone(), block.unique_id.clone())))
         })
         .collect();
+    // A name that is computed can be that of any block; such uses are not recorded, as in dbt.
+    let computed: HashMap<Vec<String>, String> = match mentioned(text).len() < text.matches("doc").count() {
+        true => docs.names(&package_name),
+        false => HashMap::new(),
+    };
     let owner = owner.to_owned();
     let doc = Function::value("doc", move |_, arguments| {
         let names: Vec<String> = arguments.positional.iter().map(values::text).collect();
@@ -142,7 +162,10 @@ pub fn describe(
                 record.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(id.clone());
                 Ok(minijinja::Value::from(contents.as_str()))
             }
-            None => Err(fault(missing(&owner, &names))),
+            None => match computed.get(&names) {
+                Some(contents) => Ok(minijinja::Value::from(contents.as_str())),
+                None => Err(fault(missing(&owner, &names))),
+            },
         }
     });
     let value = workspace.yaml_value(package, text, span, Names(vec![("doc", doc)]))?;

@@ -66,6 +66,9 @@ fn file_draft(workspace: &Workspace<'_>, package: usize, file: &File) -> Draft {
     let package_name = &workspace.packages[package].name;
     let name = file.stem().to_owned();
     let (resource_type, path) = match file.kind {
+        FileKind::Analysis if workspace.inputs.settings.own_analysis_config => {
+            (ResourceType::Analysis, file.resource_path.clone())
+        }
         FileKind::Analysis => (ResourceType::Analysis, format!("analysis/{}", file.resource_path)),
         FileKind::SingularTest => {
             let folder = file.resource_path.rsplit_once('/').map_or("", |(folder, _)| folder);

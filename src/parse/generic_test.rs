@@ -267,14 +267,23 @@ fn take_apart(
     if let Some(name) = &column.name {
         arguments.insert("column_name".to_owned(), Value::String(name.clone()));
     }
-    if workspace.inputs.settings.nested_test_arguments
-        && let Some(nested) = arguments.shift_remove("arguments")
-    {
+    if workspace.inputs.settings.nested_test_arguments {
+        let nested = arguments.shift_remove("arguments");
+        deprecations(workspace, target, &arguments, nested.is_some(), test);
         match nested {
-            Value::Object(nested) => arguments.extend(nested),
-            Value::Null => {}
-            _ => return Err(fault(format!("`arguments` of test `{}` must be a mapping", test.name))),
+            Some(Value::Object(nested)) => arguments.extend(nested),
+            None | Some(Value::Null) => {}
+            Some(_) => return Err(fault(format!("`arguments` of test `{}` must be a mapping", test.name))),
         }
+    } else if let Some(nested) = arguments.get("arguments") {
+        let message = format!(
+            "Found `arguments` property in test definition of `{}` ({nested}) without usage of \
+             `require_generic_test_arguments_property` behavior change flag. The `arguments` property is deprecated for \
+             custom usage and will be used to nest keyword arguments in future versions of dbt.",
+            test.name
+        );
+        let warning = Diagnostic::warning_of("ArgumentsPropertyInGenericTestDeprecation", message);
+        workspace.warn(warning.at(test.span.clone()));
     }
     if arguments.contains_key("model") {
         return Err(fault(format!("test arguments of `{}` include the reserved argument `model`", test.name)));
@@ -311,6 +320,41 @@ fn take_apart(
     Ok(Parts { name, namespace, arguments, config, description, custom_name })
 }
 
+/// Warns of configs beside the arguments, and of arguments that are not under `arguments`
+/// (docs.getdbt.com/reference/deprecations).
+fn deprecations(
+    workspace: &Workspace<'_>,
+    target: &Target<'_>,
+    beside: &Map<String, Value>,
+    has_arguments: bool,
+    test: &TestProperties,
+) {
+    let (name, path) = (&test.name, target.file.original);
+    for key in beside.keys().filter(|key| CONFIG_KEYS.contains(&key.as_str())) {
+        let place = format!("data_tests.{name}.{key}");
+        let message = format!(
+            "Found `{key}` as a top-level property of `{place}` in file `{path}`. The `{key}` top-level property should \
+             be moved into the `config` of `{place}`."
+        );
+        let warning = Diagnostic::warning_of("PropertyMovedToConfigDeprecation", message).at(test.span.clone());
+        workspace.warn(warning.fact("key", key).fact("file", path).fact("key_path", place));
+    }
+    let is_argument = |key: &str| {
+        !CONFIG_KEYS.contains(&key) && !matches!(key, "config" | "column_name" | "description" | "name" | "sql_header")
+    };
+    if !has_arguments && beside.keys().any(|key| is_argument(key)) {
+        let owner = target.name();
+        let package = &workspace.packages[target.package].name;
+        let shown = format!("`{name}` defined on '{owner}' in package '{package}' ({path})");
+        let message = format!(
+            "Found top-level arguments to test {shown}. Arguments to generic tests should be nested under the \
+             `arguments` property."
+        );
+        let warning = Diagnostic::warning_of("MissingArgumentsPropertyInGenericTestDeprecation", message);
+        workspace.warn(warning.at(test.span.clone()).fact("test_name", shown));
+    }
+}
+
 fn add_config(
     workspace: &Workspace<'_>,
     target: &Target<'_>,
@@ -320,7 +364,9 @@ fn add_config(
 ) -> Result<(), Diagnostic> {
     let value = match value {
         Value::String(text) if holds_jinja(&text) => {
-            workspace.yaml_value(target.package, &text, &test.span, Names::default())?
+            workspace.yaml_value(target.package, &text, &test.span, Names::default()).map_err(|problem| {
+                problem.note(format!("Invalid generic test configuration: `{key}` of test `{}`", test.name))
+            })?
         }
         value => value,
     };
@@ -382,7 +428,11 @@ fn calls(
         None => name,
     };
     let Some(source) = workspace.engine.resolve(&qualified, package) else {
-        return Err(missing_macro(workspace, target, parts, test));
+        // As in dbt, a test whose macro is missing fails when it runs.
+        workspace.warn(missing_macro(workspace, target, parts, test));
+        let mut calls = Calls::default();
+        target.add_call(&mut calls, &test.span);
+        return Ok(calls);
     };
     let macro_id = format!("macro.{}.{}", source.package, source.name);
     let mut calls = Calls::default();
@@ -528,7 +578,7 @@ fn missing_macro(workspace: &Workspace<'_>, target: &Target<'_>, parts: &Parts, 
         })
         .collect();
     near.sort_unstable();
-    let problem = Diagnostic::error(format!("'{shown}' is undefined: there is no generic test `{}`", test.name))
+    let problem = Diagnostic::warning(format!("'{shown}' is undefined: there is no generic test `{}`", test.name))
         .at(test.span.clone())
         .suggest(&test.name, near.iter().map(String::as_str));
     match &parts.namespace {

@@ -12,8 +12,8 @@ use super::docs;
 use super::properties::{Entry, Section};
 use super::workspace::Workspace;
 use crate::diagnostic::{Diagnostic, Diagnostics, SourceFile};
+use crate::jinja::MacroSource;
 use crate::jinja::blocks::{self, BlockKind};
-use crate::jinja::{Engine, MacroSource};
 use crate::manifest::{Docs, Macro, MacroArgument, ResourceType, SeedDependsOn};
 
 /// A file that may hold macros.
@@ -66,9 +66,8 @@ pub fn entries(
     described: &[(usize, String, &Entry)],
     problems: &mut Diagnostics,
 ) -> Vec<Macro> {
-    let engine = &workspace.engine;
-    let made: Vec<Result<Macro, Diagnostic>> =
-        found.par_iter().map(|found| entry(engine, found, workspace.created_at)).collect();
+    let made: Vec<Result<Macro, Diagnostic>> = found.par_iter().map(|found| entry(workspace, found)).collect();
+
     let mut macros = Vec::with_capacity(made.len());
     for result in made {
         match result {
@@ -100,8 +99,12 @@ pub fn entries(
             }
             Some(described) => {
                 described.patch_path = Some(path.clone());
+                let own = std::mem::take(&mut described.arguments);
                 if let Err(problem) = describe(workspace, *package, described, entry) {
                     problems.push(problem);
+                }
+                if workspace.inputs.settings.validates_macros {
+                    annotations(described, own, entry, problems);
                 }
             }
         }
@@ -109,7 +112,8 @@ pub fn entries(
     macros
 }
 
-fn entry(engine: &Engine, found: &FoundMacro, created_at: f64) -> Result<Macro, Diagnostic> {
+fn entry(workspace: &Workspace<'_>, found: &FoundMacro) -> Result<Macro, Diagnostic> {
+    let engine = &workspace.engine;
     let source = &found.source;
     let unique_id: crate::manifest::UniqueId = source.unique_id().into();
     let calls = engine.calls_of(source)?;
@@ -128,8 +132,8 @@ fn entry(engine: &Engine, found: &FoundMacro, created_at: f64) -> Result<Macro, 
         docs: Docs::default(),
         config: json!({"meta": {}, "docs": Docs::default()}),
         patch_path: None,
-        arguments: Vec::new(),
-        created_at,
+        arguments: if workspace.inputs.settings.validates_macros { arguments(source) } else { Vec::new() },
+        created_at: workspace.created_at,
         supported_languages: found.supported_languages.clone(),
     })
 }
@@ -146,6 +150,64 @@ fn block_text(source: &MacroSource) -> &str {
     let strips_after = source.text().ends_with("-%}") && !rest.is_empty();
     let spaces = if strips_after { after.len() - rest.len() } else { 0 };
     text.get(start..range.end + spaces).unwrap_or("")
+}
+
+/// The arguments in a macro's head.
+fn arguments(source: &MacroSource) -> Vec<MacroArgument> {
+    let argument = |name: &str| MacroArgument { name: name.to_owned(), kind: None, description: String::new() };
+    source.signature.iter().map(|parameter| argument(&parameter.name)).collect()
+}
+
+/// Compares what properties say of a macro's arguments with its head; `own` are those of the head
+/// (docs.getdbt.com/reference/global-configs/behavior-changes, `validate_macro_args`).
+fn annotations(described: &mut Macro, own: Vec<MacroArgument>, entry: &Entry, problems: &mut Diagnostics) {
+    let name = &described.name;
+    let mut warn = |message: String| {
+        problems.push(Diagnostic::warning_of("InvalidMacroAnnotation", message).at(entry.span.clone()));
+    };
+    if described.arguments.is_empty() {
+        described.arguments = own;
+        return;
+    }
+    for (written, real) in described.arguments.iter().zip(&own) {
+        if written.name != real.name {
+            warn(format!("Argument {} in yaml for macro {name} does not match the jinja definition.", written.name));
+        }
+    }
+    if described.arguments.len() != own.len() {
+        warn(format!("The number of arguments in the yaml for macro {name} does not match the jinja definition."));
+    }
+    for argument in &described.arguments {
+        let kind = argument.kind.as_deref().unwrap_or("").replace([' ', '\t'], "");
+        if !kind.is_empty() && type_rest(&kind) != Some("") {
+            warn(format!("Argument {} in the yaml for macro {name} has an invalid type.", argument.name));
+        }
+    }
+}
+
+/// What follows the type at the start of `text`; `None` if there is none.
+fn type_rest(text: &str) -> Option<&str> {
+    const TYPES: [(&str, usize); 12] = [
+        ("str", 0),
+        ("string", 0),
+        ("bool", 0),
+        ("int", 0),
+        ("integer", 0),
+        ("float", 0),
+        ("any", 0),
+        ("relation", 0),
+        ("column", 0),
+        ("list", 1),
+        ("optional", 1),
+        ("dict", 2),
+    ];
+    let end = text.find(|letter: char| !letter.is_ascii_lowercase()).unwrap_or(text.len());
+    let (_, count) = TYPES.into_iter().find(|(name, _)| *name == &text[..end])?;
+    let mut rest = &text[end..];
+    for index in 0..count {
+        rest = type_rest(rest.strip_prefix(if index == 0 { '[' } else { ',' })?)?;
+    }
+    if count > 0 { rest.strip_prefix(']') } else { Some(rest) }
 }
 
 fn describe(workspace: &Workspace<'_>, package: usize, described: &mut Macro, entry: &Entry) -> Result<(), Diagnostic> {

@@ -96,6 +96,16 @@ impl Namer {
             return Ok(name.clone());
         }
         let name = call(workspace, component, package, configured, named)?;
+        if component == Component::Schema && name.is_none() {
+            let node = (named.node)();
+            let id = node.get("unique_id").and_then(Json::as_str).unwrap_or(named.name).to_owned();
+            let message = format!(
+                "Node '{id}' has a schema set to None as a result of a generate_schema_name call. Please set a valid \
+                 schema name."
+            );
+            let warning = Diagnostic::warning_of("GenerateSchemaNameNullValueDeprecation", message);
+            workspace.warn(warning.fact("resource_unique_id", id));
+        }
         if may_remember {
             self.lock().insert(key, name.clone());
         }

@@ -109,7 +109,7 @@ pub fn read(reading: &mut Reading<'_>, root: &Node) -> Properties {
     let mut properties = Properties::default();
     let Some(map) = root.as_map() else {
         let problem = Diagnostic::error(format!(
-            "the properties file `{}` must be a mapping, not {}",
+            "Dictionary expected: the properties file `{}` must be a mapping, not {}",
             reading.file.path,
             root.value.kind()
         ));

@@ -38,6 +38,7 @@ fn load(root: &Path) -> ProjectFiles {
         target_path: None,
         vars: Map::new(),
         checks_version: true,
+        jinja_extensions: false,
         environment: Arc::new([("HOME", "/home/user")].into()),
     };
     load::project(&request).unwrap_or_else(|problems| panic!("{problems}")).value

@@ -2,7 +2,7 @@
 //! the docs, how the names of relations are made.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use minijinja::Value;
 use serde_json::{Map, Value as Json};
@@ -40,6 +40,8 @@ pub struct Workspace<'a> {
     indexes: HashMap<Arc<str>, usize>,
     /// Whether a package, or the root project, replaces `ref`, `source` or `config`.
     overrides_builtins: Vec<bool>,
+    /// What was met where only errors are handed back.
+    warnings: Mutex<Vec<Diagnostic>>,
 }
 
 impl<'a> Workspace<'a> {
@@ -63,12 +65,14 @@ impl<'a> Workspace<'a> {
                         }
                     }
                 };
-                PackageView {
-                    package,
-                    name: package.name.clone(),
-                    trees: Trees::new(section(true)),
-                    unrendered: Trees::new(section(false)),
-                }
+                let trees = |rendered: bool| {
+                    let trees = Trees::new(section(rendered));
+                    match inputs.settings.own_analysis_config {
+                        true => trees.with_analyses(section(rendered)("analyses").as_ref()),
+                        false => trees,
+                    }
+                };
+                PackageView { package, name: package.name.clone(), trees: trees(true), unrendered: trees(false) }
             })
             .collect();
         let indexes = packages.iter().enumerate().map(|(index, package)| (package.name.clone(), index)).collect();
@@ -81,7 +85,23 @@ impl<'a> Workspace<'a> {
         };
         let root_replaces = packages.first().is_some_and(replaces);
         let overrides_builtins = packages.iter().map(|package| root_replaces || replaces(package)).collect();
-        Workspace { inputs, engine, packages, docs, created_at, indexes, overrides_builtins }
+        let warnings = Mutex::default();
+        Workspace { inputs, engine, packages, docs, created_at, indexes, overrides_builtins, warnings }
+    }
+
+    /// Notes a warning where only errors are handed back.
+    pub fn warn(&self, warning: Diagnostic) {
+        self.warnings.lock().unwrap_or_else(PoisonError::into_inner).push(warning);
+    }
+
+    /// The warnings noted so far, by their places: threads note them in any order.
+    pub fn take_warnings(&self) -> Vec<Diagnostic> {
+        let mut warnings = std::mem::take(&mut *self.warnings.lock().unwrap_or_else(PoisonError::into_inner));
+        warnings.sort_by(|left, right| {
+            let place = |warning: &Diagnostic| warning.span.as_ref().map(|span| (span.file.path.clone(), span.start));
+            (place(left), &left.message).cmp(&(place(right), &right.message))
+        });
+        warnings
     }
 
     /// The root project.

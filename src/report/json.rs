@@ -13,6 +13,8 @@ pub struct Info<'a> {
     pub thread: &'a str,
     pub at: DateTime<Utc>,
     pub message: &'a str,
+    /// What the user wants in each line (`DBT_ENV_CUSTOM_ENV_*`).
+    pub extra: &'a serde_json::Map<String, Value>,
 }
 
 /// One line of the JSON log, without its line break.
@@ -26,7 +28,7 @@ pub fn line(event: &Event, info: &Info) -> String {
         "info": {
             "category": "",
             "code": event.code(),
-            "extra": {},
+            "extra": info.extra,
             "invocation_id": info.invocation_id,
             "level": event.level().as_str(),
             "msg": info.message,
@@ -134,11 +136,17 @@ fn data(event: &Event) -> Map<String, Value> {
         Event::SQLQueryStatus { status, seconds, query_id, .. } => {
             json!({"elapsed": seconds, "query_id": query_id, "status": status})
         }
-        Event::Diagnostic { diagnostic, .. } => json!({
-            "msg": diagnostic.to_string(),
-            "path": diagnostic.span.as_ref().map(|span| span.file.path.as_str()),
-            "line": diagnostic.span.as_ref().map(|span| span.line_column().0),
-        }),
+        Event::Diagnostic { diagnostic, .. } => {
+            let mut data = json!({
+                "msg": diagnostic.to_string(),
+                "path": diagnostic.span.as_ref().map(|span| span.file.path.as_str()),
+                "line": diagnostic.span.as_ref().map(|span| span.line_column().0),
+            });
+            for (name, value) in diagnostic.facts() {
+                data[*name] = Value::from(value.as_str());
+            }
+            data
+        }
         Event::MainEncounteredError { diagnostics } => json!({"exc": diagnostics.to_string()}),
         Event::Notice(notice) => {
             let mut data = notice.data.clone();
@@ -325,7 +333,8 @@ mod tests {
         let position = Position { index: 1, total: 2 };
         let line_of = ResultLine { node, position, status: Status::Success, message: "OK".into(), seconds: 0.5 };
         let event = Event::LogModelResult { line: line_of, description: "sql view model main.a".into() };
-        let info = Info { invocation_id: "id", thread: "Thread-1", at, message: "1 of 2 OK" };
+        let info =
+            Info { invocation_id: "id", thread: "Thread-1", at, message: "1 of 2 OK", extra: &serde_json::Map::new() };
         let mut shown: Value = serde_json::from_str(&line(&event, &info)).unwrap();
         shown["info"]["pid"] = Value::from(0);
         insta::assert_snapshot!(serde_json::to_string_pretty(&shown).unwrap(), @r#"

@@ -83,7 +83,9 @@ pub fn message(event: &Event, style: Style) -> String {
                 count => format!("Encountered {count} errors:"),
             };
             let shown: Vec<String> = diagnostics.iter().map(|diagnostic| rendered(diagnostic, style)).collect();
-            format!("{}\n{}", style.paint(Color::Red, &head), shown.join("\n\n"))
+            let kind = diagnostics.iter().find_map(|diagnostic| diagnostic.kind());
+            let kind = kind.map(|kind| format!("{kind}\n")).unwrap_or_default();
+            format!("{}\n{kind}{}", style.paint(Color::Red, &head), shown.join("\n\n"))
         }
         Event::MainKeyboardInterrupt => "ctrl-c".to_owned(),
         Event::Notice(notice) => notice.message.clone(),

@@ -535,8 +535,7 @@ proptest! {
 
     #[test]
     fn no_text_makes_parsing_panic(raw in "\\PC*") {
-        let selectors = Selectors::default();
-        let parsing = Parsing { indirect: IndirectSelection::Eager, selectors: &selectors };
+        let parsing = Parsing { indirect: IndirectSelection::Eager };
         drop(criteria::one(&raw, parsing));
     }
 }

@@ -452,13 +452,18 @@ impl<'a> Builder<'a> {
         for entry in entries {
             match positions.get(&entry.key.text) {
                 Some(&position) => {
+                    let place = entry.key.span(self.file);
+                    let (line, column) = place.line_column();
+                    // The words and the made-up name of the file are those of dbt.
+                    let message = format!(
+                        "Duplicate key '{}' in \"<unicode string>\", line {line}, column {column} in file `{}`: the later \
+                         value holds",
+                        entry.key.text, self.file.path
+                    );
                     self.warnings.push(
-                        Diagnostic::warning_of(
-                            "DuplicateYAMLKeysDeprecation",
-                            format!("key `{}` is given twice, the later value holds", entry.key.text),
-                        )
-                        .at(entry.key.span(self.file))
-                        .note_at("first given here", kept[position].key.span(self.file)),
+                        Diagnostic::warning_of("DuplicateYAMLKeysDeprecation", message)
+                            .at(place)
+                            .note_at("first given here", kept[position].key.span(self.file)),
                     );
                     kept[position] = entry;
                 }
