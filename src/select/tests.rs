@@ -261,7 +261,6 @@ fn criteria_that_are_not_valid_are_all_named() {
         ("version:x", "Invalid version type selector x"),
         ("resource_type:x", "Invalid resource_type selector \"x\""),
         ("config:x", "`config` needs the name of a config"),
-        ("selector:x", "Could not find selector named x"),
     ] {
         assert!(problems(select).contains(said), "{select}: {}", problems(select));
     }
@@ -374,7 +373,8 @@ fn selectors_of_the_project_are_criteria_too() {
     let graph = project();
     let selectors = selectors(&SELECTORS.replace("        - seed_is: x\n", "")).unwrap_or_else(|said| panic!("{said}"));
     let named = |name: &str| {
-        let found = nodes(&graph, &selectors.criteria(name).unwrap(), Context::default()).unwrap();
+        let context = Context { selectors: Some(&selectors), ..Context::default() };
+        let found = nodes(&graph, &selectors.criteria(name).unwrap(), context).unwrap();
         names(&graph, &found.value)
     };
     assert_eq!(named("text"), "codes erp.orders stg_orders");
@@ -385,8 +385,15 @@ fn selectors_of_the_project_are_criteria_too() {
     // The default one counts where nothing is asked for, and others by method.
     let by_default = criteria(&SelectionOptions::default(), &selectors).unwrap();
     assert_eq!(by_default, selectors.criteria("united").unwrap());
-    let by_method = criteria(&options("selector:pair codes", "", IndirectSelection::Empty), &selectors).unwrap();
-    assert_eq!(names(&graph, &nodes(&graph, &by_method, Context::default()).unwrap().value), "codes orders");
+    let context = Context { selectors: Some(&selectors), ..Context::default() };
+    let by_method = |select: &str| {
+        let criteria = criteria(&options(select, "", IndirectSelection::Empty), &selectors).unwrap();
+        nodes(&graph, &criteria, context).map(|found| names(&graph, &found.value))
+    };
+    assert_eq!(by_method("selector:pair codes").unwrap(), "codes orders");
+    assert_eq!(by_method("selector:p*r").unwrap(), "orders", "a name may be a pattern");
+    let missing = by_method("selector:pairs").unwrap_err().to_string();
+    assert!(missing.contains("'pairs' did not match any selector") && missing.contains("`pair`"), "{missing}");
     let form = &selectors.manifest_form()["text"];
     assert_eq!(form["definition"], json!({"parents": true, "method": "fqn", "value": "stg_orders"}));
 }
@@ -405,9 +412,7 @@ fn selectors_that_are_not_valid_are_shown_in_their_place() {
     ");
     for (definition, said) in [
         ("{union: [a], intersection: [b]}", "Only a single 'union' or 'intersection' key is allowed"),
-        ("{method: selector, value: later}", "Existing selector definition for later not found"),
         ("{method: tag}", "a `method` needs a `value`"),
-        ("{method: tag, value: x, parent: true}", "unknown key `parent` in a definition"),
         ("{union: a}", "Invalid value for key \"union\". Expected a list"),
         ("{union: [{exclude: [a]}, {exclude: [b]}]}", "You cannot provide multiple exclude arguments"),
         ("[a, b]", "a definition is a text or a dictionary"),
@@ -417,6 +422,11 @@ fn selectors_that_are_not_valid_are_shown_in_their_place() {
         let problem = selectors(&format!("selectors:\n  - name: a\n    definition: {definition}\n")).unwrap_err();
         assert!(problem.contains(said) && problem.contains("selectors.yml:3"), "{definition}: {problem}");
     }
+    let round = "selectors:\n  - {name: a, definition: 'selector:b'}\n  - {name: b, definition: 'selector:a'}\n";
+    let round = selectors(round).unwrap();
+    let context = Context { selectors: Some(&round), ..Context::default() };
+    let problem = nodes(&project(), &round.criteria("a").unwrap(), context).unwrap_err().to_string();
+    assert!(problem.contains("selectors refer to each other: b --> a --> b"), "{problem}");
     let twice =
         "selectors:\n  - {name: a, default: true, definition: x}\n  - {name: b, default: true, definition: y}\n";
     assert!(selectors(twice).unwrap_err().contains("Found multiple selectors with `default: true`: a and b"));
