@@ -10,6 +10,7 @@
 //! | `select::for_command` | `NodeSet` | nothing (state: an earlier manifest) |
 //! | `compile::node` | `Compiled`: final SQL with its CTEs | the warehouse, where Jinja asks it |
 //! | `run::execute` | `Run`: outcomes, and a stream of `Event`s | the warehouse |
+//! | `sql::project::lineage` | columns of every node, and where each comes from | nothing |
 //! | `artifact::write` | files under `target-path` | disk |
 //!
 //! What must never be: output anywhere but in `report`; a difference between warehouses
@@ -39,6 +40,7 @@ pub mod state;
 pub mod select;
 pub mod load;
 pub mod deps;
+pub mod sql;
 pub mod adapter;
 pub mod jinja;
 pub mod parse;
