@@ -169,7 +169,13 @@ fn results_of(invocation: &Invocation, which: Which, results: Vec<RunResult>, se
 }
 
 fn write_artifacts(invocation: &Invocation, which: Which, runtime: &Arc<Runtime>, run: &Run) -> Result<(), Diagnostic> {
-    let results: Vec<RunResult> = run.outcomes.iter().map(|outcome| run_result(runtime, outcome)).collect();
+    // Ephemeral models are no results of their own, unless somebody asked for them.
+    let asked_for = which == Which::Compile && !invocation.selection.select.is_empty();
+    let told = |outcome: &&Outcome| {
+        let node = runtime.manifest().nodes.get(&outcome.id);
+        asked_for || outcome.result.status.is_failure() || !node.is_some_and(|node| node.is_ephemeral())
+    };
+    let results = run.outcomes.iter().filter(told).map(|outcome| run_result(runtime, outcome)).collect();
     let results = results_of(invocation, which, results, run.seconds);
     artifact::write(&runtime.target_path, artifact::RUN_RESULTS, &results)?;
     let mut manifest = runtime.manifest().clone();

@@ -8,7 +8,7 @@ use crate::manifest::{Node, Resource, ResourceType};
 /// Looks at the selected models of a command that builds them.
 ///
 /// # Errors
-/// Each model whose file holds nothing but comments.
+/// Each model whose file holds nothing but comments; ephemeral ones may, as long as nobody reads them.
 pub(super) fn check(graph: &Graph, selected: &NodeSet, which: Which) -> Result<(), Diagnostics> {
     if !matches!(which, Which::Run | Which::Build) {
         return Ok(());
@@ -17,6 +17,7 @@ pub(super) fn check(graph: &Graph, selected: &NodeSet, which: Which) -> Result<(
     for position in selected.iter() {
         if let Some(Resource::Node(node)) = graph.resource(position)
             && node.resource_type == ResourceType::Model
+            && !node.is_ephemeral()
             && !node.raw_code.trim().is_empty()
             && holds_only_comments(&node.raw_code)
         {
