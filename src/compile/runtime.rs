@@ -355,17 +355,20 @@ impl Runtime {
         let text = match &setting.template {
             None => {
                 let target = |key: &str| values::text(&self.globals.target.get_attr(key).unwrap_or_default());
-                let mut comment = serde_json::json!({
-                    "app": "dbt",
-                    "dbt_version": self.globals.dbt_version,
-                    "profile_name": target("profile_name"),
-                    "target_name": target("name"),
-                });
-                match node {
-                    Some(node) => comment["node_id"] = node.unique_id.as_ref().into(),
-                    None => comment["connection_name"] = worker.session.name().into(),
-                }
-                comment.to_string()
+                let (last, name) = match node {
+                    Some(node) => ("node_id", node.unique_id.to_string()),
+                    None => ("connection_name", worker.session.name()),
+                };
+                let entries = [
+                    ("app", "dbt".to_owned()),
+                    ("dbt_version", self.globals.dbt_version.to_owned()),
+                    ("profile_name", target("profile_name")),
+                    ("target_name", target("name")),
+                    (last, name),
+                ];
+                // With blanks, as dbt writes it: administrators search for parts of it.
+                let written = entries.map(|(key, value)| format!("\"{key}\": {}", serde_json::Value::from(value)));
+                format!("{{{}}}", written.join(", "))
             }
             Some(template) => {
                 let shown = node.map_or_else(values::none, |node| self.node_value(node));

@@ -103,6 +103,11 @@ impl Case {
         if self.only.is_empty() { engine == Engine::DuckDb } else { self.only.iter().any(|name| name == engine.name()) }
     }
 
+    /// Whether it runs on several engines, with one output for all.
+    pub fn is_shared(&self) -> bool {
+        self.only.len() > 1
+    }
+
     pub fn commands(&self) -> impl Iterator<Item = &Command> {
         self.steps.iter().filter_map(|step| match step {
             Step::Command(command) => Some(command),

@@ -57,7 +57,7 @@ impl Engine {
     pub fn query(self, folder: &Path, place: &Place, sql: &str) -> Result<Vec<String>, String> {
         match self {
             Engine::DuckDb => duckdb_rows(folder, &place.database, sql).map_err(|error| error.to_string()),
-            Engine::Postgres => psql(place, sql),
+            Engine::Postgres => postgres_rows(place, sql),
         }
     }
 
@@ -68,12 +68,39 @@ impl Engine {
             Engine::DuckDb => Ok(Place { database: database.to_owned(), port: 0 }),
             Engine::Postgres => {
                 let port = postgres::server()?.port;
-                let database = format!("case_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+                // As long as `test`, which stands for it in expected output.
+                let database = format!("z{:03x}", NUMBER.fetch_add(1, Ordering::Relaxed));
                 psql(&Place { database: "postgres".to_owned(), port }, &format!("create database {database}"))?;
                 Ok(Place { database, port })
             }
         }
     }
+}
+
+/// Rows pass as JSON, so that truth values and nulls are told from text.
+fn postgres_rows(place: &Place, sql: &str) -> Result<Vec<String>, String> {
+    let head = sql.trim_start().to_lowercase();
+    if !head.starts_with("select") && !head.starts_with("with") {
+        return psql(place, sql);
+    }
+    let lines = psql(place, &format!("select row_to_json(answer) from ({sql}\n) as answer"))?;
+    let shown = |value: &serde_json::Value| match value {
+        serde_json::Value::Null => "NULL".to_owned(),
+        serde_json::Value::String(text) if is_moment(text) => text.replacen('T', " ", 1),
+        serde_json::Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    let row = |line: &String| -> Result<String, String> {
+        let row: serde_json::Map<_, _> = serde_json::from_str(line).map_err(|error| format!("{line}: {error}"))?;
+        Ok(row.values().map(shown).collect::<Vec<_>>().join(" | "))
+    };
+    lines.iter().map(row).collect()
+}
+
+/// A moment as JSON has it: `2024-01-31T00:00:00`.
+fn is_moment(text: &str) -> bool {
+    let shape: String = text.chars().take(11).map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
+    shape == "0000-00-00T"
 }
 
 fn psql(place: &Place, sql: &str) -> Result<Vec<String>, String> {

@@ -156,11 +156,14 @@ impl World<'_> {
     }
 
     fn stable(&self, text: &str) -> Vec<String> {
-        if self.engine == Engine::DuckDb {
-            return filter::stable(text, &self.folder);
+        let mut text = text.to_owned();
+        if self.engine != Engine::DuckDb {
+            // The server's port and the case's database differ from run to run.
+            text = text.replace(&self.place.database, "test").replace(&self.place.port.to_string(), "[port]");
         }
-        // The server's port and the case's database differ from run to run.
-        let text = text.replace(&self.place.database, "test").replace(&self.place.port.to_string(), "[port]");
+        if self.case.is_shared() {
+            text = filter::without_engine(&text);
+        }
         filter::stable(&text, &self.folder)
     }
 
