@@ -14,6 +14,7 @@ mod list;
 mod operation;
 mod preflight;
 mod prepare;
+mod repeat;
 mod settings;
 mod show;
 
@@ -28,12 +29,15 @@ use crate::invocation::{self, Command, Environment, ExitCode, Invocation, LogFor
 use crate::load;
 use crate::report::{self, Colors, FileSettings, Format, Reporter};
 use crate::run::Interrupt;
+use crate::state::retry::Retry;
 
 /// What every command has at hand.
 pub(crate) struct Call {
     pub invocation: Arc<Invocation>,
     pub reporter: Arc<Reporter>,
     pub interrupt: Arc<Interrupt>,
+    /// What `retry` runs again; the invocation is then that of the command that it repeats.
+    pub again: Option<Retry>,
 }
 
 impl Call {
@@ -68,6 +72,11 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     let project_dir = invocation::project_dir(&line, &place);
     place.environment.add_missing(load::dotenv::of_folder(&project_dir));
     let flags = load::project_flags(&project_dir);
+    let name = line.which.as_str();
+    let (line, again) = match repeat::of(&line, &place, &flags, &project_dir) {
+        Some((line, again)) => (line, Some(again)),
+        None => (line, None),
+    };
     let settled = match invocation::validate(line, place, &flags) {
         Ok(settled) => settled,
         Err(diagnostics) => {
@@ -77,8 +86,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
             return ExitCode::Unhandled.code(invocation::ExitCodes::Standard);
         }
     };
-    let call = call(settled.value);
-    let name = call.invocation.which.as_str().to_owned();
+    let call = call(settled.value, again);
     call.emit(Event::MainReportVersion { version: invocation::DBT_VERSION.to_owned() });
     call.emit(Event::MainReportArgs { arguments: shown_arguments(&call.invocation) });
     let outcome = call.warnings(settled.warnings).and_then(|()| run(&call));
@@ -116,6 +124,10 @@ fn run(call: &Call) -> Result<ExitCode, Diagnostics> {
         std::env::set_current_dir(root)
             .map_err(|error| Diagnostic::error(format!("`{}` cannot be entered: {error}", root.display())))?;
     }
+    // Nothing failed: whatever the command was, there is nothing to repeat of it.
+    if call.again.as_ref().is_some_and(|again| again.ids.is_empty()) {
+        return execute::run(call);
+    }
     match &call.invocation.command {
         Command::Init { name, .. } => init::run(call, name.as_deref()),
         Command::Clean { .. } => clean::run(call),
@@ -139,7 +151,7 @@ fn run(call: &Call) -> Result<ExitCode, Diagnostics> {
     }
 }
 
-fn call(invocation: Invocation) -> Call {
+fn call(invocation: Invocation, again: Option<Retry>) -> Call {
     let reporter = Arc::new(Reporter::new(report_settings(&invocation)));
     let interrupt = Arc::new(Interrupt::default());
     let (watched, told) = (interrupt.clone(), reporter.clone());
@@ -150,7 +162,7 @@ fn call(invocation: Invocation) -> Call {
         }
         watched.set();
     });
-    Call { invocation: Arc::new(invocation), reporter, interrupt }
+    Call { invocation: Arc::new(invocation), reporter, interrupt, again }
 }
 
 fn report_settings(invocation: &Invocation) -> report::Settings {

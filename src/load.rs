@@ -26,7 +26,7 @@ pub(crate) use files::{hex, reason};
 pub use render::{ConfigRenderer, RenderContext};
 pub use settings::{
     PackageContents, PackageList, Request, Settings, lock_file, package_contents, package_list, project_flags, root,
-    settings,
+    settings, target_path,
 };
 
 /// Everything that parsing needs, in memory.

@@ -34,7 +34,7 @@ const NOTHING_TO_DO: &str = "Nothing to do. Try checking your model configs and 
 /// # Errors
 /// Everything that keeps all nodes from running.
 pub(super) fn run(call: &Call) -> Result<ExitCode, Diagnostics> {
-    if call.invocation.which == Which::Retry {
+    if call.again.is_some() || call.invocation.which == Which::Retry {
         return retry(call);
     }
     let prepared = prepare::project(call)?;
@@ -45,12 +45,20 @@ pub(super) fn run(call: &Call) -> Result<ExitCode, Diagnostics> {
 
 /// Runs again what failed or was skipped in the last invocation.
 fn retry(call: &Call) -> Result<ExitCode, Diagnostics> {
-    let invocation = &call.invocation;
     let prepared = prepare::project_without_manifest(call)?;
-    let folder = invocation.state.state.clone().unwrap_or_else(|| prepared.files.target_path.clone());
-    let previous = state::read(&folder, Path::new(""))?;
-    let warnings = invocation.flags.warn_error_options.raises_all();
-    let again = state::retry::retry(previous.value.results.as_ref(), &folder, warnings)?;
+    let Some(again) = &call.again else {
+        // Nothing to repeat was found: this says why.
+        let invocation = &call.invocation;
+        let folder = invocation.state.state.clone().unwrap_or_else(|| prepared.files.target_path.clone());
+        let previous = state::read(&folder, Path::new(""))?;
+        let warnings = invocation.flags.warn_error_options.raises_all();
+        let again = state::retry::retry(previous.value.results.as_ref(), &folder, warnings)?;
+        return repeat(call, prepared, &again);
+    };
+    repeat(call, prepared, again)
+}
+
+fn repeat(call: &Call, prepared: Prepared, again: &state::retry::Retry) -> Result<ExitCode, Diagnostics> {
     prepare::write_manifest(call, &prepared)?;
     let selected = prepared.graph.set_of(again.ids.iter().map(AsRef::as_ref));
     execute(call, prepared, selected, again.which)

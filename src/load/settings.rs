@@ -102,6 +102,15 @@ pub fn project_flags(project_dir: &Path) -> Map<String, Value> {
     }
 }
 
+/// `target-path` as the project's file has it, for reading artifacts before the project is loaded.
+pub fn target_path(project_dir: &Path) -> String {
+    let path = project_dir.join(project::FILE_NAME);
+    let file = read_text(&path, project::FILE_NAME, MAX_CONFIG_BYTES).ok();
+    let root = file.and_then(|file| yaml::parse(&file).ok()).and_then(|parsed| parsed.value);
+    let given = root.as_ref().and_then(|root| root.get("target-path")).and_then(Node::as_str);
+    given.unwrap_or("target").to_owned()
+}
+
 /// The project with its target: `dbt_project.yml`, `vars.yml`, `profiles.yml`.
 ///
 /// # Errors
