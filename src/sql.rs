@@ -161,3 +161,4 @@ pub struct QueryLineage {
 pub fn lineage(sql: &str, dialect: Dialect, relations: &dyn Relations) -> Result<QueryLineage, String> {
     read::with_query(sql, dialect, |query| query::lineage(query, dialect, relations))?
 }
+

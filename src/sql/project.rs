@@ -111,8 +111,7 @@ pub fn lineage(nodes: &[NodeInput<'_>], dialect: Dialect) -> HashMap<UniqueId, N
 
 /// The places of the nodes, each layer behind those that it reads.
 fn layers(nodes: &[NodeInput<'_>]) -> Vec<Vec<usize>> {
-    let places: HashMap<&str, usize> =
-        nodes.iter().enumerate().map(|(place, node)| (node.id.as_ref(), place)).collect();
+    let places: HashMap<&str, usize> = nodes.iter().enumerate().map(|(place, node)| (node.id.as_ref(), place)).collect();
     let mut waiting = vec![0_usize; nodes.len()];
     let mut children = vec![Vec::new(); nodes.len()];
     for (place, node) in nodes.iter().enumerate() {
@@ -213,7 +212,12 @@ impl<'a> Project<'a> {
         NodeLineage { columns: columns.collect(), unknown: unknown.map(str::to_owned), ..NodeLineage::default() }
     }
 
-    fn translated(&self, node: &NodeInput<'_>, sight: &Sight<'_>, query: &QueryLineage) -> (NodeLineage, KnownColumns) {
+    fn translated(
+        &self,
+        node: &NodeInput<'_>,
+        sight: &Sight<'_>,
+        query: &QueryLineage,
+    ) -> (NodeLineage, KnownColumns) {
         // What a node reads of itself (incremental models) is no input.
         let relations: Vec<Option<&UniqueId>> = query
             .relations

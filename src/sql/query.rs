@@ -44,7 +44,11 @@ struct Cte {
 }
 
 /// Reads a whole query.
-pub(super) fn lineage(query: &Query, dialect: Dialect, relations: &dyn Relations) -> Result<QueryLineage, String> {
+pub(super) fn lineage(
+    query: &Query,
+    dialect: Dialect,
+    relations: &dyn Relations,
+) -> Result<QueryLineage, String> {
     let mut reading = Reading {
         dialect,
         relations,

@@ -114,7 +114,12 @@ fn read_order(reading: &mut Reading<'_>, order: &OrderBy, scope: &Scope<'_>) -> 
 }
 
 /// Notes an expression that may also be the place or the alias of an output column.
-fn decide_by(reading: &mut Reading<'_>, expression: &Expr, scope: &Scope<'_>, how: Influence) -> Result<(), String> {
+fn decide_by(
+    reading: &mut Reading<'_>,
+    expression: &Expr,
+    scope: &Scope<'_>,
+    how: Influence,
+) -> Result<(), String> {
     let alias = match expression {
         Expr::Identifier(ident) => {
             let name = reading.dialect.fold(ident);
