@@ -6,7 +6,7 @@ TARGET_DIR = $(or $(CARGO_TARGET_DIR),target)
 TFORM = $(TARGET_DIR)/release/tform
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench release clean duckdb
+.PHONY: help demo test lint bench docs-site release clean duckdb
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -18,6 +18,10 @@ demo: duckdb ## build tform and, with it, the example project of this folder
 
 test: duckdb ## run every test: units, tidy, end to end (UPDATE=1 rewrites expected output)
 	$(CARGO) test --no-fail-fast --lib --bins --tests
+
+docs-site: ## build the documentation site's program (docs_site/dist) from its source
+	@tests/browser/install.sh
+	cd docs_site && npx --no-install tsc --noEmit && node build.mjs
 
 lint: duckdb ## formatting and lints, as CI wants them
 	$(CARGO) fmt --check

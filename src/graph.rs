@@ -269,6 +269,11 @@ impl Graph {
         component
     }
 
+    /// The names of the layers, from the sources on.
+    pub fn layer_names(&self) -> impl Iterator<Item = &str> {
+        self.layer_rules.0.iter().map(|rule| rule.name.as_str())
+    }
+
     /// The name of the layer that a resource belongs to.
     pub fn layer(&self, position: Position) -> Option<&str> {
         let rule = self.layers.get(position.index()).copied().flatten()?;

@@ -12,6 +12,7 @@
 //! | `run::execute` | `Run`: outcomes, and a stream of `Event`s | the warehouse |
 //! | `sql::project::lineage` | columns of every node, and where each comes from | nothing |
 //! | `artifact::write` | files under `target-path` | disk |
+//! | `docs::prepare` | `Site`: the documentation's data | nothing |
 //!
 //! What must never be: output anywhere but in `report`; a difference between warehouses
 //! outside of `adapter` (a trait method or data in `Capabilities`); a query per relation
@@ -46,6 +47,7 @@ pub mod jinja;
 pub mod parse;
 pub mod compile;
 pub mod run;
+pub mod docs;
 pub mod command;
 
 /// tform's own version (the version of the dbt language is `invocation::DBT_VERSION`).

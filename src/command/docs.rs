@@ -1,19 +1,29 @@
-//! `tform docs`: what the warehouse says of the project's relations, for documentation.
+//! `tform docs`: the documentation site of the project, and a server for it.
 //!
-//! `docs generate` compiles the project and writes `catalog.json` beside `manifest.json`,
-//! which dbt's docs page and other readers show. The site itself is a later stage.
+//! `docs generate` compiles the project, asks the warehouse for the catalog and writes
+//! `index.html`, `site/`, `catalog.json` and `manifest.json` side by side, which dbt's callers
+//! expect. `docs serve` shows them to a browser on this machine.
 //! Source: docs.getdbt.com/reference/commands/cmd-docs.
 
 use std::collections::HashMap;
+use std::fs;
+use std::net::TcpListener;
 use std::path::{Component, Path};
+use std::process::{Command as Process, Stdio};
 use std::sync::Arc;
+use std::time::Duration;
+
+use rayon::prelude::*;
 
 use crate::adapter;
 use crate::artifact::{self, Catalog, CatalogColumn, CatalogTable, Statistic, TableMetadata};
 use crate::compile::runtime::Runtime;
 use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::docs::{self, Inputs, Lineage};
 use crate::event::{Event, Level};
+use crate::graph::NodeSet;
 use crate::invocation::{Command, ExitCode};
+use crate::load;
 use crate::manifest::Resource;
 use crate::resource::UniqueId;
 use crate::run::schemas_of_project;
@@ -21,23 +31,44 @@ use crate::run::schemas_of_project;
 use super::Call;
 use super::{execute, prepare};
 
-/// Writes the catalog; `docs serve` says that there is no site yet.
+/// Writes the site, or serves it.
 ///
 /// # Errors
-/// Everything that is wrong in the project, or what the warehouse refuses.
+/// Everything that is wrong in the project, what the warehouse refuses, files that cannot be
+/// written, an address that cannot be listened on.
 pub(super) fn run(call: &Call) -> Result<ExitCode, Diagnostics> {
-    let Command::DocsGenerate { compile, empty_catalog, .. } = call.invocation.command else {
-        return Err(Diagnostic::error("this version of tform does not serve the documentation site yet")
-            .hint("`tform docs generate` writes `manifest.json` and `catalog.json`, which dbt's own docs page reads")
-            .into());
-    };
-    let prepared = if compile { prepare::project(call)? } else { prepare::project_without_manifest(call)? };
+    match &call.invocation.command {
+        Command::DocsServe { host, port, browser } => serve(call, host, *port, *browser),
+        Command::DocsGenerate { compile, empty_catalog, static_page } => {
+            generate(call, Options { compile: *compile, empty_catalog: *empty_catalog, static_page: *static_page })
+        }
+        _ => Ok(ExitCode::Success),
+    }
+}
+
+struct Options {
+    compile: bool,
+    empty_catalog: bool,
+    static_page: bool,
+}
+
+fn generate(call: &Call, options: Options) -> Result<ExitCode, Diagnostics> {
+    // Uncompiled, the manifest of the last invocation stays: it has what that one compiled.
+    let prepared = prepare::project_without_manifest(call)?;
+    let manifest = prepared.files.target_path.join(artifact::MANIFEST);
+    if options.compile || !manifest.is_file() {
+        prepare::write_manifest(call, &prepared)?;
+    }
     let assets = prepared.files.root().config.paths.assets.clone();
     let selected = prepare::select(call, &prepared)?;
+    // Compiling replaces the results of the last run, so they are read first.
+    let results = artifact::read::run_results(&prepared.files.target_path.join(artifact::RUN_RESULTS))?;
+    let memory = docs::remember(&prepared.files.target_path, &prepared.graph, results.as_ref())?;
+    drop(results);
     let runtime = prepared.runtime(&call.invocation, HashMap::new());
     let mut code = ExitCode::Success;
-    if compile {
-        code = execute::compile(call, &runtime, selected)?;
+    if options.compile {
+        code = execute::compile(call, &runtime, selected.clone())?;
         if code != ExitCode::Success {
             return Ok(code);
         }
@@ -45,18 +76,44 @@ pub(super) fn run(call: &Call) -> Result<ExitCode, Diagnostics> {
     copy_assets(&call.invocation.project_dir, &assets, &runtime.target_path)?;
     call.emit(Event::notice("BuildingCatalog", Level::Info, "Building catalog"));
     let mut catalog = Catalog::new(&call.invocation);
-    if !empty_catalog {
+    if !options.empty_catalog {
+        let selection = &call.invocation.selection;
+        let narrowed = !selection.select.is_empty() || !selection.exclude.is_empty() || selection.selector.is_some();
         let worker = runtime.worker("generate_catalog");
         let schemas = schemas_of_project(&runtime);
         let tables = worker.session.catalog(&schemas).map_err(Diagnostic::from)?;
-        fill(&mut catalog, &runtime, tables);
+        fill(&mut catalog, &runtime, narrowed.then_some(&selected), tables);
         worker.session.close();
     }
     artifact::write(&runtime.target_path, artifact::CATALOG, &catalog)?;
     let path = runtime.target_path.join(artifact::CATALOG);
     let text = format!("Catalog written to {}", path.display());
     call.emit(Event::notice("CatalogWritten", Level::Info, text));
+    site(&runtime, &catalog, &memory, options.static_page)?;
+    let page = runtime.target_path.join(if options.static_page { docs::STATIC_INDEX } else { docs::INDEX });
+    let text = format!("Documentation written to {}", page.display());
+    call.emit(Event::notice("DocsWritten", Level::Info, text));
     Ok(code)
+}
+
+fn site(runtime: &Arc<Runtime>, catalog: &Catalog, memory: &docs::Memory, static_page: bool) -> Result<(), Diagnostic> {
+    let sources = artifact::read::sources(&runtime.target_path.join(artifact::SOURCES))?;
+    let nodes: Vec<_> = runtime.manifest().nodes.iter().collect();
+    let compiled = nodes.into_par_iter().filter_map(|(id, node)| {
+        let code = runtime.read_code("compiled", node)?;
+        Some((id.clone(), Arc::from(code)))
+    });
+    let compiled: HashMap<UniqueId, Arc<str>> = compiled.collect();
+    let inputs = Inputs {
+        graph: &runtime.graph,
+        catalog,
+        sources: sources.as_ref(),
+        lineage: &Lineage::new(),
+        compiled: &compiled,
+        internal_packages: &runtime.internal_packages,
+        memory,
+    };
+    docs::write(&runtime.target_path, &docs::prepare(&inputs)?, static_page)
 }
 
 /// Copies the folders of `asset-paths` beside the artifacts, where the site looks for them
@@ -66,7 +123,7 @@ fn copy_assets(project: &Path, folders: &[String], target: &Path) -> Result<(), 
     for folder in folders.iter().filter(inside) {
         let (from, to) = (project.join(folder), target.join(folder));
         if to.is_dir() {
-            std::fs::remove_dir_all(&to).map_err(|error| uncopied(&to, &error))?;
+            fs::remove_dir_all(&to).map_err(|error| uncopied(&to, &error))?;
         }
         if !from.is_dir() {
             continue;
@@ -74,8 +131,8 @@ fn copy_assets(project: &Path, folders: &[String], target: &Path) -> Result<(), 
         for entry in walkdir::WalkDir::new(&from).into_iter().filter_map(Result::ok) {
             let place = to.join(entry.path().strip_prefix(&from).unwrap_or(entry.path()));
             let copied = match entry.file_type().is_dir() {
-                true => std::fs::create_dir_all(&place),
-                false => std::fs::copy(entry.path(), &place).map(drop),
+                true => fs::create_dir_all(&place),
+                false => fs::copy(entry.path(), &place).map(drop),
             };
             copied.map_err(|error| uncopied(&place, &error))?;
         }
@@ -87,6 +144,43 @@ fn uncopied(path: &Path, error: &std::io::Error) -> Diagnostic {
     Diagnostic::error(format!("asset `{}` cannot be written: {error}", path.display()))
 }
 
+fn serve(call: &Call, host: &str, port: u16, browser: bool) -> Result<ExitCode, Diagnostics> {
+    let loaded = load::project(&load::Request::from(call.invocation.as_ref()))?;
+    let folder = loaded.value.target_path;
+    if !folder.join(docs::INDEX).is_file() {
+        let missing = format!("there is no site in `{}`", folder.display());
+        return Err(Diagnostic::error(missing).hint("`tform docs generate` writes it").into());
+    }
+    let listener = TcpListener::bind((host, port)).map_err(|error| {
+        Diagnostic::error(format!("`{host}:{port}` cannot be listened on: {error}"))
+            .hint("`--port` names another port; 0 takes any that is free")
+    })?;
+    let port = listener.local_addr().map_or(port, |address| address.port());
+    let shown = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+    let address = format!("http://{shown}:{port}");
+    call.emit(Event::notice("ServingDocsPort", Level::Info, format!("Serving docs at {port}")));
+    let text = format!("To access from your browser, navigate to: {address}");
+    call.emit(Event::notice("ServingDocsAccessInfo", Level::Info, text));
+    call.emit(Event::notice("ServingDocsExitInfo", Level::Info, "Press Ctrl+C to exit."));
+    std::thread::spawn(move || docs::serve::run(listener, folder));
+    if browser {
+        open_browser(&address);
+    }
+    while !call.interrupt.is_set() {
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    Ok(ExitCode::Success)
+}
+
+/// Opens the address in the desktop's browser, where there is one.
+fn open_browser(address: &str) {
+    let program = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
+    let mut process = Process::new(program);
+    process.arg(address).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    // The address is on the screen; whoever has no desktop opens it elsewhere.
+    drop(process.spawn());
+}
+
 /// A relation's name without regard to case.
 type Key = (String, String, String);
 
@@ -94,10 +188,23 @@ fn key(database: &str, schema: &str, name: &str) -> Key {
     (database.to_lowercase(), schema.to_lowercase(), name.to_lowercase())
 }
 
-fn fill(catalog: &mut Catalog, runtime: &Arc<Runtime>, tables: Vec<adapter::CatalogTable>) {
+fn fill(
+    catalog: &mut Catalog,
+    runtime: &Arc<Runtime>,
+    wanted_nodes: Option<&NodeSet>,
+    tables: Vec<adapter::CatalogTable>,
+) {
     let default = runtime.warehouse.adapter().default_database().to_owned();
     let mut wanted: HashMap<Key, Vec<UniqueId>> = HashMap::new();
-    for resource in runtime.manifest().resources() {
+    let wants = |resource: &Resource<'_>| {
+        let Some(wanted_nodes) = wanted_nodes else { return true };
+        let Some(position) = runtime.graph.position(resource.unique_id()) else { return false };
+        // The sources of what is selected come along: there is no way to compile a source.
+        let is_source = matches!(resource, Resource::Source(_));
+        let mut concerned = runtime.graph.children(position);
+        wanted_nodes.contains(position) || is_source && concerned.any(|child| wanted_nodes.contains(child))
+    };
+    for resource in runtime.manifest().resources().filter(wants) {
         let key = match resource {
             Resource::Node(node) if node.is_relational() => {
                 key(node.database.as_deref().unwrap_or(&default), &node.schema, &node.alias)

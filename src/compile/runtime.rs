@@ -172,6 +172,12 @@ impl Runtime {
         Ok(shown.to_string_lossy().into_owned())
     }
 
+    /// What [`Runtime::write_code`] wrote for a node, now or in an earlier invocation.
+    pub fn read_code(&self, kind: &str, node: &Node) -> Option<String> {
+        let path = self.target_path.join(kind).join(&node.package_name).join(code_path(node));
+        std::fs::read_to_string(path).ok()
+    }
+
     /// The contents of a seed's file as the table that macros see.
     ///
     /// # Errors

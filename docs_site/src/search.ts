@@ -1,0 +1,256 @@
+// Search: names, columns, descriptions, tags, owners and SQL, by substring and rank.
+//
+// Hangul needs no word boundaries; while a syllable is being typed it stands for all that it can
+// become, and consonants alone stand for the syllables that begin with them. Names also
+// forgive typing errors. Names live in the index; the other texts come when first needed.
+import type { Site, Text } from './data';
+
+export type Field = 'name' | 'tag' | 'owner' | 'column' | 'description' | 'columnDescription' | 'sql';
+export interface Hit { node: number; score: number; field: Field; column?: string; snippet?: string; typo?: boolean }
+
+const WEIGHT: Record<Field, number> = { name: 100, tag: 34, owner: 34, column: 40, description: 26, columnDescription: 20, sql: 8 };
+const KIND: Record<string, number> = { model: 6, source: 4, exposure: 6, metric: 5, seed: 3, snapshot: 3, semantic_model: 2, macro: -14, test: -34, unit_test: -30, analysis: -4 };
+/** So many texts are looked at for one word; whoever gets as many narrows the search. */
+const MOST_TEXTS = 20_000;
+
+const INITIALS = 'ㄱㄲㄴㄷㄸㄹㅁㅂㅃㅅㅆㅇㅈㅉㅊㅋㅌㅍㅎ';
+
+/** Finds a word in lower-case text: where and how long, or null. */
+export type Matcher = (text: string, from?: number) => [at: number, length: number] | null;
+
+export function matcher(word: string): Matcher {
+  const lower = word.toLowerCase().normalize('NFC');
+  if (!/[\u1100-\u11ff\u3130-\u318f\uac00-\ud7a3]/.test(lower)) {
+    return (text, from = 0) => { const at = text.indexOf(lower, from); return at < 0 ? null : [at, lower.length]; };
+  }
+  const letters = [...lower];
+  const pattern = letters.map((letter, at) => {
+    const initial = INITIALS.indexOf(letter);
+    if (initial >= 0) {
+      const first = 0xac00 + initial * 588;
+      return `[${letter}${String.fromCharCode(first)}-${String.fromCharCode(first + 587)}]`;
+    }
+    const code = letter.charCodeAt(0);
+    if (at === letters.length - 1 && code >= 0xac00 && code <= 0xd7a3 && (code - 0xac00) % 28 === 0) {
+      return `[${letter}-${String.fromCharCode(code + 27)}]`;
+    }
+    return letter.replace(/[.*+?^${}()|[\]\\/-]/g, '\\$&');
+  }).join('');
+  const expression = new RegExp(pattern, 'g');
+  return (text, from = 0) => {
+    expression.lastIndex = from;
+    const found = expression.exec(text);
+    return found ? [found.index, found[0].length] : null;
+  };
+}
+
+/** How many letters must be changed, at most `most`; swapped neighbours count as one. */
+export function distance(a: string, b: string, most: number): number {
+  if (Math.abs(a.length - b.length) > most) return most + 1;
+  let before: number[] = [];
+  let last = Array.from({ length: b.length + 1 }, (_, at) => at);
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i];
+    let least = i;
+    for (let j = 1; j <= b.length; j++) {
+      const same = a[i - 1] === b[j - 1];
+      let cost = Math.min(last[j] + 1, row[j - 1] + 1, last[j - 1] + (same ? 0 : 1));
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) cost = Math.min(cost, before[j - 2] + 1);
+      row.push(cost);
+      if (cost < least) least = cost;
+    }
+    if (least > most) return most + 1;
+    before = last;
+    last = row;
+  }
+  return last[b.length];
+}
+
+interface Corpus { lower: string; starts: number[]; texts: Text[] }
+
+const FIELDS: Record<string, Field> = { d: 'description', c: 'columnDescription', n: 'column', s: 'sql' };
+const PREFIXES: Record<string, Field[]> = {
+  name: ['name'], tag: ['tag'], owner: ['owner'], column: ['column', 'columnDescription'], col: ['column'], sql: ['sql'], description: ['description', 'columnDescription'],
+};
+
+function lowered(text: string): string {
+  const lower = text.toLowerCase();
+  // A few letters change their length; then only plain ones are lowered, so that places stay right.
+  return lower.length === text.length ? lower : text.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
+}
+
+export class Search {
+  private names: string[];
+  private tags: [string, number[]][] = [];
+  private owners: [string, number[]][] = [];
+  private words = new Map<string, number[]>();
+  private corpora: Corpus[] = [];
+  private base: Float64Array;
+
+  constructor(private site: Site) {
+    const { core } = site;
+    this.names = core.name.map((name) => lowered(name.normalize('NFC')));
+    const byTag = new Map<string, number[]>();
+    const byOwner = new Map<string, number[]>();
+    const add = (map: Map<string, number[]>, key: string, at: number) => { const list = map.get(key); if (list) list.push(at); else map.set(key, [at]); };
+    this.base = new Float64Array(site.size);
+    for (let at = 0; at < site.size; at++) {
+      if (site.hidden.has(at)) { this.base[at] = -Infinity; continue; }
+      const kind = site.kind(at);
+      // Used by many and near to the reader's side: the more likely one is meant.
+      this.base[at] = (KIND[kind] ?? 0) + Math.min(6, Math.log2(1 + site.uses[at])) + core.layer[at];
+      for (const tag of site.tags(at)) add(byTag, lowered(tag), at);
+      const owner = site.owner(at);
+      if (owner) add(byOwner, lowered(owner), at);
+      if (kind !== 'test' && kind !== 'unit_test') {
+        add(this.words, this.names[at], at);
+        for (const word of this.names[at].split(/[_.\s-]+/)) if (word.length > 2 && word !== this.names[at]) add(this.words, word, at);
+      }
+    }
+    this.tags = [...byTag];
+    this.owners = [...byOwner];
+  }
+
+  get complete(): boolean { return this.corpora.length >= this.site.core.texts; }
+
+  addTexts(texts: Text[]) {
+    let length = 0;
+    const starts: number[] = [];
+    const parts: string[] = [];
+    for (const text of texts) {
+      starts.push(length);
+      const lower = lowered(text[1]);
+      parts.push(lower);
+      length += lower.length + 1;
+    }
+    this.corpora.push({ lower: parts.join('\u0001'), starts, texts });
+  }
+
+  /** The best hits, best first. */
+  query(text: string, limit = 60): Hit[] {
+    const words = text.normalize('NFC').trim().split(/\s+/).filter(Boolean);
+    if (!words.length) return [];
+    let result: Map<number, Hit> | null = null;
+    for (const word of words) {
+      const found = this.word(word);
+      if (result) {
+        const both = new Map<number, Hit>();
+        for (const [node, hit] of result) {
+          const other = found.get(node);
+          if (other) both.set(node, { ...(hit.score >= other.score ? hit : other), score: hit.score + other.score, snippet: hit.snippet ?? other.snippet });
+        }
+        result = both;
+      } else {
+        result = found;
+      }
+    }
+    const whole = words.join('_').toLowerCase();
+    const hits: Hit[] = [];
+    for (const hit of result!.values()) {
+      let score = hit.score + this.base[hit.node];
+      if (words.length > 1 && this.names[hit.node].includes(whole)) score += 40;
+      if (score > -Infinity) hits.push({ ...hit, score });
+    }
+    hits.sort((a, b) => b.score - a.score || this.names[a.node].length - this.names[b.node].length || a.node - b.node);
+    return hits.slice(0, limit);
+  }
+
+  private word(word: string): Map<number, Hit> {
+    const hits = new Map<number, Hit>();
+    const prefix = /^([a-z]+):(.+)$/i.exec(word);
+    const only = prefix ? PREFIXES[prefix[1].toLowerCase()] : undefined;
+    const kindFilter = prefix && ['type', 'kind'].includes(prefix[1].toLowerCase()) ? prefix[2].toLowerCase() : undefined;
+    if (kindFilter) {
+      for (let at = 0; at < this.site.size; at++) if (this.site.kind(at).startsWith(kindFilter)) hits.set(at, { node: at, score: 1, field: 'name' });
+      return hits;
+    }
+    const needle = only ? prefix![2] : word;
+    const match = matcher(needle);
+    const wants = (field: Field) => !only || only.includes(field);
+    const put = (node: number, score: number, field: Field, more?: Partial<Hit>) => {
+      const known = hits.get(node);
+      if (!known || known.score < score) hits.set(node, { node, score, field, ...more });
+    };
+    if (wants('name')) this.inNames(needle, match, put);
+    if (wants('tag')) for (const [tag, nodes] of this.tags) if (match(tag)) for (const node of nodes) put(node, WEIGHT.tag + (tag === needle ? 10 : 0), 'tag', { snippet: tag });
+    if (wants('owner')) for (const [owner, nodes] of this.owners) if (match(owner)) for (const node of nodes) put(node, WEIGHT.owner, 'owner', { snippet: owner });
+    this.inTexts(needle, match, wants, put);
+    return hits;
+  }
+
+  private inNames(needle: string, match: Matcher, put: (node: number, score: number, field: Field, more?: Partial<Hit>) => void) {
+    let good = 0;
+    for (let at = 0; at < this.names.length; at++) {
+      const name = this.names[at];
+      const found = match(name);
+      if (!found) continue;
+      const [start, length] = found;
+      const boundary = start === 0 || /[_.\s-]/.test(name[start - 1]);
+      const score = length === name.length ? 60 : start === 0 ? 34 : boundary ? 24 : 4;
+      put(at, WEIGHT.name + score - Math.min(20, (name.length - length) / 4), 'name');
+      good++;
+    }
+    const lower = needle.toLowerCase();
+    if (good >= 5 || lower.length < 4) return;
+    const most = lower.length < 8 ? 1 : 2;
+    for (const [word, nodes] of this.words) {
+      const steps = distance(lower, word, most);
+      if (steps <= most) for (const node of nodes) put(node, WEIGHT.name - 25 - steps * 10, 'name', { typo: true });
+    }
+  }
+
+  private inTexts(needle: string, match: Matcher, wants: (field: Field) => boolean, put: (node: number, score: number, field: Field, more?: Partial<Hit>) => void) {
+    let looked = 0;
+    for (const { lower, starts, texts } of this.corpora) {
+      let from = 0;
+      let at = 0;
+      for (;;) {
+        const found = match(lower, from);
+        if (!found || ++looked > MOST_TEXTS) break;
+        const place = found[0];
+        // The text that the place is in: near the last one mostly, else by halving.
+        let low = at;
+        let high = starts.length - 1;
+        while (low < high) { const middle = (low + high + 1) >> 1; if (starts[middle] <= place) low = middle; else high = middle - 1; }
+        at = low;
+        const [kind, text, owners, columns] = texts[at];
+        const field = FIELDS[kind];
+        if (wants(field)) {
+          const exact = text.length === needle.length;
+          const score = WEIGHT[field] + (exact ? 14 : 0);
+          for (let owner = 0; owner < owners.length; owner++) {
+            put(owners[owner], score, field, { column: kind === 'n' ? text : columns[owner], snippet: kind === 'n' ? undefined : cut(text, place - starts[at], found[1]) });
+          }
+        }
+        if (at + 1 >= starts.length) break;
+        from = starts[at + 1];
+        at++;
+      }
+    }
+  }
+}
+
+/** The surroundings of a hit, on one line. */
+export function cut(text: string, at: number, length: number): string {
+  const start = Math.max(0, at - 40);
+  const end = Math.min(text.length, at + length + 80);
+  return `${start ? '…' : ''}${text.slice(start, end).replace(/\s+/g, ' ')}${end < text.length ? '…' : ''}`;
+}
+
+/** The parts of a text that the words of a query match, for marking. */
+export function marks(text: string, query: string): [string, boolean][] {
+  const lower = lowered(text);
+  const marked = new Uint8Array(text.length);
+  for (const word of query.normalize('NFC').trim().split(/\s+/).filter(Boolean)) {
+    const match = matcher(word.replace(/^[a-z]+:(?=.)/i, ''));
+    for (let from = 0, found = match(lower); found && found[1]; from = found[0] + found[1], found = match(lower, from)) marked.fill(1, found[0], found[0] + found[1]);
+  }
+  const parts: [string, boolean][] = [];
+  for (let at = 0, start = 0; at <= text.length; at++) {
+    if (at === text.length || (at > start && marked[at] !== marked[start])) {
+      if (at > start) parts.push([text.slice(start, at), marked[start] === 1]);
+      start = at;
+    }
+  }
+  return parts;
+}
