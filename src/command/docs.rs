@@ -62,7 +62,8 @@ fn generate(call: &Call, options: Options) -> Result<ExitCode, Diagnostics> {
     let assets = prepared.files.root().config.paths.assets.clone();
     let selected = prepare::select(call, &prepared)?;
     // Compiling replaces the results of the last run, so they are read first.
-    let results = artifact::read::run_results(&prepared.files.target_path.join(artifact::RUN_RESULTS))?;
+    // Those that cannot be read are another tool's: the site does without.
+    let results = artifact::read::run_results(&prepared.files.target_path.join(artifact::RUN_RESULTS)).ok().flatten();
     let memory = docs::remember(&prepared.files.target_path, &prepared.graph, results.as_ref())?;
     drop(results);
     let runtime = prepared.runtime(&call.invocation, HashMap::new());
@@ -97,7 +98,7 @@ fn generate(call: &Call, options: Options) -> Result<ExitCode, Diagnostics> {
 }
 
 fn site(runtime: &Arc<Runtime>, catalog: &Catalog, memory: &docs::Memory, static_page: bool) -> Result<(), Diagnostic> {
-    let sources = artifact::read::sources(&runtime.target_path.join(artifact::SOURCES))?;
+    let sources = artifact::read::sources(&runtime.target_path.join(artifact::SOURCES)).ok().flatten();
     let nodes: Vec<_> = runtime.manifest().nodes.iter().collect();
     let compiled = nodes.into_par_iter().filter_map(|(id, node)| {
         let code = runtime.read_code("compiled", node)?;

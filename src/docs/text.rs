@@ -17,6 +17,8 @@ const SHARD: usize = 2_048;
 /// and the names of the columns that it describes.
 pub(super) type Document<'a> = Vec<Text<'a>>;
 pub(super) type Text<'a> = (char, &'a str, Vec<u32>, Vec<&'a str>);
+/// The texts of a file by what they are, with their owners and columns.
+type Texts<'a> = IndexMap<(char, &'a str), (Vec<u32>, Vec<&'a str>)>;
 
 pub(super) fn count(entries: usize) -> usize {
     entries.div_ceil(SHARD)
@@ -29,7 +31,7 @@ pub(super) fn shards<'a>(entries: &Entries<'a>, details: &[Detail<'a>]) -> Vec<D
 }
 
 fn document<'a>(start: usize, details: &[Detail<'a>], kinds: &[ResourceType]) -> Document<'a> {
-    let mut texts: IndexMap<(char, &'a str), (Vec<u32>, Vec<&'a str>)> = IndexMap::new();
+    let mut texts = Texts::new();
     for (at, (detail, kind)) in details.iter().zip(kinds).enumerate() {
         let number = u32::try_from(start + at).unwrap_or(u32::MAX);
         let mut add = |field: char, text: &'a str, column: Option<&'a str>| {
