@@ -64,6 +64,8 @@ pub struct Request {
     pub hooks: bool,
     /// Seconds that nodes took last time, by id, where known.
     pub durations: HashMap<UniqueId, f64>,
+    /// Of microbatch models that are retried: the batches that were built, and that failed.
+    pub batches: HashMap<UniqueId, outcome::BatchResults>,
 }
 
 /// What came of a run.
@@ -161,12 +163,13 @@ struct Runner<'a> {
     total: usize,
     index: AtomicUsize,
     outcomes: Mutex<Vec<Outcome>>,
+    batches: &'a HashMap<UniqueId, outcome::BatchResults>,
     /// What the warehouse says by itself about the age of sources; asked by the first that needs it.
     ages: OnceLock<Result<FromMetadata, Diagnostic>>,
 }
 
 impl<'a> Runner<'a> {
-    fn new(runtime: &'a Arc<Runtime>, request: &Request, interrupt: &'a Interrupt) -> Self {
+    fn new(runtime: &'a Arc<Runtime>, request: &'a Request, interrupt: &'a Interrupt) -> Self {
         let graph = &runtime.graph;
         let mut plan = plan::plan(graph, &request.selected, request.blocking);
         if request.task == Task::Clone {
@@ -176,8 +179,9 @@ impl<'a> Runner<'a> {
         let ids: Vec<UniqueId> = plan.tasks.iter().map(|position| graph.id(*position).clone()).collect();
         let facts = plan.tasks.iter().map(|position| Arc::new(facts_of(runtime, *position))).collect();
         let (task, waits_for, index, outcomes) = (request.task, plan.waits_for, AtomicUsize::new(0), Mutex::default());
-        let ages = OnceLock::new();
-        let mut runner = Runner { runtime, interrupt, task, ids, waits_for, facts, total: 0, index, outcomes, ages };
+        let (ages, batches) = (OnceLock::new(), &request.batches);
+        let mut runner =
+            Runner { runtime, interrupt, task, ids, waits_for, facts, total: 0, index, outcomes, batches, ages };
         runner.total = (0..runner.ids.len()).filter(|task| !runner.is_silent(*task)).count();
         runner
     }
@@ -320,10 +324,10 @@ impl<'a> Runner<'a> {
             return Ok(report);
         }
         if self.task == Task::Build && batches::is_microbatch(node) {
-            let window = batches::window(rendering, node)?;
+            let batches = batches::plan(rendering, node, self.batches.get(&node.unique_id))?;
             stopwatch.compiled();
             self.runtime.emit(Event::NodeExecuting(info.with_status(Status::Executing)));
-            return batches::build(rendering, node, info, window, left);
+            return Ok(batches::build(rendering, node, info, batches, left));
         }
         let ready = match node.resource_type {
             ResourceType::UnitTest => unit_test::compile(rendering, node)?,

@@ -97,6 +97,7 @@ fn execute(call: &Call, prepared: Prepared, selected: NodeSet, which: Which) -> 
         blocking: if which == Which::Build { Blocking::Tests } else { Blocking::Nothing },
         hooks: matches!(which, Which::Run | Which::Build | Which::Test | Which::Seed | Which::Snapshot),
         durations,
+        batches: call.again.as_ref().map(|again| failed_batches(&again.batches)).unwrap_or_default(),
     };
     let run = run::execute(&runtime, &request, &call.interrupt)?;
     if invocation.flags.write_json {
@@ -105,13 +106,32 @@ fn execute(call: &Call, prepared: Prepared, selected: NodeSet, which: Which) -> 
     finish(call, run, which)
 }
 
+/// The batches of `run_results.json` as moments; those that are none are left out.
+fn failed_batches(batches: &HashMap<UniqueId, BatchResults>) -> HashMap<UniqueId, run::outcome::BatchResults> {
+    let spans = |spans: &[(String, String)]| {
+        let moment = |text: &str| run::microbatch::parse_time(text);
+        spans.iter().filter_map(|(start, end)| Some((moment(start)?, moment(end)?))).collect()
+    };
+    let each = batches.iter().map(|(id, batches)| {
+        let (successful, failed) = (spans(&batches.successful), spans(&batches.failed));
+        (id.clone(), run::outcome::BatchResults { successful, failed })
+    });
+    each.collect()
+}
+
 /// Compiles nodes for another command, and writes what came of it.
 ///
 /// # Errors
 /// Everything that keeps all nodes from being compiled.
 pub(super) fn compile(call: &Call, runtime: &Arc<Runtime>, selected: NodeSet) -> Result<ExitCode, Diagnostics> {
-    let request =
-        Request { task: Task::Compile, selected, blocking: Blocking::Nothing, hooks: false, durations: HashMap::new() };
+    let request = Request {
+        task: Task::Compile,
+        selected,
+        blocking: Blocking::Nothing,
+        hooks: false,
+        durations: HashMap::new(),
+        batches: HashMap::new(),
+    };
     let run = run::execute(runtime, &request, &call.interrupt)?;
     if call.invocation.flags.write_json {
         write_artifacts(&call.invocation, call.invocation.which, runtime, &run)?;
@@ -259,6 +279,7 @@ pub(super) fn freshness(call: &Call, output: Option<&Path>) -> Result<ExitCode, 
         blocking: Blocking::Nothing,
         hooks: invocation.flags.behaviour("source_freshness_run_project_hooks"),
         durations: HashMap::new(),
+        batches: HashMap::new(),
     };
     let run = run::execute(&runtime, &request, &call.interrupt)?;
     if invocation.flags.write_json {

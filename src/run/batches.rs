@@ -16,7 +16,7 @@ use crate::manifest::{Node, ResourceType};
 
 use super::microbatch::{Batch, BatchSize, Window, batches, parse_time};
 use super::node::{BatchContext, batch_report, compile, materialize, response};
-use super::outcome::{BatchResults, Report, message_of};
+use super::outcome::{BatchResults, Report, TimeSpan, message_of};
 use super::{Left, relation_text};
 
 /// Whether a node is built in batches.
@@ -26,11 +26,39 @@ pub fn is_microbatch(node: &Node) -> bool {
         && node.config.text("incremental_strategy") == Some("microbatch")
 }
 
+/// The batches to build, and those that an earlier run has built already.
+#[derive(Debug)]
+pub struct Batches {
+    window: Window,
+    wanted: Vec<Batch>,
+    built: Vec<TimeSpan>,
+}
+
+/// Chooses a node's batches; of a node in `earlier`, those that failed in the run that is
+/// retried (docs.getdbt.com/docs/build/incremental-microbatch#retry).
+///
+/// # Errors
+/// Settings that are missing or wrong; located at the model.
+pub fn plan(
+    rendering: &Rendering<'_>,
+    node: &Arc<Node>,
+    earlier: Option<&BatchResults>,
+) -> Result<Batches, Diagnostic> {
+    let window = window(rendering, node)?;
+    let Some(earlier) = earlier else {
+        let wanted = batches(&window).map_err(|message| Diagnostic::error(message).at_opt(node.origin.code.clone()))?;
+        return Ok(Batches { window, wanted, built: Vec::new() });
+    };
+    let wanted = earlier.failed.iter().map(|(start, end)| Batch { start: *start, end: *end }).collect();
+    // The batches that were built made the table.
+    Ok(Batches { window: Window { incremental: true, ..window }, wanted, built: earlier.successful.clone() })
+}
+
 /// What decides about the node's batches.
 ///
 /// # Errors
 /// Settings that are missing or wrong; located at the model.
-pub fn window(rendering: &Rendering<'_>, node: &Arc<Node>) -> Result<Window, Diagnostic> {
+fn window(rendering: &Rendering<'_>, node: &Arc<Node>) -> Result<Window, Diagnostic> {
     let failed = |message: String| {
         Diagnostic::error(message)
             .at_opt(node.origin.code.clone())
@@ -70,16 +98,15 @@ pub fn window(rendering: &Rendering<'_>, node: &Arc<Node>) -> Result<Window, Dia
 
 /// Builds every batch in order.
 ///
-/// # Errors
-/// When the batches cannot be computed; a failed batch is part of the report.
+/// A failed batch is part of the report.
 pub fn build(
     rendering: &Rendering<'_>,
     node: &Arc<Node>,
     info: &NodeInfo,
-    window: Window,
+    batches: Batches,
     left: &mut Left,
-) -> Result<Report, Diagnostic> {
-    let batches = batches(&window).map_err(|message| Diagnostic::error(message).at_opt(node.origin.code.clone()))?;
+) -> Report {
+    let Batches { window, wanted: batches, built } = batches;
     let mut results = BatchResults::default();
     let mut first_error = None;
     let mut fields = serde_json::Map::new();
@@ -118,6 +145,7 @@ pub fn build(
             break;
         }
     }
+    results.successful.splice(0..0, built);
     let mut report = batch_report(results);
     report.adapter_response = fields;
     match (first_error, report.status) {
@@ -128,7 +156,7 @@ pub fn build(
         }
         _ => {}
     }
-    Ok(report)
+    report
 }
 
 type Answer = (String, serde_json::Map<String, Json>);

@@ -32,9 +32,12 @@ pub struct Outcome {
 /// The batches of a microbatch model: spans that succeeded and that failed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BatchResults {
-    pub successful: Vec<(DateTime<Utc>, DateTime<Utc>)>,
-    pub failed: Vec<(DateTime<Utc>, DateTime<Utc>)>,
+    pub successful: Vec<TimeSpan>,
+    pub failed: Vec<TimeSpan>,
 }
+
+/// From (inclusive) and to (exclusive).
+pub type TimeSpan = (DateTime<Utc>, DateTime<Utc>);
 
 /// What a node's work gave, before it is timed and told.
 #[derive(Debug, Clone)]
