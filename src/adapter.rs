@@ -349,8 +349,9 @@ pub trait Connection: Send {
 
     /// Puts rows into an existing table, by the warehouse's fastest way; gives how many.
     ///
-    /// The text of each value is what the seed file holds, `None` is null.
-    fn load_seed(&mut self, load: &SeedLoad<'_>) -> Result<u64, AdapterError>;
+    /// # Errors
+    /// If a value does not fit its column.
+    fn load_seed(&mut self, load: SeedLoad<'_>) -> Result<u64, AdapterError>;
 
     /// All relations of the given schemas, by one query per database.
     fn list_relations(&mut self, schemas: &[Schemas]) -> Result<Listing, AdapterError>;
@@ -393,10 +394,10 @@ pub trait Cancel: Send + Sync {
 }
 
 /// Rows for [`Connection::load_seed`].
-#[derive(Debug)]
 pub struct SeedLoad<'a> {
     pub relation: &'a Relation,
     /// The columns' names as the table has them.
     pub columns: &'a [String],
-    pub rows: &'a [Vec<Option<String>>],
+    /// The text of each value, `None` is null. A row is made when it is sent: there may be millions.
+    pub rows: &'a mut dyn Iterator<Item = Vec<Option<String>>>,
 }

@@ -135,9 +135,10 @@ impl Connection for Recording {
         Ok(self.answer(sql, Fetch::None)?.columns)
     }
 
-    fn load_seed(&mut self, load: &SeedLoad<'_>) -> Result<u64, AdapterError> {
-        self.note(format!("load {} rows into {}", load.rows.len(), load.relation.render()));
-        Ok(load.rows.len() as u64)
+    fn load_seed(&mut self, load: SeedLoad<'_>) -> Result<u64, AdapterError> {
+        let count = load.rows.count();
+        self.note(format!("load {count} rows into {}", load.relation.render()));
+        Ok(count as u64)
     }
 
     fn list_relations(&mut self, schemas: &[Schemas]) -> Result<Listing, AdapterError> {

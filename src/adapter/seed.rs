@@ -42,19 +42,58 @@ struct Record {
     start: usize,
 }
 
-/// Reads a seed.
+/// A seed whose text has been looked through once: its columns, their types, how many rows
+/// there are. The rows are made from the text again whenever somebody wants them, so that a large
+/// seed takes the memory of its file and no more.
+#[derive(Debug)]
+pub struct SeedFile {
+    file: Arc<SourceFile>,
+    delimiter: char,
+    pub columns: Vec<String>,
+    pub row_count: usize,
+    facts: Vec<ColumnFacts>,
+}
+
+/// What is known of a column.
+#[derive(Debug)]
+struct ColumnFacts {
+    kind: Kind,
+    column_type: SeedType,
+    /// Bytes of the longest text; 0 in columns that are no texts.
+    longest: usize,
+}
+
+impl SeedFile {
+    /// The type of a column, and the length of its longest text in bytes.
+    pub fn column_type(&self, index: usize) -> (SeedType, usize) {
+        self.facts.get(index).map_or((SeedType::Text, 0), |facts| (facts.column_type, facts.longest))
+    }
+
+    /// The rows, made one after the other.
+    pub fn rows(&self) -> impl Iterator<Item = Vec<Cell>> {
+        Records::new(&self.file.text, self.delimiter).skip(1).map(|record| {
+            let mut fields = record.fields.into_iter();
+            let cell = |facts: &ColumnFacts| fields.next().map_or(Cell::Null, |text| facts.kind.cell(text));
+            self.facts.iter().map(cell).collect()
+        })
+    }
+}
+
+/// Looks through a seed.
 ///
 /// # Errors
 /// If there is no header, or a row has more values than the header has names.
-pub fn read(file: &Arc<SourceFile>, format: SeedFormat<'_>) -> Result<SeedTable, Diagnostic> {
-    let mut records = records(&file.text, format.delimiter).into_iter();
+pub fn scan(file: &Arc<SourceFile>, format: SeedFormat<'_>) -> Result<SeedFile, Diagnostic> {
+    let mut records = Records::new(&file.text, format.delimiter);
     let Some(header) = records.next() else {
         return Err(Diagnostic::error(format!("seed file `{}` is empty", file.path))
             .hint("its first line must name the columns"));
     };
     let columns = column_names(header.fields);
-    let mut raw = Vec::new();
-    for Record { mut fields, start } in records {
+    let mut guesses: Vec<Guess> =
+        columns.iter().map(|name| Guess::new(format.text_columns.contains(&name.as_str()))).collect();
+    let mut row_count = 0;
+    for Record { fields, start } in records {
         if fields.len() > columns.len() {
             let found = fields.len();
             let line = Span::new(file, start, start).line_column().0;
@@ -62,69 +101,123 @@ pub fn read(file: &Arc<SourceFile>, format: SeedFormat<'_>) -> Result<SeedTable,
                 .at(Span::line(file, line))
                 .hint("put quotes around a value that holds the delimiter"));
         }
-        let given = fields.len();
-        fields.resize(columns.len(), String::new());
-        raw.push((fields, given));
+        guesses.iter_mut().zip(&fields).for_each(|(guess, text)| guess.learn(text));
+        row_count += 1;
     }
-    let kinds: Vec<Kind> = columns
-        .iter()
-        .enumerate()
-        .map(|(index, name)| match format.text_columns.contains(&name.as_str()) {
-            true => Kind::Text,
-            false => kind_of(raw.iter().map(|(fields, _)| fields[index].as_str())),
-        })
-        .collect();
-    let rows = raw
-        .into_iter()
-        .map(|(fields, given)| {
-            let fields = fields.into_iter().enumerate();
-            fields.map(|(index, text)| if index < given { kinds[index].cell(text) } else { Cell::Null }).collect()
-        })
-        .collect();
-    Ok(SeedTable { columns, rows })
+    let facts = guesses.into_iter().map(Guess::settle).collect();
+    Ok(SeedFile { file: file.clone(), delimiter: format.delimiter, columns, row_count, facts })
 }
 
-/// Splits a CSV text as Python's `csv` module does: an empty line is a record without fields.
-fn records(text: &str, delimiter: char) -> Vec<Record> {
-    let text = text.strip_prefix('\u{feff}').map_or((0, text), |rest| (text.len() - rest.len(), rest));
-    let (shift, text) = text;
-    let mut records = Vec::new();
-    let mut fields: Vec<String> = Vec::new();
-    let mut field = String::new();
-    let (mut quoted, mut fresh, mut start) = (false, true, 0);
-    let mut characters = text.char_indices().peekable();
-    while let Some((at, character)) = characters.next() {
-        if quoted {
-            match character {
-                '"' if characters.next_if(|(_, next)| *next == '"').is_some() => field.push('"'),
-                '"' => quoted = false,
-                other => field.push(other),
-            }
-        } else if character == '"' && fresh {
-            (quoted, fresh) = (true, false);
-        } else if character == delimiter {
-            fields.push(std::mem::take(&mut field));
-            fresh = true;
-        } else if character == '\n' || character == '\r' {
-            if character == '\r' {
-                characters.next_if(|(_, next)| *next == '\n');
-            }
-            if !fields.is_empty() || !field.is_empty() || !fresh {
-                fields.push(std::mem::take(&mut field));
-            }
-            records.push(Record { fields: std::mem::take(&mut fields), start: shift + start });
-            fresh = true;
-            start = characters.peek().map_or(at + 1, |(next, _)| *next);
-        } else {
-            field.push(character);
-            fresh = false;
+/// Reads a seed with all its rows.
+///
+/// # Errors
+/// As [`scan`].
+pub fn read(file: &Arc<SourceFile>, format: SeedFormat<'_>) -> Result<SeedTable, Diagnostic> {
+    let seed = scan(file, format)?;
+    Ok(SeedTable { rows: seed.rows().collect(), columns: seed.columns })
+}
+
+/// What a column may still be, after some of its values.
+struct Guess {
+    /// Kinds that all values so far are of; the first counts.
+    kinds: Vec<Kind>,
+    /// The type of the numbers so far, while it may be a column of numbers.
+    number: Option<SeedType>,
+    longest: usize,
+    has_values: bool,
+}
+
+impl Guess {
+    fn new(is_text: bool) -> Guess {
+        let kinds = [Kind::Number, Kind::Date, Kind::DateTime, Kind::IsoDateTime, Kind::Boolean];
+        Guess { kinds: if is_text { Vec::new() } else { kinds.to_vec() }, number: None, longest: 0, has_values: false }
+    }
+
+    fn learn(&mut self, text: &str) {
+        if is_null(text) {
+            return;
         }
+        self.has_values = true;
+        self.longest = self.longest.max(text.len());
+        let number = &mut self.number;
+        self.kinds.retain(|kind| match kind.parse(text) {
+            Some(cell) if *kind == Kind::Number => {
+                *number = widened(*number, &cell);
+                true
+            }
+            parsed => parsed.is_some(),
+        });
     }
-    if !fields.is_empty() || !field.is_empty() || !fresh {
+
+    fn settle(self) -> ColumnFacts {
+        let kind = self.kinds.first().copied().unwrap_or(Kind::Text);
+        let column_type = match kind {
+            _ if !self.has_values => SeedType::Integer,
+            Kind::Number => self.number.unwrap_or(SeedType::Integer),
+            Kind::Date => SeedType::Date,
+            Kind::DateTime | Kind::IsoDateTime => SeedType::DateTime,
+            Kind::Boolean => SeedType::Boolean,
+            Kind::Text => SeedType::Text,
+        };
+        ColumnFacts { kind, column_type, longest: if kind == Kind::Text { self.longest } else { 0 } }
+    }
+}
+
+/// The records of a CSV text as Python's `csv` module splits them: an empty line is a record
+/// without fields.
+struct Records<'a> {
+    text: &'a str,
+    /// Bytes before `text`: a mark at the beginning of the file.
+    shift: usize,
+    characters: std::iter::Peekable<std::str::CharIndices<'a>>,
+    delimiter: char,
+}
+
+impl<'a> Records<'a> {
+    fn new(text: &'a str, delimiter: char) -> Records<'a> {
+        let (shift, text) = text.strip_prefix('\u{feff}').map_or((0, text), |rest| (text.len() - rest.len(), rest));
+        Records { text, shift, characters: text.char_indices().peekable(), delimiter }
+    }
+}
+
+impl Iterator for Records<'_> {
+    type Item = Record;
+
+    fn next(&mut self) -> Option<Record> {
+        let start = self.shift + self.characters.peek().map_or(self.text.len(), |(at, _)| *at);
+        let (mut fields, mut field) = (Vec::new(), String::new());
+        let (mut quoted, mut fresh) = (false, true);
+        while let Some((_, character)) = self.characters.next() {
+            if quoted {
+                match character {
+                    '"' if self.characters.next_if(|(_, next)| *next == '"').is_some() => field.push('"'),
+                    '"' => quoted = false,
+                    other => field.push(other),
+                }
+            } else if character == '"' && fresh {
+                (quoted, fresh) = (true, false);
+            } else if character == self.delimiter {
+                fields.push(std::mem::take(&mut field));
+                fresh = true;
+            } else if character == '\n' || character == '\r' {
+                if character == '\r' {
+                    self.characters.next_if(|(_, next)| *next == '\n');
+                }
+                if !fields.is_empty() || !field.is_empty() || !fresh {
+                    fields.push(field);
+                }
+                return Some(Record { fields, start });
+            } else {
+                field.push(character);
+                fresh = false;
+            }
+        }
+        if fields.is_empty() && field.is_empty() && fresh {
+            return None;
+        }
         fields.push(field);
-        records.push(Record { fields, start: shift + start });
+        Some(Record { fields, start })
     }
-    records
 }
 
 /// The header's names: a missing one is a letter, a repeated one gets a number.
@@ -163,12 +256,6 @@ enum Kind {
 fn is_null(text: &str) -> bool {
     let text = text.trim();
     text.is_empty() || text.eq_ignore_ascii_case("null")
-}
-
-fn kind_of<'a>(values: impl Iterator<Item = &'a str> + Clone) -> Kind {
-    let kinds = [Kind::Number, Kind::Date, Kind::DateTime, Kind::IsoDateTime, Kind::Boolean];
-    let fits = |kind: &Kind| values.clone().all(|value| is_null(value) || kind.parse(value).is_some());
-    kinds.into_iter().find(fits).unwrap_or(Kind::Text)
 }
 
 impl Kind {
@@ -334,33 +421,41 @@ fn iso_offset(text: &str) -> Option<Option<FixedOffset>> {
 pub fn column_type<'a>(cells: impl IntoIterator<Item = &'a Cell>) -> SeedType {
     let mut found: Option<SeedType> = None;
     for cell in cells {
-        let own = match cell {
-            Cell::Null => continue,
-            Cell::Bool(_) => SeedType::Boolean,
-            Cell::Int(number) => whole(*number),
-            Cell::Decimal(decimal) => match decimal.whole() {
-                Some(number) => whole(number),
-                None => SeedType::Number,
-            },
-            Cell::Float(number) if number.fract() == 0.0 && number.abs() < 1e9 => SeedType::Integer,
-            Cell::Float(_) => SeedType::Number,
-            Cell::Date(_) => SeedType::Date,
-            Cell::Timestamp(_) | Cell::TimestampTz(_) => SeedType::DateTime,
-            Cell::Time(_) => SeedType::Time,
-            _ => SeedType::Text,
-        };
-        found = Some(match (found, own) {
-            (None, own) => own,
-            (Some(seen), own) if seen == own => own,
-            (Some(SeedType::Number), SeedType::Integer | SeedType::BigInteger)
-            | (Some(SeedType::Integer | SeedType::BigInteger), SeedType::Number) => SeedType::Number,
-            (Some(SeedType::Integer), SeedType::BigInteger) | (Some(SeedType::BigInteger), SeedType::Integer) => {
-                SeedType::BigInteger
-            }
-            _ => return SeedType::Text,
-        });
+        found = widened(found, cell);
+        if found == Some(SeedType::Text) {
+            break;
+        }
     }
     found.unwrap_or(SeedType::Integer)
+}
+
+/// The type of values of the type `found` and of one more.
+fn widened(found: Option<SeedType>, cell: &Cell) -> Option<SeedType> {
+    let own = match cell {
+        Cell::Null => return found,
+        Cell::Bool(_) => SeedType::Boolean,
+        Cell::Int(number) => whole(*number),
+        Cell::Decimal(decimal) => match decimal.whole() {
+            Some(number) => whole(number),
+            None => SeedType::Number,
+        },
+        Cell::Float(number) if number.fract() == 0.0 && number.abs() < 1e9 => SeedType::Integer,
+        Cell::Float(_) => SeedType::Number,
+        Cell::Date(_) => SeedType::Date,
+        Cell::Timestamp(_) | Cell::TimestampTz(_) => SeedType::DateTime,
+        Cell::Time(_) => SeedType::Time,
+        _ => SeedType::Text,
+    };
+    Some(match (found, own) {
+        (None, own) => own,
+        (Some(seen), own) if seen == own => own,
+        (Some(SeedType::Number), SeedType::Integer | SeedType::BigInteger)
+        | (Some(SeedType::Integer | SeedType::BigInteger), SeedType::Number) => SeedType::Number,
+        (Some(SeedType::Integer), SeedType::BigInteger) | (Some(SeedType::BigInteger), SeedType::Integer) => {
+            SeedType::BigInteger
+        }
+        _ => SeedType::Text,
+    })
 }
 
 fn whole(number: i128) -> SeedType {

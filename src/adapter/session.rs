@@ -343,8 +343,8 @@ impl Session {
     ///
     /// # Errors
     /// If a value does not fit its column.
-    pub fn load_seed(&self, load: &SeedLoad<'_>) -> Result<u64, AdapterError> {
-        let what = format!("load {} rows into {}", load.rows.len(), load.relation.render());
+    pub fn load_seed(&self, load: SeedLoad<'_>) -> Result<u64, AdapterError> {
+        let what = format!("load rows into {}", load.relation.render());
         let mut state = self.connected()?;
         self.begin_in(&mut state)?;
         self.send(&mut state, &what, |connection| connection.load_seed(load))

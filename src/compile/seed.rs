@@ -2,9 +2,9 @@
 
 use minijinja::Value;
 
-use crate::adapter::seed::{SeedFormat, read};
+use crate::adapter::seed::{SeedFormat, scan};
 use crate::diagnostic::{Diagnostic, SourceFile};
-use crate::jinja::cells;
+use crate::jinja::table;
 use crate::manifest::{Detail, Node};
 
 /// Reads the file of a seed (docs.getdbt.com/reference/seed-configs).
@@ -35,6 +35,6 @@ pub fn table(node: &Node) -> Result<Value, Diagnostic> {
     };
     let types = node.config.get("column_types").and_then(serde_json::Value::as_object);
     let text_columns: Vec<&str> = types.into_iter().flat_map(|types| types.keys().map(String::as_str)).collect();
-    let seed = read(&file, SeedFormat { delimiter, text_columns: &text_columns })?;
-    Ok(cells::seed_table(seed))
+    let seed = scan(&file, SeedFormat { delimiter, text_columns: &text_columns })?;
+    Ok(table::of_seed(seed))
 }

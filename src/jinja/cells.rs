@@ -9,18 +9,12 @@ use minijinja::value::ValueKind;
 
 use super::values::{self, Number};
 use super::{datetime, decimal, table};
-use crate::adapter::seed::SeedTable;
 use crate::adapter::{Cell, Decimal, QueryResult};
 
 /// A result as a table for templates.
 pub fn table(result: QueryResult) -> Value {
     let names = result.unique_names();
     table::new(names, result.rows.into_iter().map(|row| row.into_iter().map(value).collect()).collect())
-}
-
-/// A seed's rows as a table for templates.
-pub fn seed_table(seed: SeedTable) -> Value {
-    table::new(seed.columns, seed.rows.into_iter().map(|row| row.into_iter().map(value).collect()).collect())
 }
 
 /// A cell as a value for templates.
@@ -127,6 +121,19 @@ fn moment(text: &str) -> Option<Cell> {
 /// The cells of one column of a table.
 pub fn column_cells(table: &Value, index: usize) -> Vec<Cell> {
     table::rows(table).iter().map(|row| row.get(index).map_or(Cell::Null, cell_of)).collect()
+}
+
+/// The rows of a table as the texts that a warehouse reads them from; `None` is null. Those of a
+/// seed are made one after the other.
+pub fn row_texts(table: &Value) -> Box<dyn Iterator<Item = Vec<Option<String>>> + '_> {
+    let text = |cell: Cell| if cell.is_null() { None } else { Some(cell.to_string()) };
+    match table::seed(table) {
+        Some(seed) => Box::new(seed.rows().map(move |row| row.into_iter().map(text).collect())),
+        None => {
+            let rows = table::rows(table).into_iter();
+            Box::new(rows.map(move |row| row.iter().map(|value| text(cell_of(value))).collect()))
+        }
+    }
 }
 
 /// The table with texts in place of dates with time.

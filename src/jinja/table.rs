@@ -7,7 +7,8 @@
 mod export;
 
 use std::fmt;
-use std::sync::Arc;
+use std::ops::Deref;
+use std::sync::{Arc, OnceLock};
 
 use minijinja::value::{Enumerator, Object, ObjectRepr};
 use minijinja::{Error, ErrorKind, State, Value};
@@ -15,12 +16,60 @@ use minijinja::{Error, ErrorKind, State, Value};
 use super::arguments::{Arguments, integer, required, truth};
 use super::render::Stop;
 use super::values::{self, Fault};
+use crate::adapter::seed::SeedFile;
 
 /// Names, and rows with a value for each.
 #[derive(Debug, Default, PartialEq)]
 struct Contents {
     names: Vec<Arc<str>>,
-    rows: Vec<Arc<Vec<Value>>>,
+    rows: Rows,
+}
+
+/// A row's values.
+type RowValues = Arc<Vec<Value>>;
+
+/// The rows of a table. Those of a seed are made when a template looks at one of them.
+#[derive(Debug, Default, Clone)]
+struct Rows {
+    seed: Option<Arc<SeedFile>>,
+    made: OnceLock<Vec<RowValues>>,
+}
+
+impl Rows {
+    /// How many rows there are; makes none.
+    fn len(&self) -> usize {
+        match (&self.seed, self.made.get()) {
+            (Some(seed), None) => seed.row_count,
+            (_, made) => made.map_or(0, Vec::len),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl From<Vec<RowValues>> for Rows {
+    fn from(rows: Vec<RowValues>) -> Rows {
+        Rows { seed: None, made: OnceLock::from(rows) }
+    }
+}
+
+impl Deref for Rows {
+    type Target = Vec<RowValues>;
+
+    fn deref(&self) -> &Vec<RowValues> {
+        self.made.get_or_init(|| {
+            let rows = self.seed.iter().flat_map(|seed| seed.rows());
+            rows.map(|row| Arc::new(row.into_iter().map(super::cells::value).collect())).collect()
+        })
+    }
+}
+
+impl PartialEq for Rows {
+    fn eq(&self, other: &Rows) -> bool {
+        **self == **other
+    }
 }
 
 impl Contents {
@@ -64,11 +113,22 @@ struct Parts {
 /// A table of these columns and rows.
 pub fn new(names: Vec<String>, rows: Vec<Vec<Value>>) -> Value {
     let names = names.into_iter().map(Arc::from).collect();
-    make(Contents { names, rows: rows.into_iter().map(Arc::new).collect() })
+    make(Contents { names, rows: rows.into_iter().map(Arc::new).collect::<Vec<_>>().into() })
 }
 
 fn make(contents: Contents) -> Value {
     Value::from_object(Table(Arc::new(contents)))
+}
+
+/// The table of a seed.
+pub fn of_seed(seed: SeedFile) -> Value {
+    let names = seed.columns.iter().map(|name| Arc::from(name.as_str())).collect();
+    make(Contents { names, rows: Rows { seed: Some(Arc::new(seed)), made: OnceLock::new() } })
+}
+
+/// The seed that a table is of, if it is one.
+pub fn seed(table: &Value) -> Option<&SeedFile> {
+    contents(table)?.rows.seed.as_deref()
 }
 
 /// A table without columns and rows.
@@ -280,6 +340,10 @@ impl Object for Parts {
         Enumerator::Values(self.all())
     }
 
+    fn enumerator_len(self: &Arc<Self>) -> Option<usize> {
+        Some(self.len())
+    }
+
     fn call_method(self: &Arc<Self>, _state: &mut State<'_, '_>, method: &str, args: &[Value]) -> Result<Value, Error> {
         Ok(match method {
             "values" => values::tuple(self.all()),
@@ -320,18 +384,18 @@ impl Table {
     fn with_columns(&self, indexes: &[usize]) -> Value {
         let pick = |row: &Arc<Vec<Value>>| Arc::new(indexes.iter().map(|index| row[*index].clone()).collect());
         let names = indexes.iter().map(|index| self.0.names[*index].clone()).collect();
-        make(Contents { names, rows: self.0.rows.iter().map(pick).collect() })
+        make(Contents { names, rows: self.0.rows.iter().map(pick).collect::<Vec<_>>().into() })
     }
 
     fn with_rows(&self, rows: Vec<Arc<Vec<Value>>>) -> Value {
-        make(Contents { names: self.0.names.clone(), rows })
+        make(Contents { names: self.0.names.clone(), rows: rows.into() })
     }
 
     fn order_by(&self, arguments: Arguments, state: &mut State<'_, '_>) -> Result<Value, Error> {
         let [key, reverse] = arguments.bind("order_by", ["key", "reverse"]).map_err(failed)?;
         let key = required(key, "order_by", "key").map_err(failed)?;
         let mut keyed = Vec::with_capacity(self.0.rows.len());
-        for values in &self.0.rows {
+        for values in self.0.rows.iter() {
             keyed.push((self.key_of(&key, values, state)?, values.clone()));
         }
         let mut problem = None;
@@ -371,7 +435,7 @@ impl Table {
         let [test] = arguments.bind("where", ["test"]).map_err(failed)?;
         let test = required(test, "where", "test").map_err(failed)?;
         let mut kept = Vec::new();
-        for values in &self.0.rows {
+        for values in self.0.rows.iter() {
             let arguments = Arguments { positional: vec![row(&self.0, values)], named: Vec::new() };
             if super::call(state, &test, arguments)?.is_true() {
                 if first {
@@ -400,7 +464,7 @@ impl Table {
         let [key] = arguments.bind("distinct", ["key"]).map_err(failed)?;
         let mut seen = std::collections::HashSet::new();
         let mut kept = Vec::new();
-        for values in &self.0.rows {
+        for values in self.0.rows.iter() {
             let own = match &key {
                 Some(key) => self.key_of(key, values, state)?,
                 None => values::tuple(values.to_vec()),
@@ -429,7 +493,7 @@ impl Table {
         if renamed.len() != self.0.names.len() {
             return Err(format!("`rename` got {} names for {} columns", renamed.len(), self.0.names.len()));
         }
-        Ok(make(Contents { names: renamed, rows: self.0.rows.clone() }))
+        Ok(make(Contents { names: renamed, rows: (*self.0.rows).clone().into() }))
     }
 
     /// The table as text, as `print_table` prints it.
@@ -518,6 +582,10 @@ impl Object for Table {
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {
         Enumerator::Values(self.0.rows.iter().map(|values| row(&self.0, values)).collect())
+    }
+
+    fn enumerator_len(self: &Arc<Self>) -> Option<usize> {
+        Some(self.0.rows.len())
     }
 
     /// A table without rows is a table all the same.

@@ -140,7 +140,7 @@ impl Connection for DuckdbConnection {
         Ok(described.rows.iter().map(column).collect())
     }
 
-    fn load_seed(&mut self, load: &SeedLoad<'_>) -> Result<u64, AdapterError> {
+    fn load_seed(&mut self, load: SeedLoad<'_>) -> Result<u64, AdapterError> {
         let relation = load.relation;
         let columns: Vec<&str> = load.columns.iter().map(String::as_str).collect();
         let (table, schema) = (relation.identifier().unwrap_or_default(), relation.schema().unwrap_or("main"));
@@ -149,14 +149,16 @@ impl Connection for DuckdbConnection {
             None => self.inner.appender_with_columns_to_db(table, schema, &columns),
         };
         let mut appender = appender.map_err(|error| adapter_error(&error))?;
+        let mut count = 0;
         for row in load.rows {
-            let row = row.iter().map(|value| value.as_ref().map_or(Value::Null, |text| Value::Text(text.clone())));
+            let row = row.into_iter().map(|value| value.map_or(Value::Null, Value::Text));
             appender
                 .append_row(duckdb::appender_params_from_iter(row.collect::<Vec<_>>()))
                 .map_err(|error| adapter_error(&error))?;
+            count += 1;
         }
         appender.flush().map_err(|error| adapter_error(&error))?;
-        Ok(load.rows.len() as u64)
+        Ok(count)
     }
 
     fn list_relations(&mut self, schemas: &[Schemas]) -> Result<Listing, AdapterError> {

@@ -198,14 +198,15 @@ fn seeds_are_loaded_with_the_tables_types() {
         Path::new(Some("memory"), Some("main"), Some("s")),
         Some(RelationKind::Table),
     );
-    let load = SeedLoad { relation: &relation, columns: &columns, rows: &rows };
-    assert_eq!(connection.load_seed(&load).unwrap(), 2);
+    let load = SeedLoad { relation: &relation, columns: &columns, rows: &mut rows.into_iter() };
+    assert_eq!(connection.load_seed(load).unwrap(), 2);
     let found = connection.execute("select * from s order by a", Fetch::All).unwrap();
     let printed: Vec<String> = found.rows[0].iter().map(Cell::to_string).collect();
     assert_eq!(printed, ["1", "2024-01-31", "it's", "1.5", "True", "2024-01-31 10:00:00"]);
     assert!(found.rows[1].iter().all(Cell::is_null));
     let bad = [vec![Some("x".to_owned()), None, None, None, None, None]];
-    assert!(connection.load_seed(&SeedLoad { rows: &bad, ..load }).is_err());
+    let load = SeedLoad { relation: &relation, columns: &columns, rows: &mut bad.into_iter() };
+    assert!(connection.load_seed(load).is_err());
 }
 
 #[test]

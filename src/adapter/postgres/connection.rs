@@ -6,8 +6,10 @@
 //! and take one statement only.
 
 use std::collections::HashMap;
+use std::io;
 use std::sync::Arc;
 
+use bytes::BytesMut;
 use fallible_iterator::FallibleIterator;
 use postgres_protocol::message::backend::{DataRowBody, Message, RowDescriptionBody};
 use postgres_protocol::message::frontend;
@@ -33,13 +35,15 @@ pub struct WireConnection {
     settings: Settings,
     /// A transaction was begun by [`Connection::begin`], whose caller will end it.
     is_begun: bool,
+    /// The `BEGIN` goes along with the next statement: it costs no round trip of its own.
+    begin_is_due: bool,
     /// Names of types that only this database has.
     type_names: HashMap<u32, String>,
 }
 
 impl WireConnection {
     pub fn new(wire: Wire, dialect: &'static Dialect, settings: Settings) -> WireConnection {
-        WireConnection { wire, dialect, settings, is_begun: false, type_names: HashMap::new() }
+        WireConnection { wire, dialect, settings, is_begun: false, begin_is_due: false, type_names: HashMap::new() }
     }
 
     fn run(&mut self, sql: &str, fetch: Fetch) -> Result<QueryResult, AdapterError> {
@@ -78,11 +82,27 @@ impl WireConnection {
     }
 
     fn say(&mut self, sql: &str) -> Result<(), AdapterError> {
-        if frontend::query(sql, &mut self.wire.outgoing).is_err() {
-            self.wire.outgoing.clear();
+        self.send(|outgoing| frontend::query(sql, outgoing))
+    }
+
+    /// Sends what `write` puts into the buffer, after the begin of a transaction that is due.
+    fn send(&mut self, write: impl FnOnce(&mut BytesMut) -> io::Result<()>) -> Result<(), AdapterError> {
+        let outgoing = &mut self.wire.outgoing;
+        let begin = if self.begin_is_due { frontend::query("BEGIN", outgoing) } else { Ok(()) };
+        if begin.and_then(|()| write(outgoing)).is_err() {
+            outgoing.clear();
             return Err(AdapterError::other("the statement holds a zero byte, or is too long to be sent"));
         }
-        self.wire.send()
+        self.wire.send()?;
+        if !std::mem::take(&mut self.begin_is_due) {
+            return Ok(());
+        }
+        let begun = self.hear("BEGIN", |_, _| Ok(()));
+        if begun.is_err() && !self.wire.is_broken {
+            // The answer to what was sent along is of no use.
+            let _ = self.hear("", |_, _| Ok(()));
+        }
+        begun
     }
 
     /// Gives each message to `each` until the server is ready again.
@@ -127,12 +147,12 @@ impl WireConnection {
 
     /// Names and types of a query's columns, by the server's parser alone.
     fn parse(&mut self, sql: &str) -> Result<Vec<(String, u32)>, AdapterError> {
-        let outgoing = &mut self.wire.outgoing;
-        let written = frontend::parse("", sql, [], outgoing)
-            .and_then(|()| frontend::describe(b'S', "", outgoing))
-            .map(|()| frontend::sync(outgoing));
-        written.map_err(|_| AdapterError::other("the query holds a zero byte, or is too long to be sent"))?;
-        self.wire.send()?;
+        self.send(|outgoing| {
+            frontend::parse("", sql, [], outgoing)?;
+            frontend::describe(b'S', "", outgoing)?;
+            frontend::sync(outgoing);
+            Ok(())
+        })?;
         self.described(sql)
     }
 
@@ -187,12 +207,12 @@ impl WireConnection {
         }
     }
 
-    fn copy(&mut self, load: &SeedLoad<'_>, sql: &str) -> Result<u64, AdapterError> {
+    fn copy(&mut self, load: SeedLoad<'_>, sql: &str) -> Result<u64, AdapterError> {
         self.say(sql)?;
-        let mut loaded = None;
+        let (rows, mut loaded) = (load.rows, None);
         self.hear(sql, |wire, message| {
             match message {
-                Message::CopyInResponse(_) => send_rows(wire, load.rows)?,
+                Message::CopyInResponse(_) => send_rows(wire, &mut *rows)?,
                 Message::CommandComplete(body) => loaded = response(body.tag().unwrap_or_default()).rows_affected,
                 _ => {}
             }
@@ -202,10 +222,10 @@ impl WireConnection {
     }
 }
 
-fn send_rows(wire: &mut Wire, rows: &[Vec<Option<String>>]) -> Result<(), AdapterError> {
+fn send_rows(wire: &mut Wire, rows: &mut dyn Iterator<Item = Vec<Option<String>>>) -> Result<(), AdapterError> {
     let mut part = String::with_capacity(PART + 1024);
     for row in rows {
-        copy_line(row, &mut part);
+        copy_line(&row, &mut part);
         if part.len() >= PART {
             send_part(wire, &mut part)?;
         }
@@ -349,7 +369,7 @@ impl Connection for WireConnection {
         self.named(result?)
     }
 
-    fn load_seed(&mut self, load: &SeedLoad<'_>) -> Result<u64, AdapterError> {
+    fn load_seed(&mut self, load: SeedLoad<'_>) -> Result<u64, AdapterError> {
         let quote = |name: &String| format!("\"{}\"", name.replace('"', "\"\""));
         let columns: Vec<String> = load.columns.iter().map(quote).collect();
         let sql = format!("copy {} ({}) from stdin", load.relation.render(), columns.join(", "));
@@ -395,20 +415,18 @@ impl Connection for WireConnection {
     }
 
     fn begin(&mut self) -> Result<(), AdapterError> {
-        if self.wire.status == Status::Idle {
-            self.run("BEGIN", Fetch::None)?;
-        }
+        self.begin_is_due = self.wire.status == Status::Idle;
         self.is_begun = true;
         Ok(())
     }
 
     fn commit(&mut self) -> Result<(), AdapterError> {
-        self.is_begun = false;
+        (self.is_begun, self.begin_is_due) = (false, false);
         if self.wire.status == Status::Idle { Ok(()) } else { self.run("COMMIT", Fetch::None).map(drop) }
     }
 
     fn rollback(&mut self) -> Result<(), AdapterError> {
-        self.is_begun = false;
+        (self.is_begun, self.begin_is_due) = (false, false);
         if self.wire.status == Status::Idle || self.wire.is_broken {
             return Ok(());
         }

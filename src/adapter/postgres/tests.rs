@@ -114,6 +114,15 @@ fn errors_say_where_and_what_may_be_done() {
     // A transaction that a text began itself does not outlive its error.
     assert!(connection.execute("begin; select 1/0", Fetch::None).is_err());
     assert_eq!(single(connection.as_mut(), "select 1"), "1");
+    // A transaction in which nothing was done leaves nothing to end.
+    connection.begin().unwrap();
+    connection.commit().unwrap();
+    assert_eq!(single(connection.as_mut(), "select (now() = statement_timestamp())::text"), "true");
+    connection.begin().unwrap();
+    assert_eq!(connection.describe("select 1 as a").unwrap().len(), 1);
+    connection.execute("create temp table begun ()", Fetch::None).unwrap();
+    connection.rollback().unwrap();
+    assert!(connection.execute("select * from begun", Fetch::None).unwrap_err().is_missing_relation());
     // One that the caller began is the caller's.
     connection.begin().unwrap();
     assert!(connection.execute("select 1/0", Fetch::None).is_err());
@@ -168,8 +177,8 @@ fn seeds_are_copied_into_typed_columns() {
         vec![None, text(""), None],
         vec![text("3"), text("\\N"), None],
     ];
-    let load = SeedLoad { relation: &relation, columns: &columns, rows: &rows };
-    assert_eq!(connection.load_seed(&load).unwrap(), 3);
+    let load = SeedLoad { relation: &relation, columns: &columns, rows: &mut rows.clone().into_iter() };
+    assert_eq!(connection.load_seed(load).unwrap(), 3);
     let found = connection.execute("select * from seeded.s", Fetch::All).unwrap();
     let read: Vec<Vec<Option<String>>> = found
         .rows
@@ -178,7 +187,8 @@ fn seeds_are_copied_into_typed_columns() {
         .collect();
     assert_eq!(read, rows);
     let wrong = [vec![text("x"), None, None]];
-    let error = connection.load_seed(&SeedLoad { rows: &wrong, ..load }).unwrap_err();
+    let load = SeedLoad { relation: &relation, columns: &columns, rows: &mut wrong.into_iter() };
+    let error = connection.load_seed(load).unwrap_err();
     assert!(error.message.contains("invalid input syntax for type integer: \"x\""), "{error}");
     assert!(error.message.contains("COPY s, line 1, column Id"), "{error}");
 }

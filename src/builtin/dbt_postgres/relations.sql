@@ -105,6 +105,13 @@
   drop index if exists {{ adapter.quote(relation.schema) }}.{{ adapter.quote(index_name) }}
 {%- endmacro -%}
 
+{#- Seeds go by the server's COPY, row by row out of their file. -#}
+{%- macro postgres__load_csv_rows(model, agate_table) -%}
+  {%- set quote = model['config'].get('quote_columns', none) -%}
+  {%- do adapter.tf_copy_rows(this, agate_table, quote) -%}
+  {{ return('copy ' ~ this.render() ~ ' (' ~ get_seed_column_quoted_csv(model, agate_table.column_names) ~ ') from stdin') }}
+{%- endmacro -%}
+
 {%- macro postgres_escape_comment(comment) -%}
   {{ return(tf_comment_literal(comment)) }}
 {%- endmacro -%}

@@ -3,6 +3,11 @@
   Docs: reference/resource-configs/redshift-configs
 -#}
 
+{#- Redshift copies from S3 only. -#}
+{%- macro redshift__load_csv_rows(model, agate_table) -%}
+  {{ return(basic_load_csv_rows(model, get_batch_size(), agate_table)) }}
+{%- endmacro -%}
+
 {%- macro redshift__use_show_apis() -%}
   {{ return(adapter.use_show_apis()) }}
 {%- endmacro -%}

@@ -7,7 +7,7 @@ use super::{Answer, Call, failed, fault, refused};
 use crate::adapter::{Column, Part, Path, Relation, seed};
 use crate::jinja::cells;
 use crate::jinja::relation_object::{column_of, column_value, relation_argument, value_of};
-use crate::jinja::values;
+use crate::jinja::{table, values};
 
 pub fn call(call: &mut Call<'_, '_, '_, '_>) -> Option<Answer> {
     Some(match call.method {
@@ -206,6 +206,10 @@ fn convert_type(call: &mut Call<'_, '_, '_, '_>) -> Answer {
     let [table, index] = call.bind(["agate_table", "col_idx"])?;
     let index = index.and_then(|index| usize::try_from(index).ok()).unwrap_or(0);
     let table = table.unwrap_or_default();
+    if let Some(seed) = table::seed(&table) {
+        let (kind, longest) = seed.column_type(index);
+        return Ok(Value::from(call.capabilities().seed_type(kind, longest)));
+    }
     let cells = cells::column_cells(&table, index);
     let longest = cells.iter().filter_map(|cell| cell.as_str().map(str::len)).max().unwrap_or(0);
     Ok(Value::from(call.capabilities().seed_type(seed::column_type(&cells), longest)))

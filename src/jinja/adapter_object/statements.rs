@@ -8,9 +8,9 @@ use minijinja::value::{Enumerator, Object, ObjectRepr};
 
 use super::relations::session;
 use super::{Answer, Call, fault, refused};
-use crate::adapter::{AdapterResponse, Fetch, Statement};
+use crate::adapter::{AdapterResponse, Fetch, SeedLoad, Statement};
 use crate::jinja::cells;
-use crate::jinja::relation_object::switch;
+use crate::jinja::relation_object::{relation_argument, switch};
 use crate::jinja::values;
 
 pub fn call(call: &mut Call<'_, '_, '_, '_>) -> Option<Answer> {
@@ -23,6 +23,7 @@ pub fn call(call: &mut Call<'_, '_, '_, '_>) -> Option<Answer> {
         "validate_sql" => validate_sql(call),
         "location_exists" => location_exists(call),
         "warn_once" => warn_once(call),
+        "tf_copy_rows" => copy_rows(call),
         "nice_connection_name" => {
             let name = call.adapter.session.as_ref().map_or_else(|| "<None>".to_owned(), |session| session.name());
             Ok(Value::from(name))
@@ -68,6 +69,20 @@ fn add_query(call: &mut Call<'_, '_, '_, '_>) -> Answer {
     };
     let result = session(call)?.run(statement).map_err(refused)?;
     Ok(values::tuple(vec![values::none(), cells::table(result)]))
+}
+
+/// Puts a table's rows into a relation by the warehouse's fastest way. Not one of dbt's methods.
+fn copy_rows(call: &mut Call<'_, '_, '_, '_>) -> Answer {
+    let [relation, rows, quote] = call.bind(["relation", "agate_table", "quote_columns"])?;
+    let relation = relation_argument(relation, "adapter.tf_copy_rows", "relation").map_err(fault)?;
+    let rows = rows.unwrap_or_default();
+    let quoted = switch(quote.filter(|quote| !quote.is_none()).as_ref(), true);
+    // The warehouse wrote the names of columns that were not quoted in lower case.
+    let name = |name: String| if quoted { name } else { name.to_ascii_lowercase() };
+    let columns: Vec<String> = crate::jinja::table::column_names(&rows).into_iter().map(name).collect();
+    let load = SeedLoad { relation: &relation, columns: &columns, rows: &mut *cells::row_texts(&rows) };
+    let count = session(call)?.load_seed(load).map_err(refused)?;
+    Ok(Value::from(count))
 }
 
 fn commit(call: &mut Call<'_, '_, '_, '_>) -> Answer {

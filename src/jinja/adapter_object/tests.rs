@@ -406,8 +406,8 @@ fn templates_give_what_dbt_gives() {
 /// What a materialization finds beside the adapter.
 fn node_context(place: &Place, name: &str, config: &[(&str, Value)], sql: &str) -> Value {
     let seed =
-        crate::adapter::seed::read(&SourceFile::new("seeds/s.csv", sql), crate::adapter::seed::SeedFormat::default());
-    let rows = seed.map(crate::jinja::cells::seed_table).unwrap_or_default();
+        crate::adapter::seed::scan(&SourceFile::new("seeds/s.csv", sql), crate::adapter::seed::SeedFormat::default());
+    let rows = seed.map(crate::jinja::table::of_seed).unwrap_or_default();
     let text = |text: &str| Value::from(text);
     let settings: Vec<(&str, Value)> = config.to_vec();
     let off = |name: &'static str| Function::value(name, |_, _| Ok(Value::from(false)));

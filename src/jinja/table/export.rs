@@ -79,7 +79,7 @@ impl Table {
     pub(super) fn csv(&self) -> String {
         let mut writer = csv::Writer::from_writer(Vec::new());
         let mut written = writer.write_record(self.0.names.iter().map(|name| name.as_bytes()));
-        for row in &self.0.rows {
+        for row in self.0.rows.iter() {
             let cells = row.iter().map(|value| if value.is_none() { String::new() } else { values::text(value) });
             written = written.and_then(|()| writer.write_record(cells));
         }
@@ -94,7 +94,7 @@ impl Table {
         let wanted = self.columns(key, "group_by")?;
         let [index] = wanted.as_slice() else { return Err("`group_by` needs one column".to_owned()) };
         let mut groups: indexmap::IndexMap<Value, Vec<Arc<Vec<Value>>>> = indexmap::IndexMap::new();
-        for row in &self.0.rows {
+        for row in self.0.rows.iter() {
             let of = row.get(*index).cloned().unwrap_or_else(values::none);
             groups.entry(of).or_default().push(row.clone());
         }
@@ -161,5 +161,23 @@ mod tests {
             let found = rendered.map(|rendered| rendered.value).map_err(|error| error.to_string());
             assert_eq!(found.as_deref(), Ok(*expected), "{template}");
         }
+    }
+
+    #[test]
+    fn rows_of_a_seed_are_made_when_they_are_looked_at() {
+        use crate::adapter::seed::{SeedFormat, scan};
+        use crate::diagnostic::SourceFile;
+        let file = SourceFile::new("seeds/s.csv", "id,day\n1,2020-01-01\n2,\n");
+        let seed = super::super::of_seed(scan(&file, SeedFormat::default()).unwrap());
+        let made = || super::super::contents(&seed).unwrap().rows.made.get().is_some();
+        assert_eq!(values::length(&seed.get_attr("rows").unwrap()), Ok(2));
+        assert!(seed.is_true() && !made());
+        assert_eq!(crate::jinja::cells::row_texts(&seed).count(), 2);
+        assert!(!made());
+        assert_eq!(
+            values::text(&seed.get_attr("rows").unwrap().get_item_by_index(1).unwrap()),
+            "<agate.Row: (Decimal('2'), None)>"
+        );
+        assert!(made());
     }
 }
