@@ -189,9 +189,9 @@ fn report_settings(invocation: &Invocation) -> report::Settings {
 }
 
 fn file_settings(invocation: &Invocation, log: &LogOptions) -> Option<FileSettings> {
-    // A folder that is no project gets no log file.
-    let is_project = invocation.project_dir.join(crate::project::FILE_NAME).is_file();
-    if log.level_file == LogLevel::None || !is_project {
+    // A folder that is no project gets no log file, unless the user says where it goes.
+    let is_wanted = invocation.log_path.is_some() || invocation.project_dir.join(crate::project::FILE_NAME).is_file();
+    if log.level_file == LogLevel::None || !is_wanted {
         return None;
     }
     let folder = invocation.log_path.clone().unwrap_or_else(|| invocation.project_dir.join("logs"));

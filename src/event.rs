@@ -150,6 +150,8 @@ pub struct ResultLine {
     /// What the engine answered, shown in brackets (`OK`, `SELECT 3`, `INSERT 1`); unused on failure.
     pub message: String,
     pub seconds: f64,
+    /// The node's group with its owner, for alerts.
+    pub group: Option<Map<String, Value>>,
 }
 
 /// A phase of a node's run, as `run_results.json` lists it.

@@ -246,7 +246,21 @@ impl Flags {
     /// those without a value are left out.
     pub fn arguments(&self) -> Map<String, Value> {
         let set = self.settings.iter().filter(|(_, setting)| !setting.value.is_null());
-        set.map(|(name, setting)| (name.to_owned(), setting.value.clone())).collect()
+        set.map(|(name, setting)| (name.to_owned(), without_secrets(setting.value.clone()))).collect()
+    }
+}
+
+/// A setting with stars for the values of variables whose names say that they are secret.
+fn without_secrets(value: Value) -> Value {
+    match value {
+        Value::Object(map) => map
+            .into_iter()
+            .map(|(name, value)| match name.starts_with(environment::SECRET_PREFIX) {
+                true => (name, Value::from("*****")),
+                false => (name, value),
+            })
+            .collect(),
+        other => other,
     }
 }
 
@@ -476,6 +490,18 @@ fn deprecations(line: &CommandLine, settings: &Settings, environment: &Environme
             text.push_str(&format!(" Please use `{new}` instead of `{key}`."));
         }
         found.push(Diagnostic::warning_of("WEOIncludeExcludeDeprecation", text));
+    }
+    for (variable, flag) in table::OLD_VARIABLES {
+        if environment.non_empty(variable).is_some() {
+            let new = format!("{ENGINE_PREFIX}{}", flag.to_uppercase());
+            let text = format!(
+                "The environment variable `{variable}` has been renamed as `{new}`. If `{variable}` is currently set, its \
+                 value will be used instead of `{new}`. Set `{new}` and unset `{variable}` to avoid this deprecation \
+                 warning and ensure it works properly in a future release."
+            );
+            let warning = Diagnostic::warning_of("EnvironmentVariableRenamed", text);
+            found.push(warning.fact("old_name", *variable).fact("new_name", new));
+        }
     }
     let known: std::collections::HashSet<String> =
         table::FLAGS.iter().flat_map(table::Flag::variables).chain(OTHER_VARIABLES.map(str::to_owned)).collect();

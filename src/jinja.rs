@@ -129,6 +129,8 @@ pub struct EngineOptions {
     pub stack_limit: usize,
     /// Gets what templates log, print and warn of.
     pub listener: Option<Arc<Listener>>,
+    /// Whether `exceptions.warn` fails like an error, so that its node does (`--warn-error`).
+    pub warnings_raise: bool,
 }
 
 impl EngineOptions {
@@ -141,6 +143,7 @@ impl EngineOptions {
             step_limit: 20_000_000,
             stack_limit: 1 << 20,
             listener: None,
+            warnings_raise: false,
         }
     }
 }
@@ -316,7 +319,13 @@ impl Engine {
                 .hint(format!("write `adapter.dispatch('{name}', macro_namespace='{namespace}')`")));
         }
         let candidates = self.candidates(name, namespace);
-        let found = candidates.iter().find_map(|candidate| self.0.registry.resolve(candidate, package));
+        let registry = &self.0.registry;
+        let found = candidates.iter().find_map(|candidate| registry.resolve(candidate, package));
+        // A package's macro may dispatch to one of its own while a node of another package is rendered.
+        let found = found.or_else(|| {
+            let bare = candidates.iter().filter(|candidate| !candidate.contains('.'));
+            bare.into_iter().find_map(|candidate| registry.find_static(candidate, package))
+        });
         match found {
             Some(entry) => Ok(Value::from_dyn_object(entry.clone())),
             None => {

@@ -448,7 +448,7 @@ fn vars(
         let from_file = node.get("vars").filter(|vars| !vars.is_null());
         match (own, from_file) {
             (Some(own), Some(other)) if own.as_map().is_some_and(|map| !map.is_empty()) => fields.problems.push(
-                Diagnostic::error(format!("Variables cannot be defined in both vars.yml and {FILE_NAME}"))
+                Diagnostic::error(format!("Variables cannot be defined in both vars.yml and {FILE_NAME}."))
                     .at(own.span(fields.file))
                     .note_at("also defined here", other.span(file)),
             ),

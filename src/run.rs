@@ -293,7 +293,11 @@ impl<'a> Runner<'a> {
             batches: report.batches,
             measured: None,
         });
-        step_after(status, self.runtime.flags.fail_fast)
+        match step_after(status, self.runtime.flags.fail_fast) {
+            // docs.getdbt.com/reference/resource-configs/on_error: its children run all the same.
+            Step::Failed if node.config.text("on_error") == Some("continue") => Step::Done,
+            step => step,
+        }
     }
 
     fn work(
@@ -578,6 +582,7 @@ fn line(result: &NodeResult, position: Position) -> ResultLine {
         status: result.status,
         message: result.message.clone().unwrap_or_default(),
         seconds: result.seconds,
+        group: result.group.clone(),
     }
 }
 

@@ -411,10 +411,7 @@ impl Relation {
             return Ok(());
         };
         match identifier.len() > limit {
-            true => Err(AdapterError::other(format!(
-                "relation name `{identifier}` is longer than {limit} characters: it has {}",
-                identifier.len()
-            ))),
+            true => Err(AdapterError::other(format!("Relation name '{identifier}' is longer than {limit} characters"))),
             false => Ok(()),
         }
     }

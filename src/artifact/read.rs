@@ -1,7 +1,7 @@
 //! Reading artifacts back, ours or dbt's, of this version or an older one.
 //!
 //! What an older schema lacks is filled in with what it meant then; what is not known is
-//! passed over. Manifests from v7 (dbt 1.3) on are read.
+//! passed over. Manifests from v7 (dbt 1.0) on are read.
 
 use std::fs;
 use std::path::Path;
@@ -24,7 +24,7 @@ use crate::manifest::{
 use crate::resource::{ResourceType, UniqueId};
 
 /// The oldest schema of a manifest that can be read.
-const OLDEST_MANIFEST: u32 = 7;
+const OLDEST_MANIFEST: u32 = 4;
 
 /// Reads `manifest.json`; `None` if there is no such file.
 ///

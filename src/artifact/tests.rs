@@ -45,7 +45,7 @@ fn older_manifests_are_read_and_those_that_cannot_be_are_named() {
     let node = &manifest.nodes["model.p.a"];
     assert_eq!(&*node.raw_code, "select 1");
     assert_eq!(node.code().unwrap().refs[1].package.as_deref(), Some("q"));
-    for (schema, said) in [("v4", "the oldest"), ("v20", "the newest")] {
+    for (schema, said) in [("v3", "the oldest"), ("v20", "the newest")] {
         let text = old.replace("v8", schema);
         assert!(read::parse_manifest(&text).unwrap_err().contains(said));
     }

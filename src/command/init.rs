@@ -20,6 +20,12 @@ const NAME: &str = "__PROJECT_NAME__";
 /// If the name is none for a project, or the folder exists with something in it.
 pub(super) fn run(call: &Call, name: Option<&str>) -> Result<ExitCode, Diagnostics> {
     let Some(name) = name else {
+        if call.invocation.project_dir.join(crate::project::FILE_NAME).is_file() {
+            let text = "This folder is a project already. Without a profile it runs on DuckDB inside tform; \
+                        `tform debug` shows which profile and target it uses.";
+            call.emit(Event::notice("SettingUpProfile", Level::Info, text));
+            return Ok(ExitCode::Success);
+        }
         return Err(Diagnostic::error("the project needs a name").hint("write `tform init NAME`").into());
     };
     check_name(name)?;

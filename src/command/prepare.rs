@@ -10,7 +10,7 @@ use crate::adapter::{self, Capabilities, Path, PolicyChange, Warehouse};
 use crate::artifact;
 use crate::compile::runtime::{CommentSetting, Deferred, EventTime, RunFlags, Runtime};
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
-use crate::event::{Event, found_line};
+use crate::event::{Action, Event, found_line};
 use crate::graph::{self, Graph, NodeSet, ResolveOptions};
 use crate::invocation::{DBT_VERSION, ExitCode, Invocation};
 use crate::jinja::adapter_object::{self, AdapterObject, AdapterOptions};
@@ -126,6 +126,8 @@ fn inputs<'a>(
 ) -> parse::Inputs<'a> {
     let reporter = call.reporter.clone();
     let mut engine = EngineOptions::new(&files.root().name);
+    let warnings = &call.invocation.flags.warn_error_options;
+    engine.warnings_raise = warnings.action("JinjaLogWarning") == Action::Raise;
     engine.listener = Some(Arc::new(move |message| reporter.emit(told(message))));
     let flags = &call.invocation.flags;
     parse::Inputs {

@@ -82,6 +82,7 @@ fn write_results(call: &Call, runtime: &Runtime, shown: Vec<Shown>) -> Result<()
 /// # Errors
 /// As [`run`].
 pub(super) fn compile_inline(call: &Call, preview: &Preview) -> Result<ExitCode, Diagnostics> {
+    let begun = Instant::now();
     let prepared = prepare::project(call)?;
     let runtime = prepared.runtime(&call.invocation, HashMap::new());
     let node = Arc::new(inline_node(&runtime, preview.inline.as_deref().unwrap_or_default()));
@@ -90,6 +91,14 @@ pub(super) fn compile_inline(call: &Call, preview: &Preview) -> Result<ExitCode,
     match compiled(&rendering, &node) {
         Ok(sql) => {
             call.emit(compiled_event(&node, &sql, preview));
+            if call.invocation.flags.write_json {
+                let mut result = RunResult::new(&node.unique_id, Status::Success);
+                result.execution_time = begun.elapsed().as_secs_f64();
+                result.compiled = Some(true);
+                result.compiled_code = Some(sql.to_string());
+                let results = RunResults::new(&call.invocation, vec![result], begun.elapsed().as_secs_f64());
+                artifact::write(&runtime.target_path, artifact::RUN_RESULTS, &results)?;
+            }
             Ok(ExitCode::Success)
         }
         Err(diagnostic) => Ok(failed(call, &rendering, &node, &diagnostic)),

@@ -77,9 +77,13 @@ fn is_of_fusion(name: &str) -> bool {
     include_str!("fusion_names.txt").lines().any(|known| known == name)
 }
 
+/// Warnings that are called deprecations and are neither in dbt's group of them nor shown once only.
+const NOT_COUNTED: [&str; 2] = ["UpcomingReferenceDeprecation", "SpacesInResourceNameDeprecation"];
+
 /// True for warnings of the group `Deprecations`.
 pub fn is_deprecation(name: &str) -> bool {
-    name.ends_with("Deprecation") || name == "DeprecationsSummary"
+    let counts = name.ends_with("Deprecation") && !NOT_COUNTED.contains(&name);
+    counts || name == "DeprecationsSummary"
 }
 
 #[cfg(test)]

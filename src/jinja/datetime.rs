@@ -62,6 +62,12 @@ pub fn utc_datetime(moment: DateTime<Utc>) -> Value {
     Value::from_object(Moment { naive: moment.naive_utc(), zone: Some(Zone::utc()) })
 }
 
+/// How JSON has a date or a `datetime`: `2020-01-01T00:00:00`; `None` for other values.
+pub fn iso(value: &Value) -> Option<String> {
+    let is_one = value.downcast_object_ref::<Moment>().is_some() || value.downcast_object_ref::<Date>().is_some();
+    is_one.then(|| value.to_string().replacen(' ', "T", 1))
+}
+
 pub fn date(date: NaiveDate) -> Value {
     Value::from_object(Date(date))
 }

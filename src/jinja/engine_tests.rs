@@ -171,7 +171,7 @@ fn errors_in_calls_point_into_the_macro_and_show_the_calls() {
       |    ^^^^^^
       = help: package `utils` has it: `utils.helper`
 
-    error: macro `wrap` has no argument `lft`
+    error: macro 'dbt_macro__wrap' takes no keyword argument 'lft'
       --> models/m.sql:1:4
       |
     1 | {{ wrap('a', lft='<') }}

@@ -58,6 +58,9 @@ fn raise_named(what: &str, arguments: &Arguments) -> Result<Value, Stop> {
 fn warn(render: &Arc<Render>, arguments: Arguments) -> Result<Value, Stop> {
     let [message, _node] = arguments.bind("warn", ["msg", "node"])?;
     let message = text(&required(message, "warn", "msg")?);
+    if render.engine.options.warnings_raise {
+        return Err(Diagnostic::error(message).note("`warn_error` makes this warning an error").into());
+    }
     render.engine.say(super::MessageKind::Warning, message, render.position());
     Ok(Value::from(""))
 }

@@ -632,7 +632,8 @@ impl<'a, 's, 't, 'e> Interpreter<'a, 's, 't, 'e> {
             } else if definition.kwargs.is_some() {
                 others.insert(Value::from(name.as_ref()), value);
             } else {
-                let message = format!("has no argument `{name}`");
+                // The words of Jinja2, which callers look for.
+                let message = format!("takes no keyword argument '{name}'");
                 return Err(self.wrong_argument(definition, &message, Some(&name)));
             }
         }
@@ -659,7 +660,10 @@ impl<'a, 's, 't, 'e> Interpreter<'a, 's, 't, 'e> {
     /// A call that does not fit; it gets its place from the call.
     #[inline(never)]
     fn wrong_argument(&self, definition: &Definition, message: &str, name: Option<&str>) -> Stop {
-        let mut diagnostic = Diagnostic::error(format!("macro `{}` {message}", definition.name));
+        let mut diagnostic = match message.starts_with("takes no keyword") {
+            true => Diagnostic::error(format!("macro 'dbt_macro__{}' {message}", definition.name)),
+            false => Diagnostic::error(format!("macro `{}` {message}", definition.name)),
+        };
         diagnostic = diagnostic.note_at(signature(definition), definition.place.span(&self.template.file));
         if name == Some("caller") {
             diagnostic = diagnostic.hint("a macro used with `{% call %}` must use `caller()`");

@@ -13,8 +13,21 @@ use super::values::{self, Dict, Fault, List, Set, type_name};
 
 const LIST: [&str; 11] =
     ["append", "extend", "insert", "pop", "remove", "clear", "sort", "reverse", "index", "count", "copy"];
-const DICT: [&str; 11] =
-    ["get", "items", "keys", "values", "update", "setdefault", "pop", "popitem", "clear", "copy", "fromkeys"];
+/// `to_dict` is none of Python's: results and nodes have it in dbt, which are dictionaries here.
+const DICT: [&str; 12] = [
+    "get",
+    "items",
+    "keys",
+    "values",
+    "update",
+    "setdefault",
+    "pop",
+    "popitem",
+    "clear",
+    "copy",
+    "fromkeys",
+    "to_dict",
+];
 const SET: [&str; 15] = [
     "add",
     "discard",

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use minijinja::value::{Kwargs, Rest, Serde};
+use minijinja::value::{Kwargs, Rest, Serde, ValueKind};
 use minijinja::{Environment as Templates, Error, ErrorKind, UndefinedBehavior, Value, context};
 use serde_json::Map;
 
@@ -84,7 +84,13 @@ impl ConfigRenderer {
 
     fn evaluate(&self, text: &str) -> Result<serde_json::Value, Error> {
         let value = match single_expression(text) {
-            Some(expression) => self.templates.compile_expression(expression)?.eval(context! {})?,
+            Some(expression) => {
+                let value = self.templates.compile_expression(expression)?.eval(context! {})?;
+                if expression.trim_end().ends_with("as_bool") && value.kind() != ValueKind::Bool {
+                    return Err(failed(format!("could not convert value '{value}' into type 'bool'")));
+                }
+                value
+            }
             None => Value::from(self.templates.render_str(text, context! {})?),
         };
         if value.is_undefined() {
@@ -152,7 +158,8 @@ fn as_bool(value: Value) -> Result<Value, Error> {
     match text.to_ascii_lowercase().as_str() {
         "true" => Ok(Value::from(true)),
         "false" => Ok(Value::from(false)),
-        _ => Err(failed(format!("could not convert value '{text}' into type 'bool'"))),
+        // It may stand in a comparison: `target.name == 'dev' | as_bool`.
+        _ => Ok(value),
     }
 }
 

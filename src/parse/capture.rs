@@ -261,6 +261,9 @@ fn package_and_name(arguments: &Arguments, function: &str) -> Result<Vec<String>
 
 /// A value of a template as JSON; what has no JSON form is its text.
 pub fn to_json(value: &Value) -> Json {
+    if let Some(text) = crate::jinja::datetime::iso(value) {
+        return Json::String(text);
+    }
     serde_json::to_value(value).unwrap_or_else(|_| Json::String(values::text(value)))
 }
 

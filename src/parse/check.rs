@@ -18,6 +18,7 @@ pub fn all(workspace: &Workspace<'_>, manifest: &Manifest, problems: &mut Diagno
         problems.extend(empty(node));
     }
     names_with_spaces(workspace, manifest, problems);
+    problems.extend(no_time_spine(manifest));
     for exposure in manifest.exposures.values() {
         let name = &exposure.name;
         if name.chars().any(|letter| !letter.is_alphanumeric() && letter != '_') {
@@ -80,7 +81,7 @@ pub fn duplicate(first: &Node, second: &Node) -> Diagnostic {
             let column = test.column_name.as_deref().map(|column| format!(" defined on column \"{column}\""));
             let file_key = test.file_key_name.as_deref().unwrap_or("");
             format!(
-                "dbt found two tests with the name \"{name}\"{} in \"{file_key}\".\nSince these resources have the same \
+                "dbt found two data_tests with the name \"{name}\"{} in \"{file_key}\".\nSince these resources have the same \
                  name, dbt will be unable to find the correct resource when running tests.",
                 column.unwrap_or_default()
             )
@@ -279,6 +280,29 @@ fn empty(node: &Node) -> Option<Diagnostic> {
         Diagnostic::warning(format!("model `{}` is empty and is left out of every run", node.name))
             .at_opt(place(node))
             .hint(format!("write its query into `{}`, or delete the file", node.original_file_path))
+    })
+}
+
+/// Semantic models need a calendar (docs.getdbt.com/docs/build/metricflow-time-spine).
+fn no_time_spine(manifest: &Manifest) -> Option<Diagnostic> {
+    let first = manifest.semantic_models.values().next()?;
+    let spines = manifest.nodes.values().filter_map(|node| Some((node, node.model()?.time_spine.as_ref()?)));
+    let fine = ["nanosecond", "microsecond", "millisecond", "second", "minute", "hour", "day"];
+    let is_fine = |(node, spine): (&std::sync::Arc<Node>, &Value)| {
+        let column = spine.get("standard_granularity_column").and_then(Value::as_str);
+        let column = column.and_then(|name| node.columns.get(name));
+        column.and_then(|column| column.granularity.as_deref()).is_some_and(|size| fine.contains(&size))
+    };
+    // Before there were time spines in YAML, a model of this name was one.
+    let old = manifest.nodes.values().any(|node| node.name == "metricflow_time_spine");
+    let has_one = spines.into_iter().any(is_fine) || old;
+    (!has_one).then(|| {
+        let text = "The semantic layer requires a time spine model with granularity DAY or smaller in the project, but \
+                    none was found. Guidance on creating this model can be found on our docs site \
+                    (https://docs.getdbt.com/docs/build/metricflow-time-spine).";
+        let mut problem = Diagnostic::error(text).at_opt(first.origin.properties.clone());
+        problem.set_kind("Parsing Error");
+        problem
     })
 }
 

@@ -365,7 +365,10 @@ fn add_config(
     let value = match value {
         Value::String(text) if holds_jinja(&text) => {
             workspace.yaml_value(target.package, &text, &test.span, Names::default()).map_err(|problem| {
-                problem.note(format!("Invalid generic test configuration: `{key}` of test `{}`", test.name))
+                let said = problem.message.clone();
+                let mut problem = problem.note(format!("`{key}` of test `{}`", test.name));
+                problem.message = format!("Invalid generic test configuration: {said}");
+                problem
             })?
         }
         value => value,

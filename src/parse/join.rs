@@ -518,7 +518,7 @@ fn overridden_sources(workspace: &Workspace<'_>, files: &[PropertiesFile], probl
             if let Some((first, _)) = overrides.insert((package, &source.name), (source, false)) {
                 let message = format!(
                     "dbt found two schema.yml entries for the same source named {} in package {package}. Sources may \
-                     only be overridden a single time.",
+                     only be overridden a single time.\nTo fix this, remove the entry from one of these files.",
                     source.name
                 );
                 let problem = Diagnostic::error(message).at_opt(source.span.clone());

@@ -320,6 +320,11 @@ pub fn columns(
             }
             constraint
         });
+        let mut more = column.more.clone();
+        // dbt writes these for every column.
+        for key in ["dimension", "entity"] {
+            more.entry(key).or_insert(Value::Null);
+        }
         let info = ColumnInfo {
             name: column.name.clone(),
             description: described.text,
@@ -331,7 +336,7 @@ pub fn columns(
             tags: column.tags.clone(),
             granularity: column.granularity.clone(),
             doc_blocks: described.blocks,
-            more: column.more.clone(),
+            more,
         };
         columns.insert(column.name.clone(), info);
     }

@@ -210,6 +210,16 @@ impl Reading<'_> {
     fn name(&mut self, map: &YamlMap, item: &Node, section: Section) -> Option<String> {
         match map.get("name") {
             Some(name) if !name.is_null() => self.text_of(name, "name"),
+            _ if section == Section::SingularTests => {
+                // In dbt, a list of generic tests at this place is only warned of.
+                let message = format!(
+                    "Unable to parse '{}' section of file '{}': Entry did not contain a name",
+                    section.key(),
+                    self.file.path
+                );
+                self.problems.push(Diagnostic::warning(message).at(item.span(self.file)));
+                None
+            }
             _ => {
                 let message = format!(
                     "the schema file at {} is invalid because a list element for '{}' does not have a name attribute",

@@ -264,6 +264,11 @@ fn unit_tests_have_the_rows_of_their_fixtures() {
 fn exposures_groups_functions_and_the_semantic_layer_are_kept() {
     let manifest = parse(&[
         ("models/orders.sql", "select 1 as id"),
+        ("models/days.sql", "select current_date as day"),
+        (
+            "models/days.yml",
+            "models: [{name: days, time_spine: {standard_granularity_column: day}, columns: [{name: day, granularity: day}]}]",
+        ),
         ("functions/f.sql", "a > 0"),
         (
             "models/p.yml",

@@ -290,6 +290,9 @@ fn result_data(line: &ResultLine, own: Value) -> Value {
             data[name] = value;
         }
     }
+    if let Some(group) = &line.group {
+        data["group"] = Value::Object(group.clone());
+    }
     data
 }
 
@@ -331,7 +334,8 @@ mod tests {
         let at = DateTime::from_timestamp(1_700_000_000, 5_000).unwrap();
         let node = NodeInfo { facts, status: Status::Success, started_at: Some(at), finished_at: None };
         let position = Position { index: 1, total: 2 };
-        let line_of = ResultLine { node, position, status: Status::Success, message: "OK".into(), seconds: 0.5 };
+        let line_of =
+            ResultLine { node, position, status: Status::Success, message: "OK".into(), seconds: 0.5, group: None };
         let event = Event::LogModelResult { line: line_of, description: "sql view model main.a".into() };
         let info =
             Info { invocation_id: "id", thread: "Thread-1", at, message: "1 of 2 OK", extra: &serde_json::Map::new() };

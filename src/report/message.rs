@@ -398,7 +398,7 @@ mod tests {
 
     fn line(status: Status, message: &str) -> ResultLine {
         let position = Position { index: 1, total: 11 };
-        ResultLine { node: node("a", "model"), position, status, message: message.into(), seconds: 0.114 }
+        ResultLine { node: node("a", "model"), position, status, message: message.into(), seconds: 0.114, group: None }
     }
 
     #[test]

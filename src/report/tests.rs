@@ -251,6 +251,7 @@ fn lines_of_many_threads_stay_whole() {
                             status: Status::Success,
                             message: "OK".into(),
                             seconds: 0.0,
+                            group: None,
                         };
                         reporter.emit(Event::LogModelResult { line, description: facts.name.clone() });
                     }

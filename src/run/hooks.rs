@@ -119,12 +119,14 @@ fn run_one(
     })?;
     let sql = compiled.sql.trim();
     if sql.is_empty() {
-        return Ok((Report::new(Status::Success, "OK"), Some(compiled.sql)));
+        let report = Report { failures: Some(0), ..Report::new(Status::Success, "OK") };
+        return Ok((report, Some(compiled.sql)));
     }
     let report = match worker.session.run(Statement { fetch: Fetch::None, ..Statement::query(sql) }) {
         Ok(result) => {
             let mut report = Report::new(Status::Success, result.response.message.clone());
             report.adapter_response = result.response.to_json();
+            report.failures = Some(0);
             report
         }
         Err(error) => Report::failed(node, &Diagnostic::from(error.clone()), Some(&error)),

@@ -206,12 +206,13 @@ fn figures(node: &Node, stored: &Stored) -> Result<Figures, Diagnostic> {
         return wrong(format!("Returned {} columns, but expected 3 columns", row.len()));
     };
     let flag = |value: &Value| match values::text(value).to_lowercase().as_str() {
-        "true" | "t" | "1" => Some(true),
-        "false" | "f" | "0" | "none" => Some(false),
-        _ => None,
+        "true" | "t" | "1" => Ok(true),
+        "false" | "f" | "0" | "none" => Ok(false),
+        other => Err(format!("Cannot convert a value of type str to a bool: 'get_test_sql' returns '{other}'")),
     };
-    let (Some(should_warn), Some(should_error)) = (flag(should_warn), flag(should_error)) else {
-        return wrong(format!("Expected bool, got {} and {}", values::text(should_warn), values::text(should_error)));
+    let (should_warn, should_error) = match (flag(should_warn), flag(should_error)) {
+        (Ok(should_warn), Ok(should_error)) => (should_warn, should_error),
+        (Err(problem), _) | (_, Err(problem)) => return wrong(problem),
     };
     let failures = match (failures.is_none(), values::text(failures).parse::<f64>()) {
         (true, _) => 0,

@@ -50,7 +50,11 @@ fn report(old: &Node, changes: &[String]) -> Diagnostic {
         .hint("make an additive change, or create a new version of the model"),
         None => Diagnostic::warning_of(
             "UnversionedBreakingChange",
-            format!("Breaking change to contracted, unversioned model {} ({})", old.name, old.original_file_path),
+            format!(
+                "Breaking change to contracted, unversioned model {} ({})\nWhile comparing to previous project state, dbt \
+                 detected a breaking change to an unversioned model.",
+                old.name, old.original_file_path
+            ),
         ),
     };
     changes.iter().fold(diagnostic, |diagnostic, change| diagnostic.note(change.as_str()))

@@ -481,8 +481,8 @@ fn check_time_spine(reading: &mut Reading<'_>, map: &YamlMap, properties: &NodeP
     match properties.columns.iter().find(|column| column.name == standard) {
         None => {
             let message = format!(
-                "time spine standard granularity column must be defined on the model: got invalid column name \
-                 '{standard}' for model '{}'; valid names: {}",
+                "Time spine standard granularity column must be defined on the model. Got invalid column name \
+                 '{standard}' for model '{}'. Valid names: {}.",
                 properties.name,
                 names.join(", ")
             );
@@ -490,12 +490,27 @@ fn check_time_spine(reading: &mut Reading<'_>, map: &YamlMap, properties: &NodeP
         }
         Some(column) if column.granularity.is_none() => {
             let message = format!(
-                "time spine standard granularity column must have a granularity defined; add one for column \
-                 '{standard}' in model '{}'",
+                "Time spine standard granularity column must have a granularity defined. Add one for column \
+                 '{standard}' in model '{}'.",
                 properties.name
             );
             reading.error(message, node);
         }
         Some(_) => {}
+    }
+    let custom = spine.get("custom_granularities").and_then(Value::as_array);
+    let missing: Vec<&str> = custom
+        .into_iter()
+        .flatten()
+        .filter_map(|one| one.get("column_name").filter(|name| !name.is_null()).or_else(|| one.get("name"))?.as_str())
+        .filter(|name| !names.contains(name))
+        .collect();
+    if !missing.is_empty() {
+        let message = format!(
+            "Time spine custom granularity columns do not exist in the model. Columns not found: {}; Available columns: {}",
+            missing.join(", "),
+            names.join(", ")
+        );
+        reading.error(message, node);
     }
 }
