@@ -54,6 +54,15 @@ pub enum ConstraintKind {
 }
 
 impl ConstraintKind {
+    pub const ALL: [ConstraintKind; 6] = [
+        ConstraintKind::Check,
+        ConstraintKind::NotNull,
+        ConstraintKind::Unique,
+        ConstraintKind::PrimaryKey,
+        ConstraintKind::ForeignKey,
+        ConstraintKind::Custom,
+    ];
+
     /// dbt's word in a properties file.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -67,8 +76,7 @@ impl ConstraintKind {
     }
 
     pub fn parse(word: &str) -> Option<ConstraintKind> {
-        use ConstraintKind::{Check, Custom, ForeignKey, NotNull, PrimaryKey, Unique};
-        [Check, NotNull, Unique, PrimaryKey, ForeignKey, Custom].into_iter().find(|kind| kind.as_str() == word)
+        ConstraintKind::ALL.into_iter().find(|kind| kind.as_str() == word)
     }
 }
 

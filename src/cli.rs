@@ -373,7 +373,7 @@ mod tests {
         for text in [&["--version"][..], &["-v"], &["-V"], &["run", "--version"]] {
             let stop = stop(text);
             assert_eq!(stop.code, 0);
-            assert!(stop.text(false).starts_with("Core:\n  - installed: 1.11."), "{}", stop.text(false));
+            assert!(stop.text(false).starts_with("Core:\n  - installed: 1.12."), "{}", stop.text(false));
         }
     }
 }

@@ -20,7 +20,7 @@ pub use settings::{CommandLine, Given, Origin, SampleWindow, Settings};
 pub use table::Which;
 
 /// The version of the dbt language that this is: `dbt_version` in Jinja and artifacts.
-pub const DBT_VERSION: &str = "1.11.12";
+pub const DBT_VERSION: &str = "1.12.4";
 
 /// The process's exit code.
 ///

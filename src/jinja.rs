@@ -41,6 +41,7 @@ mod tests;
 mod text_filters;
 mod timezone;
 pub mod values;
+mod written_config;
 mod yaml;
 
 use std::collections::HashMap;
@@ -369,6 +370,17 @@ impl Engine {
     /// Parses a template without rendering it: its first mistake of syntax.
     pub fn check(&self, source: &TemplateSource) -> Result<(), Diagnostic> {
         parser::parse(&source.file, source.range.clone()).map(|_| ())
+    }
+
+    /// What the template's `config(...)` says, as it is written; `None` if there is none.
+    ///
+    /// # Errors
+    /// The template's first mistake of syntax.
+    pub fn written_config(
+        &self,
+        source: &TemplateSource,
+    ) -> Result<Option<serde_json::Map<String, serde_json::Value>>, Diagnostic> {
+        parser::parse(&source.file, source.range.clone()).map(|template| written_config::of(&template))
     }
 
     /// Parses every macro of a package: the mistakes of syntax among them.

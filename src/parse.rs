@@ -94,6 +94,8 @@ pub struct Settings {
     pub jinja_extensions: bool,
     /// `require_corrected_analysis_fqns`: analyses are configured under `analyses:`.
     pub own_analysis_config: bool,
+    /// `state_modified_compare_more_unrendered_values`: configs are kept as they are written.
+    pub written_configs: bool,
     /// `--debug`.
     pub debug: bool,
 }
@@ -109,6 +111,7 @@ impl Default for Settings {
             validates_macros: true,
             jinja_extensions: false,
             own_analysis_config: false,
+            written_configs: true,
             debug: false,
         }
     }

@@ -31,6 +31,8 @@ pub struct Context<'a> {
     pub previous: Option<&'a PreviousState>,
     /// `state_modified_compare_more_unrendered_values` of the project's flags.
     pub unrendered_sources: bool,
+    /// The types of constraints that the warehouse enforces: without one of them, a contract is broken.
+    pub enforced_constraints: &'a [&'a str],
     /// For `selector:name`.
     pub selectors: Option<&'a Selectors>,
 }
@@ -69,9 +71,8 @@ pub fn nodes(graph: &Graph, criteria: &Criteria, context: Context<'_>) -> Result
     let mut warnings = Diagnostics::new();
     if let Some(comparison) = subject.comparison.as_ref().filter(|_| asks_for_changes(criteria, context.selectors, &[]))
     {
-        // The constraints that every warehouse here enforces; keys are not among them.
-        let enforced = |kind: &str| matches!(kind, "not_null" | "check");
-        warnings.extend(comparison.broken_contracts(enforced, chrono::Utc::now()));
+        warnings.extend(comparison.seed_warnings());
+        warnings.extend(comparison.broken_contracts(context.enforced_constraints, chrono::Utc::now()));
         if warnings.has_errors() {
             return Err(warnings);
         }

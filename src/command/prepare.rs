@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use minijinja::Value;
 use serde_json::Value as Json;
 
-use crate::adapter::{self, Capabilities, Path, PolicyChange, Warehouse};
+use crate::adapter::{self, Capabilities, ConstraintKind, ConstraintSupport, Path, PolicyChange, Warehouse};
 use crate::artifact;
 use crate::compile::runtime::{CommentSetting, Deferred, EventTime, RunFlags, Runtime};
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
@@ -146,6 +146,7 @@ fn inputs<'a>(
             validates_macros: flags.behaviour("validate_macro_args"),
             jinja_extensions: flags.behaviour("allow_jinja_file_extensions"),
             own_analysis_config: flags.behaviour("require_corrected_analysis_fqns"),
+            written_configs: flags.behaviour("state_modified_compare_more_unrendered_values"),
             debug: call.invocation.log.debug,
         },
     }
@@ -255,8 +256,15 @@ pub(crate) fn select(call: &Call, prepared: &Prepared) -> Result<NodeSet, Diagno
         }
         None => None,
     };
+    let constraints = &prepared.warehouse.capabilities().constraints;
+    let enforced: Vec<&str> = ConstraintKind::ALL
+        .into_iter()
+        .filter(|kind| constraints.support(*kind) == ConstraintSupport::Enforced)
+        .map(ConstraintKind::as_str)
+        .collect();
     let context = Context {
         selectors: Some(&selectors),
+        enforced_constraints: &enforced,
         previous: previous.as_ref(),
         unrendered_sources: invocation.flags.behaviour("state_modified_compare_more_unrendered_values"),
     };

@@ -134,9 +134,12 @@ fn contract_error(_render: &Arc<Render>, arguments: Arguments) -> Result<Value, 
             rows.push([name.clone(), String::new(), kind.clone(), "missing in definition".to_owned()]);
         }
     }
-    Err(Diagnostic::error("the query does not give the columns of the model's contract")
+    Err(Diagnostic::error("This model has an enforced contract that failed.")
         .note(format!("the differences are\n{}", table(&rows)))
-        .hint("make the query and the contract agree in names, data types and number of columns")
+        .hint(
+            "Please ensure the name, data_type, and number of columns in your contract match the columns in your model's \
+             definition",
+        )
         .into())
 }
 

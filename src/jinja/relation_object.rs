@@ -147,6 +147,7 @@ fn incorporate_all(mut relation: Relation, named: &[(Arc<str>, Value)]) -> Resul
     for (name, value) in named {
         incorporate(&mut relation, name, value)?;
     }
+    relation.check_length().map_err(|error| error.message)?;
     Ok(relation)
 }
 
@@ -324,9 +325,7 @@ fn create(style: &'static RelationStyle, quote: Policy, mut arguments: Arguments
     let mut relation = Relation::new(style, path, kind(kind_word.as_ref())?);
     relation.quote = quote;
     let others: Vec<(Arc<str>, Value)> = others;
-    let relation = incorporate_all(relation, &others)?;
-    relation.check_length().map_err(|error| error.message)?;
-    Ok(relation)
+    incorporate_all(relation, &others)
 }
 
 impl Object for RelationObject {

@@ -320,9 +320,11 @@ pub(super) fn installed_packages(
         let read = config_file(&path.join(project::FILE_NAME), &shown, problems);
         let config = match read {
             Ok(Some(file)) => package_config(&file, request, &renderer, None, problems),
-            Ok(None) => Err(Diagnostic::error(format!("no `{}` found in `{shown_root}`", project::FILE_NAME))
-                .hint("remove the folder, or install the packages again with `tform deps`")
-                .into()),
+            Ok(None) => {
+                Err(Diagnostic::error(format!("No {} found at expected path {shown_root}", project::FILE_NAME))
+                    .hint("remove the folder, or install the packages again with `tform deps`")
+                    .into())
+            }
             Err(problem) => Err(problem.into()),
         };
         match config {

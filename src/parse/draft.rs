@@ -96,6 +96,7 @@ fn file_draft(workspace: &Workspace<'_>, package: usize, file: &File) -> Draft {
         is_python: file.extension() == "py",
         calls: Calls::default(),
         static_config: None,
+        written_config: None,
         hook: None,
         code,
     }
@@ -159,6 +160,7 @@ fn yaml_snapshots(workspace: &Workspace<'_>, file: &PropertiesFile) -> Vec<Resul
             code: None,
             calls,
             static_config: None,
+            written_config: None,
             hook: None,
         }))
     });
@@ -192,6 +194,7 @@ fn hooks(workspace: &Workspace<'_>, package: usize) -> Vec<Result<Draft, Diagnos
                 code: Some(place_of(&hook.sql, &hook.span)),
                 calls: Calls::default(),
                 static_config: None,
+                written_config: None,
                 hook: Some((index, tag)),
                 name,
             };

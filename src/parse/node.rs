@@ -43,6 +43,8 @@ pub struct Draft {
     pub calls: Calls,
     /// The configs as the file has them, where dbt does not render it.
     pub static_config: Option<Map<String, Value>>,
+    /// What `config(...)` says as it is written, where states are compared by that.
+    pub written_config: Option<Map<String, Value>>,
     /// Of hooks: their place in the list, and their tag.
     pub hook: Option<(usize, &'static str)>,
 }
@@ -134,9 +136,13 @@ pub fn finish(
     };
     let places = workspace.places(draft.package);
     let config = configure::config(places, draft.resource_type, &draft.fqn, own).map_err(failed)?;
+    let as_written = match &draft.written_config {
+        Some(written) => Own { properties: &properties_config, calls: written },
+        None => own,
+    };
     let mut unrendered_config =
-        configure::unrendered(workspace.unrendered_places(draft.package), draft.resource_type, &draft.fqn, own);
-    if let (Some(written), false) = (&draft.static_config, has_patch_config) {
+        configure::unrendered(workspace.unrendered_places(draft.package), draft.resource_type, &draft.fqn, as_written);
+    if let (Some(written), false, None) = (&draft.static_config, has_patch_config, &draft.written_config) {
         unrendered_config.extend(written.clone());
     }
     let mut node = assemble(workspace, draft, config, unrendered_config);
@@ -434,15 +440,30 @@ fn add_calls(node: &mut Node, calls: Calls) -> Result<(), Diagnostic> {
 pub fn read_calls(workspace: &Workspace<'_>, draft: &mut Draft) -> Result<(), Diagnostic> {
     let Some(span) = draft.code.clone() else { return Ok(()) };
     let may_extract = !workspace.overrides_builtins(draft.package);
+    let keeps_written = workspace.inputs.settings.written_configs;
     if may_extract && let Some(found) = extract::calls(&draft.raw_code) {
+        if keeps_written && let Some(first) = found.configs.first() {
+            draft.written_config = Some(first.iter().map(|(key, value)| (key.clone(), as_written(value))).collect());
+        }
         take_extraction(draft, found, &span);
         return Ok(());
     }
     let model = draft.dictionary(workspace);
     let host = workspace.host(&draft.name, model);
     let source = TemplateSource::part(&span.file, span.start..span.end);
+    if keeps_written && draft.raw_code.contains("config(") {
+        draft.written_config = workspace.engine.written_config(&source)?;
+    }
     draft.calls = workspace.capture(draft.package, &draft.name, &source, &host)?;
     Ok(())
+}
+
+/// A constant of a `config(...)` as dbt keeps it unrendered: a text as it is, others as Python writes them.
+fn as_written(value: &Value) -> Value {
+    match value {
+        Value::String(_) => value.clone(),
+        other => Value::String(super::python::literal(other)),
+    }
 }
 
 fn take_extraction(draft: &mut Draft, found: extract::Extraction, span: &Span) {

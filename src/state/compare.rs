@@ -9,6 +9,7 @@ use std::collections::{HashMap, HashSet};
 use serde_json::{Map, Value};
 
 use crate::config::merge::canonical_key;
+use crate::diagnostic::Diagnostic;
 use crate::manifest::{Detail, Disabled, Exposure, Manifest, Node, Resource, SemanticResource, Source};
 use crate::resource::{ResourceType, UniqueId};
 
@@ -64,6 +65,30 @@ impl<'a> Comparison<'a> {
     pub fn new(current: &'a Manifest, previous: &'a Manifest, unrendered_sources: bool) -> Self {
         let changed_macros = changed_macros(current, previous);
         Comparison { current, previous, changed_macros, unrendered_sources }
+    }
+
+    /// What cannot be told of seeds that are too large to be read, in dbt's words.
+    pub fn seed_warnings(&self) -> Vec<Diagnostic> {
+        let seeds = self.current.nodes.values().filter(|node| node.resource_type == ResourceType::Seed);
+        let compared = seeds.filter_map(|new| Some((new, self.previous.nodes.get(&new.unique_id)?)));
+        compared
+            .filter(|(new, _)| new.checksum.name == "path")
+            .map(|(new, old)| {
+                let (event, said) = match old.checksum.name.as_str() {
+                    "path" if new.checksum == old.checksum => (
+                        "SeedExceedsLimitSamePath",
+                        "in size at the same path, dbt cannot tell if it has changed: assuming they are the same",
+                    ),
+                    "path" => (
+                        "SeedExceedsLimitAndPathChanged",
+                        "in size. The previous file was in a different location, assuming it has changed",
+                    ),
+                    _ => ("SeedIncreased", "in size. The previous file was <=1MiB, so it has changed"),
+                };
+                let message = format!("Found a seed ({}.{}) >1MiB {said}", new.package_name, new.name);
+                Diagnostic::warning_of(event, message).fact("package_name", &new.package_name).fact("name", &new.name)
+            })
+            .collect()
     }
 
     /// Whether the resource is what `aspect` asks for.

@@ -9,12 +9,12 @@ use crate::diagnostic::Diagnostic;
 use crate::manifest::Node;
 use crate::resource::ResourceType;
 
-/// Whether the warehouse enforces a constraint of this type (`not_null`, `unique`, ...).
-pub type Enforces = fn(&str) -> bool;
+/// The types of constraints that the warehouse enforces (`not_null`, `unique`, ...).
+pub type Enforces<'a> = &'a [&'a str];
 
 impl Comparison<'_> {
     /// Every broken contract: an error where the model has versions, else a warning, in dbt's words.
-    pub fn broken_contracts(&self, enforces: Enforces, now: DateTime<Utc>) -> Vec<Diagnostic> {
+    pub fn broken_contracts(&self, enforces: Enforces<'_>, now: DateTime<Utc>) -> Vec<Diagnostic> {
         let mut broken = Vec::new();
         for old in self.previous.nodes.values() {
             let contracted = old.code().is_some_and(|code| code.contract.enforced);
@@ -73,7 +73,7 @@ fn keeps_constraints(node: &Node) -> bool {
     matches!(node.config.materialized(), "table" | "incremental")
 }
 
-fn changes(new: &Node, old: &Node, enforces: Enforces) -> Vec<String> {
+fn changes<'a>(new: &'a Node, old: &'a Node, enforces: Enforces<'a>) -> Vec<String> {
     let (Some(new_model), Some(old_model)) = (new.model(), old.model()) else { return Vec::new() };
     let contract = (&new_model.code.contract, &old_model.code.contract);
     if contract.0.enforced && contract.0.checksum == contract.1.checksum {
@@ -134,12 +134,12 @@ fn lost<'a>(
     before: &'a [Value],
     now: &'a [Value],
     old: &Node,
-    enforces: Enforces,
+    enforces: Enforces<'a>,
 ) -> impl Iterator<Item = &'a Value> + use<'a> {
     let kept = keeps_constraints(old);
     before.iter().filter(move |constraint| {
         let kind = constraint.get("type").and_then(Value::as_str).unwrap_or_default();
-        kept && !now.contains(constraint) && enforces(kind)
+        kept && !now.contains(constraint) && enforces.contains(&kind)
     })
 }
 

@@ -152,21 +152,28 @@ struct Index {
 fn parse_index(call: &mut Call<'_, '_, '_, '_>) -> Answer {
     let [raw] = call.bind(["raw_index"])?;
     let Some(raw) = raw else { return Ok(values::none()) };
-    let wrong = |why: &str| fault(format!("Invalid index config:\n  Got: {}\n  {why}", values::representation(&raw)));
+    let shown = values::representation(&raw);
+    let wrong = |why: &str| fault(format!("Invalid index config:\n  Got: {shown}\n  {why}"));
     let pairs = values::pairs(&raw).filter(|_| raw.kind() == minijinja::value::ValueKind::Map);
     let mut index = Index { columns: Vec::new(), unique: false, kind: None };
     for (key, value) in pairs.ok_or_else(|| wrong("Expected a dictionary with at minimum a \"columns\" key"))? {
         match values::text(&key).as_str() {
-            "columns" if value.as_str().is_none() => {
+            "columns" if value.kind() == minijinja::value::ValueKind::Seq => {
                 index.columns = values::items(&value).map_err(failed)?.iter().map(values::text).collect();
             }
-            "unique" => index.unique = value.is_true(),
+            "columns" => {
+                return Err(wrong(&format!("columns: {} is not of type 'array'", values::representation(&value))));
+            }
+            "unique" if value.kind() == minijinja::value::ValueKind::Bool => index.unique = value.is_true(),
+            "unique" => {
+                return Err(wrong(&format!("unique: {} is not of type 'boolean'", values::representation(&value))));
+            }
             "type" => index.kind = (!value.is_none()).then(|| values::text(&value)),
             other => return Err(wrong(&format!("`{other}` is not what an index can have"))),
         }
     }
     match index.columns.is_empty() {
-        true => Err(wrong("`columns` must be a list of names")),
+        true => Err(wrong("'columns' is a required property")),
         false => Ok(Value::from_object(index)),
     }
 }
