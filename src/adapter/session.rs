@@ -126,6 +126,8 @@ impl Warehouse {
             last_error: None,
             refused: None,
             tolerant: false,
+            has_committed: false,
+            was_lost: false,
             changed: HashSet::new(),
             work: Work { name: name.to_owned(), ..Work::default() },
         };
@@ -201,6 +203,10 @@ struct State {
     refused: Option<String>,
     /// Whether a refusal that leaves the transaction whole is no reason to roll it back.
     tolerant: bool,
+    /// A commit was tried within the present work: what came before it may stand.
+    has_committed: bool,
+    /// The last error was the end of its connection.
+    was_lost: bool,
     /// Schemas in which the open transaction changed what the cache knows.
     changed: HashSet<(Option<String>, Option<String>)>,
     work: Work,
@@ -256,6 +262,20 @@ impl Session {
         state.work = work;
         state.last_error = None;
         state.refused = None;
+        state.has_committed = false;
+    }
+
+    /// Whether the present work may be done again from its start: the warehouse refused it for a
+    /// reason that may pass, or the connection broke, and nothing of it was committed.
+    pub fn may_repeat(&self) -> bool {
+        let state = lock(&self.state);
+        let passes = state.last_error.as_ref().is_some_and(|error| match error.kind {
+            ErrorKind::Retryable => true,
+            // A connection that could not be opened was tried as often as the target says.
+            ErrorKind::Connection => state.was_lost,
+            _ => false,
+        });
+        passes && !state.has_committed && !self.warehouse.is_cancelled()
     }
 
     /// What the warehouse refused last within the present work. Templates see only its text;
@@ -384,6 +404,7 @@ impl Session {
         if !state.in_transaction {
             return Ok(());
         }
+        state.has_committed = true;
         self.send(&mut state, "COMMIT", |connection| connection.commit())?;
         state.in_transaction = false;
         state.changed.clear();
@@ -481,7 +502,8 @@ impl Session {
             if !(state.tolerant && error.kind == ErrorKind::Syntax) {
                 self.rollback_in(state);
             }
-            if state.connection.as_ref().is_some_and(|connection| connection.is_lost()) {
+            state.was_lost = state.connection.as_ref().is_some_and(|connection| connection.is_lost());
+            if state.was_lost {
                 *lock(&self.cancel) = None;
                 state.connection = None;
             }

@@ -1,6 +1,7 @@
 //! Runs one node: compile, materialize or test, report.
 
 use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use minijinja::Value;
 use serde_json::{Map, Value as Json};
@@ -9,7 +10,7 @@ use crate::compile::host::{NodeHost, Stored};
 use crate::compile::runtime::{EventTime, Runtime, Worker};
 use crate::compile::{self, Compiled, Rendering};
 use crate::diagnostic::Diagnostic;
-use crate::event::Status;
+use crate::event::{Event, Level, Status};
 use crate::jinja::{Arguments, Scope, adapter_object, values};
 use crate::manifest::{Node, ResourceType};
 
@@ -51,11 +52,51 @@ pub fn with_code(node: &Arc<Node>, compiled: &Compiled, path: &str) -> Arc<Node>
     Arc::new(node)
 }
 
-/// Builds a model, seed or snapshot by its materialization macro.
+/// How often a node is run whose work collides with that of others.
+const ATTEMPTS: u32 = 3;
+/// The pause before the second attempt is about this; each further one is twice as long.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+
+/// Builds a model, seed or snapshot, or runs a test, by its materialization macro.
+///
+/// What the warehouse refuses for a reason that may pass (a deadlock, a serialization failure, a
+/// broken connection) is rolled back and done again, as a whole, unless some of it was committed.
 ///
 /// # Errors
 /// What the macro raises or the warehouse refuses.
 pub fn materialize(
+    rendering: &Rendering<'_>,
+    ready: &Ready,
+    batch: Option<&BatchContext>,
+) -> Result<Materialized, Diagnostic> {
+    let session = &rendering.worker.session;
+    let mut attempt = 1;
+    loop {
+        match materialize_once(rendering, ready, batch) {
+            Err(_) if attempt < ATTEMPTS && session.may_repeat() => {
+                let reason = session.last_error().map(|error| error.message).unwrap_or_default();
+                let reason = reason.lines().next().unwrap_or_default().to_owned();
+                session.rollback();
+                session.forget_error();
+                attempt += 1;
+                let node = &ready.node.name;
+                let message = format!("{reason}: running `{node}` again, attempt {attempt} of {ATTEMPTS}");
+                rendering.runtime.emit(Event::notice("AdapterEventInfo", Level::Info, message));
+                std::thread::sleep(pause(attempt));
+            }
+            result => return result,
+        }
+    }
+}
+
+/// A pause that differs from that of whoever else was refused at the same moment.
+fn pause(attempt: u32) -> Duration {
+    let nanoseconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.subsec_nanos());
+    let jitter = 0.5 + f64::from(nanoseconds % 1_000_003) / 1_000_003.0;
+    FIRST_PAUSE.mul_f64(jitter) * 2_u32.pow(attempt.saturating_sub(2))
+}
+
+fn materialize_once(
     rendering: &Rendering<'_>,
     ready: &Ready,
     batch: Option<&BatchContext>,

@@ -42,9 +42,17 @@ fn make(rendering: &Rendering<'_>, schema: Value) -> Result<(), Diagnostic> {
     let node = Arc::new(runtime.operation("create_schema"));
     let host = NodeHost::new(runtime, &node, rendering.worker.clone(), Vec::new());
     let context = compile::context(runtime, &node, host);
-    let arguments = Arguments { positional: vec![schema], named: Vec::new() };
-    runtime.engine.call("create_schema", arguments, &Scope::new(&node.package_name, context))?;
-    rendering.worker.session.commit().map_err(Diagnostic::from)
+    let arguments = Arguments { positional: vec![schema.clone()], named: Vec::new() };
+    let shown = schema.to_string();
+    let session = &rendering.worker.session;
+    let made = runtime.engine.call("create_schema", arguments, &Scope::new(&node.package_name, context));
+    made.map_err(|diagnostic| match session.last_error() {
+        // The place in the macro that sent the statement says nothing to anybody.
+        Some(error) => Diagnostic::error(format!("schema {shown} cannot be made: {error}"))
+            .hint("the target's user must be allowed to create it, or somebody who may does so beforehand"),
+        None => diagnostic,
+    })?;
+    session.commit().map_err(Diagnostic::from)
 }
 
 /// Every schema in which the project builds or reads, for the catalog.
