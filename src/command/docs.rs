@@ -25,7 +25,7 @@ use crate::graph::NodeSet;
 use crate::invocation::{Command, ExitCode};
 use crate::load;
 use crate::manifest::Resource;
-use crate::resource::UniqueId;
+use crate::resource::{ResourceType, UniqueId};
 use crate::run::schemas_of_project;
 
 use super::Call;
@@ -69,7 +69,10 @@ fn generate(call: &Call, options: Options) -> Result<ExitCode, Diagnostics> {
     let runtime = prepared.runtime(&call.invocation, HashMap::new());
     let mut code = ExitCode::Success;
     if options.compile {
-        code = execute::compile(call, &runtime, selected.clone())?;
+        let mut compiled = selected.clone();
+        let sources = selected.iter().filter(|at| runtime.graph.resource_type(*at) == ResourceType::Source);
+        sources.for_each(|source| compiled.remove(source));
+        code = execute::compile(call, &runtime, compiled)?;
         if code != ExitCode::Success {
             return Ok(code);
         }

@@ -201,7 +201,7 @@ impl RootFiles {
         let path = request.project_dir.join(project::FILE_NAME);
         let Some(project) = config_file(&path, project::FILE_NAME, problems)? else {
             return Err(Diagnostic::error(format!(
-                "no `{}` found at `{}`",
+                "No {} found at expected path {}",
                 project::FILE_NAME,
                 request.project_dir.display()
             ))

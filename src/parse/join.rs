@@ -564,8 +564,9 @@ fn plan_table<'p>(workspace: &Workspace<'_>, table: &'p Table<'p>, planned: &mut
     for test in &table.table.tests {
         planned.push(PlannedTest { target: target.clone(), column: Column { name: None, tags: tags.clone() }, test });
     }
+    let quoting = table.table.settings.quoting.column.or(table.source.settings.quoting.column);
     for column in &table.table.columns {
-        plan_column(workspace, &target, column, (table.table.quote_columns, &tags), planned);
+        plan_column(workspace, &target, column, (table.table.quote_columns.or(quoting), &tags), planned);
     }
 }
 

@@ -12,6 +12,7 @@ use crate::resource::ResourceType::{self, *};
 const REFABLE: [ResourceType; 3] = [Model, Seed, Snapshot];
 const BUILT: [ResourceType; 8] = [Model, Snapshot, Seed, Test, UnitTest, SavedQuery, Exposure, Function];
 const COMPILED: [ResourceType; 8] = [Model, Test, Snapshot, Analysis, Operation, Seed, SqlOperation, Function];
+const DOCUMENTED: [ResourceType; 9] = [Model, Test, Snapshot, Analysis, Operation, Seed, SqlOperation, Function, Source];
 const LISTED: [ResourceType; 11] =
     [Model, Snapshot, Seed, Test, Source, Exposure, Metric, SavedQuery, SemanticModel, UnitTest, Function];
 
@@ -29,6 +30,8 @@ pub fn of_command(which: Which, options: &SelectionOptions) -> Result<HashSet<Re
         Which::SourceFreshness => &[Source],
         Which::Clone => &REFABLE,
         Which::List => &LISTED,
+        // Its catalog has sources too.
+        Which::DocsGenerate => &DOCUMENTED,
         _ => &COMPILED,
     };
     let mut all: HashSet<ResourceType> = defaults.iter().copied().collect();
