@@ -9,6 +9,7 @@ mod cell;
 mod column;
 pub mod duckdb;
 mod error;
+pub mod offline;
 pub mod postgres;
 pub mod recorder;
 pub mod redshift;
@@ -22,6 +23,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use crate::diagnostic::Diagnostic;
+use crate::sql::Dialect;
 use crate::target::Target;
 
 pub use cache::RelationCache;
@@ -134,6 +136,8 @@ pub enum SeedType {
 pub struct Capabilities {
     /// `duckdb`, `postgres`, ...: the prefix of the adapter's own macros.
     pub adapter: &'static str,
+    /// The SQL that it speaks.
+    pub dialect: Dialect,
     /// Adapters whose macros serve where there is no own one, nearest first.
     pub parents: &'static [&'static str],
     pub relation: RelationStyle,

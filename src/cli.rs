@@ -62,6 +62,7 @@ const COMMANDS: &[(&str, &[Which], &str)] = &[
     ("clone", &[Which::Clone], "Clone nodes from the environment in --state"),
     ("clean", &[Which::Clean], "Delete the folders in clean-targets"),
     ("docs", &[Which::DocsGenerate, Which::DocsServe], "The documentation site"),
+    ("lineage", &[Which::Lineage], "Show which columns come from which, without running anything"),
 ];
 
 /// Reads the arguments (the program's name is the first).
@@ -95,7 +96,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<CommandLin
         .filter(|flag| flag.place.accepts(which))
         .filter_map(|flag| levels.iter().rev().find_map(|level| given(flag, level)).map(|given| (flag.name, given)))
         .collect::<IndexMap<_, _>>();
-    let operand = matches!(which, Which::Init | Which::RunOperation)
+    let operand = matches!(which, Which::Init | Which::RunOperation | Which::Lineage)
         .then(|| levels[levels.len() - 1].get_one::<String>("operand").cloned())
         .flatten();
     let words = arguments.iter().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
@@ -170,6 +171,10 @@ fn leaf(name: &'static str, about: &'static str) -> Command {
             Which::RunOperation => {
                 let operand = Arg::new("operand").value_name("MACRO").help("The macro: `name` or `package.name`");
                 command = command.arg(operand.required(true));
+            }
+            Which::Lineage => {
+                let operand = Arg::new("operand").value_name("MODEL[.COLUMN]");
+                command = command.arg(operand.help("A model, source, seed or snapshot, or a column of one"));
             }
             _ => {}
         }

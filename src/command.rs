@@ -10,6 +10,7 @@ mod deps;
 mod docs;
 mod execute;
 mod init;
+mod lineage;
 mod list;
 mod operation;
 mod preflight;
@@ -138,6 +139,7 @@ fn run(call: &Call) -> Result<ExitCode, Diagnostics> {
         Command::Show(preview) => show::run(call, preview),
         Command::RunOperation { macro_name, arguments } => operation::run(call, macro_name, arguments),
         Command::DocsGenerate { .. } | Command::DocsServe { .. } => docs::run(call),
+        Command::Lineage(options) => lineage::run(call, options),
         Command::SourceFreshness { output } => execute::freshness(call, output.as_deref()),
         Command::Compile(preview) if preview.inline.is_some() => show::compile_inline(call, preview),
         Command::Compile(_)

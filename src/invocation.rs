@@ -86,6 +86,28 @@ pub enum Command {
     Clean { project_files_only: bool },
     DocsGenerate { compile: bool, empty_catalog: bool, static_page: bool },
     DocsServe { host: String, port: u16, browser: bool },
+    Lineage(LineageOptions),
+}
+
+/// What `lineage` shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LineageOptions {
+    /// A node, or `node.column`; `None` for the whole project.
+    pub of: Option<String>,
+    pub upstream: bool,
+    pub downstream: bool,
+    pub format: LineageFormat,
+    /// Whether macros that ask the warehouse may do so.
+    pub introspect: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LineageFormat {
+    Text,
+    Json,
+    Dot,
+    Mermaid,
+    OpenLineage,
 }
 
 /// What `compile` and `show` have.
@@ -728,6 +750,19 @@ fn command(line: &CommandLine, settings: &Settings, current_dir: &Path, diagnost
             port: port(settings, diagnostics),
             browser: settings.flag("browser"),
         },
+        Which::Lineage => Command::Lineage(LineageOptions {
+            of: line.operand.clone(),
+            upstream: settings.flag("upstream"),
+            downstream: settings.flag("downstream"),
+            format: match settings.text("format").as_deref() {
+                Some("json") => LineageFormat::Json,
+                Some("dot") => LineageFormat::Dot,
+                Some("mermaid") => LineageFormat::Mermaid,
+                Some("openlineage") => LineageFormat::OpenLineage,
+                _ => LineageFormat::Text,
+            },
+            introspect: settings.flag("introspect"),
+        }),
     }
 }
 

@@ -162,3 +162,5 @@ pub fn lineage(sql: &str, dialect: Dialect, relations: &dyn Relations) -> Result
     read::with_query(sql, dialect, |query| query::lineage(query, dialect, relations))?
 }
 
+#[cfg(test)]
+mod tests;

@@ -193,6 +193,7 @@ impl Adapter for Duckdb {
 
 pub static CAPABILITIES: Capabilities = Capabilities {
     adapter: "duckdb",
+    dialect: crate::sql::Dialect::Duckdb,
     parents: &[],
     relation: RelationStyle {
         class_name: "DuckDBRelation",

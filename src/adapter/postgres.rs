@@ -121,6 +121,7 @@ pub(super) const NUMERICS: &[&str] = &["numeric", "decimal"];
 
 pub static CAPABILITIES: Capabilities = Capabilities {
     adapter: "postgres",
+    dialect: crate::sql::Dialect::Postgres,
     parents: &[],
     relation: RelationStyle {
         class_name: "PostgresRelation",

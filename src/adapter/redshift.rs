@@ -7,6 +7,7 @@ use super::{Capabilities, ColumnDialect, ConstraintSupport, Constraints, Policy,
 
 pub static CAPABILITIES: Capabilities = Capabilities {
     adapter: "redshift",
+    dialect: crate::sql::Dialect::Redshift,
     parents: &["postgres"],
     relation: RelationStyle {
         class_name: "RedshiftRelation",

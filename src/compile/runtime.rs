@@ -186,6 +186,14 @@ impl Runtime {
         super::seed::table(node)
     }
 
+    /// The names in the first line of a seed's file.
+    ///
+    /// # Errors
+    /// If the file cannot be read or its first line names nothing.
+    pub fn seed_header(&self, node: &Node) -> Result<Vec<String>, Diagnostic> {
+        super::seed::header(node)
+    }
+
     /// The text of a docs block: `doc('name')` or `doc('package', 'name')`.
     ///
     /// # Errors

@@ -1,5 +1,8 @@
 //! A seed's file as the table that macros see.
 
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+
 use minijinja::Value;
 
 use crate::adapter::seed::{SeedFormat, scan};
@@ -12,11 +15,7 @@ use crate::manifest::{Detail, Node};
 /// # Errors
 /// If it cannot be read, is not UTF-8 or not CSV; located in the file.
 pub fn table(node: &Node) -> Result<Value, Diagnostic> {
-    let root = match &node.detail {
-        Detail::Seed(seed) => seed.root_path.clone().unwrap_or_default(),
-        _ => String::new(),
-    };
-    let path = std::path::Path::new(&root).join(&node.original_file_path);
+    let path = path_of(node);
     let bytes = std::fs::read(&path)
         .map_err(|error| Diagnostic::error(format!("seed file `{}` cannot be read: {error}", path.display())))?;
     let text = String::from_utf8(bytes).map_err(|error| {
@@ -25,16 +24,42 @@ pub fn table(node: &Node) -> Result<Value, Diagnostic> {
             .hint("save it with the encoding UTF-8")
     })?;
     let file = SourceFile::new(node.original_file_path.as_str(), text);
-    let delimiter = match node.config.text("delimiter").map(|text| text.chars().next()) {
-        None => ',',
-        Some(Some(delimiter)) => delimiter,
-        Some(None) => {
-            return Err(Diagnostic::error(format!("`delimiter` of seed `{}` is empty", node.name))
-                .hint("write the character that stands between the values, such as `delimiter: \"|\"`"));
-        }
-    };
+    let delimiter = delimiter(node)?;
     let types = node.config.get("column_types").and_then(serde_json::Value::as_object);
     let text_columns: Vec<&str> = types.into_iter().flat_map(|types| types.keys().map(String::as_str)).collect();
     let seed = scan(&file, SeedFormat { delimiter, text_columns: &text_columns })?;
     Ok(table::of_seed(seed))
+}
+
+/// The names in the first line of a seed's file; no more of it is read than that line.
+///
+/// # Errors
+/// If it cannot be read, is not UTF-8 or names nothing.
+pub fn header(node: &Node) -> Result<Vec<String>, Diagnostic> {
+    let path = path_of(node);
+    let failed =
+        |error: std::io::Error| Diagnostic::error(format!("seed file `{}` cannot be read: {error}", path.display()));
+    let mut reader = BufReader::new(std::fs::File::open(&path).map_err(failed)?);
+    let mut text = String::new();
+    // A name in quotes may hold line ends.
+    while reader.read_line(&mut text).map_err(failed)? > 0 && text.matches('"').count() % 2 == 1 {}
+    let file = SourceFile::new(node.original_file_path.as_str(), text);
+    Ok(scan(&file, SeedFormat { delimiter: delimiter(node)?, text_columns: &[] })?.columns)
+}
+
+fn path_of(node: &Node) -> PathBuf {
+    let root = match &node.detail {
+        Detail::Seed(seed) => seed.root_path.clone().unwrap_or_default(),
+        _ => String::new(),
+    };
+    Path::new(&root).join(&node.original_file_path)
+}
+
+fn delimiter(node: &Node) -> Result<char, Diagnostic> {
+    match node.config.text("delimiter").map(|text| text.chars().next()) {
+        None => Ok(','),
+        Some(Some(delimiter)) => Ok(delimiter),
+        Some(None) => Err(Diagnostic::error(format!("`delimiter` of seed `{}` is empty", node.name))
+            .hint("write the character that stands between the values, such as `delimiter: \"|\"`")),
+    }
 }

@@ -30,10 +30,11 @@ pub enum Which {
     Clean,
     DocsGenerate,
     DocsServe,
+    Lineage,
 }
 
 impl Which {
-    pub const ALL: [Which; 19] = [
+    pub const ALL: [Which; 20] = [
         Which::Init,
         Which::Debug,
         Which::Deps,
@@ -53,6 +54,7 @@ impl Which {
         Which::Clean,
         Which::DocsGenerate,
         Which::DocsServe,
+        Which::Lineage,
     ];
 
     /// The last word of the command, which is what `flags.WHICH` says.
@@ -77,6 +79,7 @@ impl Which {
             Which::Clean => "clean",
             Which::DocsGenerate => "generate",
             Which::DocsServe => "serve",
+            Which::Lineage => "lineage",
         }
     }
 
@@ -145,6 +148,7 @@ const EMPTYABLE: Place = Place::on(&[Which::Build, Which::Run, Which::Compile, W
 const WINDOWED: Place = Place::on(&[Which::Build, Which::Run]);
 const TESTING: Place = Place::on(&[Which::Build, Which::Test]);
 const COMPILING: Place = Place::on(&[Which::Compile, Which::Show]);
+const LINEAGE: Place = Place::on(&[Which::Lineage]);
 const PREVIEWING: Place = Place::on(&[Which::Build, Which::Seed]);
 
 /// What a flag's value is.
@@ -326,6 +330,10 @@ pub static FLAGS: &[Flag] = &[
     flag("browser", PAIR, True, Nowhere, Place::on(&[Which::DocsServe]), "Open the browser"),
     flag("host", Text, Str("127.0.0.1"), Both, Place::on(&[Which::DocsServe]), "The address to listen on"),
     flag("port", Integer, Int(8080), Nowhere, Place::on(&[Which::DocsServe]), "The port to listen on"),
+    flag("upstream", ON, False, Nowhere, LINEAGE, "What the columns come from, to the sources"),
+    flag("downstream", ON, False, Nowhere, LINEAGE, "What comes from the columns, to the last models"),
+    flag("format", Choice(&["text", "json", "dot", "mermaid", "openlineage"]), Str("text"), Nowhere, LINEAGE, "How to write it"),
+    flag("introspect", PAIR, False, Nowhere, LINEAGE, "Whether models whose macros ask the warehouse may do so"),
     // Where things are.
     flag("project_dir", Path, Nothing, Both, ANY, "Folder of dbt_project.yml; by default this folder or the nearest above it"),
     flag("profiles_dir", Path, Nothing, Both, ANY, "Folder of profiles.yml; by default this folder, then ~/.dbt"),

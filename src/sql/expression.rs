@@ -319,7 +319,7 @@ fn read_arguments(
             // The part of a date: `datediff(day, a, b)`.
             FunctionArgExpr::Expr(Expr::Identifier(part)) if place == 0 && takes_date_part(name, part) => {}
             FunctionArgExpr::Expr(Expr::Lambda(lambda)) => {
-                let column = read_lambda(reading, lambda, true, scope)?;
+                let column = read_lambda(reading, lambda, takes_lambda(name), scope)?;
                 gathered.add_inputs(&column.inputs, kind);
                 gathered.add_unknown(column.unknown.as_ref());
             }
@@ -393,19 +393,18 @@ fn read_named_window(
     }
 }
 
-/// A lambda function, or in DuckDB outside of a function's arguments the JSON operator `->`.
+/// A lambda function, or where none is taken the JSON operator `->` of DuckDB.
 fn read_lambda(
     reading: &mut Reading<'_>,
     lambda: &LambdaFunction,
-    is_argument: bool,
+    is_function: bool,
     scope: &Scope<'_>,
 ) -> Result<Column, String> {
     let parameters = match &lambda.params {
         OneOrManyWithParens::One(parameter) => std::slice::from_ref(parameter),
         OneOrManyWithParens::Many(parameters) => parameters.as_slice(),
     };
-    let is_path = matches!(lambda.body.as_ref(), Expr::Value(value) if matches!(value.value, Value::SingleQuotedString(_)));
-    if let ([parameter], true) = (parameters, is_path || !is_argument) {
+    if let ([parameter], false) = (parameters, is_function) {
         let mut gathered = Gathered::default();
         let value = Expr::Identifier(parameter.name.clone());
         add(reading, &value, Kind::Derived, scope, &mut gathered)?;
@@ -422,17 +421,88 @@ fn read_lambda(
 /// Whether a function makes one value of many rows.
 fn is_aggregate(name: &str, function: &Function) -> bool {
     const AGGREGATES: &[&str] = &[
-        "any_value", "approx_count_distinct", "approx_quantile", "approx_top_k", "approximate", "arbitrary",
-        "arg_max", "arg_min", "array_agg", "avg", "bit_and", "bit_or", "bit_xor", "bool_and", "bool_or", "boolor_agg",
-        "booland_agg", "corr", "count", "count_if", "countif", "covar_pop", "covar_samp", "entropy", "every",
-        "favg", "first", "fsum", "geomean", "geometric_mean", "group_concat", "grouping", "histogram",
-        "json_agg", "json_group_array", "json_group_object", "json_object_agg", "jsonb_agg", "jsonb_object_agg",
-        "kurtosis", "kurtosis_pop", "last", "list", "listagg", "mad", "max", "max_by", "mean", "median", "min",
-        "min_by", "mode", "percentile_cont", "percentile_disc", "product", "quantile", "quantile_cont",
-        "quantile_disc", "range_agg", "regr_avgx", "regr_avgy", "regr_count", "regr_intercept", "regr_r2",
-        "regr_slope", "regr_sxx", "regr_sxy", "regr_syy", "reservoir_quantile", "sem", "skewness", "stddev",
-        "stddev_pop", "stddev_samp", "string_agg", "sum", "sum_no_overflow", "sumkahan", "var_pop", "var_samp",
-        "variance", "xmlagg",
+        "any_value",
+        "approx_count_distinct",
+        "approx_quantile",
+        "approx_top_k",
+        "approximate",
+        "arbitrary",
+        "arg_max",
+        "arg_min",
+        "array_agg",
+        "avg",
+        "bit_and",
+        "bit_or",
+        "bit_xor",
+        "bool_and",
+        "bool_or",
+        "boolor_agg",
+        "booland_agg",
+        "corr",
+        "count",
+        "count_if",
+        "countif",
+        "covar_pop",
+        "covar_samp",
+        "entropy",
+        "every",
+        "favg",
+        "first",
+        "fsum",
+        "geomean",
+        "geometric_mean",
+        "group_concat",
+        "grouping",
+        "histogram",
+        "json_agg",
+        "json_group_array",
+        "json_group_object",
+        "json_object_agg",
+        "jsonb_agg",
+        "jsonb_object_agg",
+        "kurtosis",
+        "kurtosis_pop",
+        "last",
+        "list",
+        "listagg",
+        "mad",
+        "max",
+        "max_by",
+        "mean",
+        "median",
+        "min",
+        "min_by",
+        "mode",
+        "percentile_cont",
+        "percentile_disc",
+        "product",
+        "quantile",
+        "quantile_cont",
+        "quantile_disc",
+        "range_agg",
+        "regr_avgx",
+        "regr_avgy",
+        "regr_count",
+        "regr_intercept",
+        "regr_r2",
+        "regr_slope",
+        "regr_sxx",
+        "regr_sxy",
+        "regr_syy",
+        "reservoir_quantile",
+        "sem",
+        "skewness",
+        "stddev",
+        "stddev_pop",
+        "stddev_samp",
+        "string_agg",
+        "sum",
+        "sum_no_overflow",
+        "sumkahan",
+        "var_pop",
+        "var_samp",
+        "variance",
+        "xmlagg",
     ];
     let marked = !function.within_group.is_empty() || function.filter.is_some();
     let distinct = match &function.args {
@@ -442,15 +512,66 @@ fn is_aggregate(name: &str, function: &Function) -> bool {
     marked || distinct || AGGREGATES.contains(&name)
 }
 
+/// Functions that take a function (DuckDB; duckdb.org/docs/stable/sql/functions/lambda).
+fn takes_lambda(name: &str) -> bool {
+    let name = name.strip_prefix("list_").or_else(|| name.strip_prefix("array_")).unwrap_or(name);
+    matches!(name, "transform" | "apply" | "filter" | "reduce")
+}
+
 /// Functions whose first argument may be the part of a date, without quotes (Redshift).
 fn takes_date_part(name: &str, part: &Ident) -> bool {
     const FUNCTIONS: &[&str] =
         &["dateadd", "date_add", "datediff", "date_diff", "date_part", "date_trunc", "datepart", "timestampdiff"];
     const PARTS: &[&str] = &[
-        "c", "cent", "century", "d", "day", "dayofweek", "dayofyear", "days", "decade", "dow", "doy", "epoch", "h",
-        "hour", "hours", "hr", "hrs", "m", "microsecond", "microseconds", "mil", "millennium", "millisecond",
-        "milliseconds", "min", "minute", "minutes", "mins", "mon", "month", "months", "ms", "q", "qtr", "quarter",
-        "quarters", "s", "sec", "second", "seconds", "us", "w", "week", "weeks", "y", "year", "years", "yr", "yrs",
+        "c",
+        "cent",
+        "century",
+        "d",
+        "day",
+        "dayofweek",
+        "dayofyear",
+        "days",
+        "decade",
+        "dow",
+        "doy",
+        "epoch",
+        "h",
+        "hour",
+        "hours",
+        "hr",
+        "hrs",
+        "m",
+        "microsecond",
+        "microseconds",
+        "mil",
+        "millennium",
+        "millisecond",
+        "milliseconds",
+        "min",
+        "minute",
+        "minutes",
+        "mins",
+        "mon",
+        "month",
+        "months",
+        "ms",
+        "q",
+        "qtr",
+        "quarter",
+        "quarters",
+        "s",
+        "sec",
+        "second",
+        "seconds",
+        "us",
+        "w",
+        "week",
+        "weeks",
+        "y",
+        "year",
+        "years",
+        "yr",
+        "yrs",
     ];
     let is_in = |list: &[&str], word: &str| list.iter().any(|one| one.eq_ignore_ascii_case(word));
     part.quote_style.is_none() && is_in(FUNCTIONS, name) && is_in(PARTS, &part.value)

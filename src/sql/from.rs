@@ -203,17 +203,15 @@ fn read_factor(
             Ok(aliased(reading, Vec::new(), shape, alias.as_ref()))
         }
         TableFactor::NestedJoin { table_with_joins, alias } => {
-            let inner = stacker::maybe_grow(128 * 1024, 1024 * 1024, || {
-                read_joined(reading, table_with_joins, before, outer)
-            })?;
+            let inner =
+                stacker::maybe_grow(128 * 1024, 1024 * 1024, || read_joined(reading, table_with_joins, before, outer))?;
             match alias {
                 Some(alias) => Ok(aliased(reading, Vec::new(), inner.shape(), Some(alias))),
                 None => Ok(inner),
             }
         }
         TableFactor::Pivot { table, alias, .. } | TableFactor::Unpivot { table, alias, .. } => {
-            let inner =
-                stacker::maybe_grow(128 * 1024, 1024 * 1024, || read_factor(reading, table, before, outer))?;
+            let inner = stacker::maybe_grow(128 * 1024, 1024 * 1024, || read_factor(reading, table, before, outer))?;
             let shape = tables::read_turned(reading, factor, &inner, outer)?;
             Ok(aliased(reading, Vec::new(), shape, alias.as_ref()))
         }

@@ -93,7 +93,13 @@ fn postgres_name(expression: &Expr, dialect: Dialect) -> Arc<str> {
         Expr::Exists { .. } => "exists",
         Expr::Array(_) => "array",
         Expr::Interval(_) => "interval",
-        Expr::Extract { .. } => if dialect == Dialect::Redshift { "date_part" } else { "extract" },
+        Expr::Extract { .. } => {
+            if dialect == Dialect::Redshift {
+                "date_part"
+            } else {
+                "extract"
+            }
+        }
         Expr::Substring { .. } => "substring",
         Expr::Position { .. } => "position",
         Expr::Ceil { .. } => "ceil",

@@ -111,7 +111,8 @@ pub fn lineage(nodes: &[NodeInput<'_>], dialect: Dialect) -> HashMap<UniqueId, N
 
 /// The places of the nodes, each layer behind those that it reads.
 fn layers(nodes: &[NodeInput<'_>]) -> Vec<Vec<usize>> {
-    let places: HashMap<&str, usize> = nodes.iter().enumerate().map(|(place, node)| (node.id.as_ref(), place)).collect();
+    let places: HashMap<&str, usize> =
+        nodes.iter().enumerate().map(|(place, node)| (node.id.as_ref(), place)).collect();
     let mut waiting = vec![0_usize; nodes.len()];
     let mut children = vec![Vec::new(); nodes.len()];
     for (place, node) in nodes.iter().enumerate() {
@@ -212,12 +213,7 @@ impl<'a> Project<'a> {
         NodeLineage { columns: columns.collect(), unknown: unknown.map(str::to_owned), ..NodeLineage::default() }
     }
 
-    fn translated(
-        &self,
-        node: &NodeInput<'_>,
-        sight: &Sight<'_>,
-        query: &QueryLineage,
-    ) -> (NodeLineage, KnownColumns) {
+    fn translated(&self, node: &NodeInput<'_>, sight: &Sight<'_>, query: &QueryLineage) -> (NodeLineage, KnownColumns) {
         // What a node reads of itself (incremental models) is no input.
         let relations: Vec<Option<&UniqueId>> = query
             .relations
@@ -317,8 +313,8 @@ impl<'a> Project<'a> {
     fn notes(&self, query: &QueryLineage, relations: &[Option<&UniqueId>]) -> Vec<String> {
         let name = |relation: usize| query.relations.get(relation).map(|parts| parts.join(".")).unwrap_or_default();
         let assumed = query.assumed.iter().map(|relation| match relations.get(*relation).copied().flatten() {
-            Some(id) => format!("`*` gives the columns that are described of `{id}`"),
-            None => format!("`*` gives the columns that are described of `{}`", name(*relation)),
+            Some(id) => format!("`*` gives the columns that are known of `{id}`; there may be others"),
+            None => format!("`*` gives the columns that are known of `{}`; there may be others", name(*relation)),
         });
         let outside = relations.iter().enumerate().filter(|(_, id)| id.is_none());
         let outside = outside.map(|(relation, _)| format!("`{}` is not a node of the project", name(relation)));

@@ -44,11 +44,7 @@ struct Cte {
 }
 
 /// Reads a whole query.
-pub(super) fn lineage(
-    query: &Query,
-    dialect: Dialect,
-    relations: &dyn Relations,
-) -> Result<QueryLineage, String> {
+pub(super) fn lineage(query: &Query, dialect: Dialect, relations: &dyn Relations) -> Result<QueryLineage, String> {
     let mut reading = Reading {
         dialect,
         relations,
@@ -61,21 +57,24 @@ pub(super) fn lineage(
         columns_item: None,
     };
     let shape = read(&mut reading, query, None)?;
-    let (open, rest_of) = match &shape.rest {
-        Some(rest) if rest.is_declared() => (None, None),
+    let (mut open, mut rest_of, mut assumed) = (None, None, BTreeSet::new());
+    match &shape.rest {
+        Some(Rest::Of { base, declared: true }) => assumed = BTreeSet::from([*base]),
+        Some(rest) if rest.is_declared() => assumed = std::mem::take(&mut reading.assumed),
         Some(Rest::Of { base, .. }) => {
             let name = reading.bases.get(*base as usize).map(|parts| parts.join(".")).unwrap_or_default();
-            (Some(format!("the columns of `{name}` are not known").into()), Some(*base as usize))
+            open = Some(format!("the columns of `{name}` are not known").into());
+            rest_of = Some(*base as usize);
         }
-        Some(Rest::Parts { reason, .. } | Rest::Unclear { reason, .. }) => (Some(reason.clone()), None),
-        None => (None, None),
-    };
+        Some(Rest::Parts { reason, .. } | Rest::Unclear { reason, .. }) => open = Some(reason.clone()),
+        None => {}
+    }
     Ok(QueryLineage {
         columns: shape.columns.into_iter().map(output).collect(),
         influences: reading.influences.into_iter().map(|(base, column, how)| (base as usize, column, how)).collect(),
         open,
         rest_of,
-        assumed: reading.assumed.into_iter().map(|base| base as usize).collect(),
+        assumed: assumed.into_iter().map(|base| base as usize).collect(),
         relations: reading.bases,
     })
 }
@@ -95,15 +94,15 @@ impl Reading<'_> {
     pub fn base(&mut self, parts: Vec<String>) -> Shape {
         let relations = self.relations;
         let known = relations.columns(&parts);
-        let base = match self.places.get(&parts) {
-            Some(base) => *base,
-            None => {
-                let base = Base::try_from(self.bases.len()).unwrap_or(Base::MAX);
-                self.bases.push(parts.clone());
-                self.places.insert(parts, base);
-                base
-            }
+        let next = Base::try_from(self.bases.len()).unwrap_or(Base::MAX);
+        let key = match self.dialect {
+            Dialect::Duckdb => parts.iter().map(|part| part.to_lowercase()).collect(),
+            Dialect::Postgres | Dialect::Redshift => parts.clone(),
         };
+        let base = *self.places.entry(key).or_insert(next);
+        if base == next {
+            self.bases.push(parts);
+        }
         let columns = known.iter().flat_map(|known| &known.columns).map(|column| Column {
             name: column.name.clone(),
             data_type: column.data_type.clone(),

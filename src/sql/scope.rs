@@ -5,8 +5,8 @@ use std::sync::Arc;
 use sqlparser::ast::{Ident, NamedWindowDefinition};
 
 use super::Dialect;
-use super::shape::{Column, Rest, Shape};
 use super::Kind;
+use super::shape::{Column, Rest, Shape};
 
 /// Something in a `from`.
 #[derive(Debug, Clone)]
@@ -185,12 +185,12 @@ impl Scope<'_> {
     pub fn path(&self, idents: &[Ident], dialect: Dialect) -> Column {
         let path: Vec<Arc<str>> = idents.iter().map(|ident| dialect.fold(ident)).collect();
         let last = path.last().cloned().unwrap_or_default();
-        self.find_path(&path).unwrap_or_else(|| {
-            Column::unknown(last, format!("`{}` is not a column in sight", path.join(".")))
-        })
+        self.find_path(&path)
+            .unwrap_or_else(|| Column::unknown(last, format!("`{}` is not a column in sight", path.join("."))))
     }
 
-    fn find_path(&self, path: &[Arc<str>]) -> Option<Column> {
+    /// [`Scope::path`] of names that are folded already; `None` if it certainly is no column.
+    pub fn find_path(&self, path: &[Arc<str>]) -> Option<Column> {
         for length in 1..path.len() {
             let (qualifier, rest) = path.split_at(length);
             let Some((name, fields)) = rest.split_first() else { continue };
@@ -221,8 +221,18 @@ pub(super) fn field(column: Column, fields: &[Arc<str>]) -> Column {
 /// Names that are functions without parentheses.
 fn is_constant(name: &str) -> bool {
     const CONSTANTS: &[&str] = &[
-        "current_date", "current_time", "current_timestamp", "current_user", "current_role", "current_schema",
-        "current_catalog", "localtime", "localtimestamp", "session_user", "sysdate", "user",
+        "current_date",
+        "current_time",
+        "current_timestamp",
+        "current_user",
+        "current_role",
+        "current_schema",
+        "current_catalog",
+        "localtime",
+        "localtimestamp",
+        "session_user",
+        "sysdate",
+        "user",
     ];
     CONSTANTS.iter().any(|constant| constant.eq_ignore_ascii_case(name))
 }

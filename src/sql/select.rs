@@ -26,13 +26,30 @@ pub(super) fn read(
         return Err("`lateral view` is not understood".to_owned());
     }
     let from = from::read(reading, &select.from, outer)?;
+    let bound = reading.bound.len();
+    if !select.connect_by.is_empty() && from.places("level").is_empty() {
+        // How deep in the hierarchy a row is: no column of anything.
+        reading.bound.push("level".into());
+    }
+    let shape = read_list(reading, select, &from, (outer, sorting));
+    reading.bound.truncate(bound);
+    shape
+}
+
+/// The list of a `select` whose `from` is read, and everything behind.
+fn read_list(
+    reading: &mut Reading<'_>,
+    select: &Select,
+    from: &From,
+    (outer, sorting): (Option<&Scope<'_>>, Option<&OrderBy>),
+) -> Result<Shape, String> {
     let mut shape = Shape::default();
     if select.projection.is_empty() {
         // `from t` alone gives everything.
         shape = if select.from.is_empty() { shape } else { from.shape() };
     }
     for item in &select.projection {
-        let scope = Scope { from: &from, aliases: &shape.columns, windows: &select.named_window, outer };
+        let scope = Scope { from, aliases: &shape.columns, windows: &select.named_window, outer };
         let more = read_item(reading, item, &scope)?;
         shape.columns.extend(more.columns);
         shape.rest = match (shape.rest, more.rest) {
@@ -44,7 +61,7 @@ pub(super) fn read(
         let excluded = excluded(exclude);
         shape.columns.retain(|column| !excluded.iter().any(|name| name.eq_ignore_ascii_case(&column.name)));
     }
-    let scope = Scope { from: &from, aliases: &shape.columns, windows: &select.named_window, outer };
+    let scope = Scope { from, aliases: &shape.columns, windows: &select.named_window, outer };
     read_conditions(reading, select, &scope)?;
     read_grouping(reading, select, &scope)?;
     if let Some(order) = sorting {
@@ -114,12 +131,7 @@ fn read_order(reading: &mut Reading<'_>, order: &OrderBy, scope: &Scope<'_>) -> 
 }
 
 /// Notes an expression that may also be the place or the alias of an output column.
-fn decide_by(
-    reading: &mut Reading<'_>,
-    expression: &Expr,
-    scope: &Scope<'_>,
-    how: Influence,
-) -> Result<(), String> {
+fn decide_by(reading: &mut Reading<'_>, expression: &Expr, scope: &Scope<'_>, how: Influence) -> Result<(), String> {
     let alias = match expression {
         Expr::Identifier(ident) => {
             let name = reading.dialect.fold(ident);
@@ -147,7 +159,7 @@ fn read_item(reading: &mut Reading<'_>, item: &SelectItem, scope: &Scope<'_>) ->
             let column = expression::read(reading, expression, scope)?;
             let name = match expression {
                 // A column keeps the name that its relation gives it.
-                Expr::Identifier(_) | Expr::CompoundIdentifier(_) => column.name.clone(),
+                Expr::Identifier(_) | Expr::CompoundIdentifier(_) if !column.name.is_empty() => column.name.clone(),
                 _ => names::of_expression(expression, reading.dialect),
             };
             Ok(one(column.named(name)))

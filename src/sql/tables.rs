@@ -77,12 +77,10 @@ fn navigated(
     if reading.dialect != Dialect::Redshift || path.len() < 2 {
         return None;
     }
-    let (qualifier, fields) = path.split_first()?;
-    let shape = sideways.from.columns_of(std::slice::from_ref(qualifier))?;
-    let (name, fields) = fields.split_first()?;
-    let column = shape.column(name)?;
-    let column = super::scope::field(column, fields).raised(Kind::Derived);
-    let name = alias.map_or_else(|| path.last().cloned().unwrap_or_default(), |alias| reading.dialect.fold(&alias.name));
+    sideways.from.columns_of(path.get(..1)?)?;
+    let column = sideways.find_path(path)?.raised(Kind::Derived);
+    let name =
+        alias.map_or_else(|| path.last().cloned().unwrap_or_default(), |alias| reading.dialect.fold(&alias.name));
     Some(Shape { columns: vec![column.named(name)], rest: None })
 }
 
@@ -118,8 +116,16 @@ fn call_shape(
         "json_array_elements" | "jsonb_array_elements" | "json_array_elements_text" | "jsonb_array_elements_text" => {
             vec![of("value".into())]
         }
-        "generate_series" | "range" | "unnest" | "regexp_split_to_table" | "string_to_table" | "regexp_matches"
-        | "json_object_keys" | "jsonb_object_keys" | "generate_subscripts" | "jsonb_path_query" => vec![of(own())],
+        "generate_series"
+        | "range"
+        | "unnest"
+        | "regexp_split_to_table"
+        | "string_to_table"
+        | "regexp_matches"
+        | "json_object_keys"
+        | "jsonb_object_keys"
+        | "generate_subscripts"
+        | "jsonb_path_query" => vec![of(own())],
         _ => {
             let reason = format!("the columns of the function `{}` are not known", call.text).into();
             return Ok(Shape { columns: Vec::new(), rest: Some(Rest::Parts { inputs, reason }) });

@@ -1,0 +1,119 @@
+//! DuckDB's own syntax in words that the parser knows, with the same meaning for columns.
+//!
+//! - `asof join`, `positional join`: a plain and a cross join;
+//! - `from t where ...` without a `select`: `select * from t where ...`.
+
+use sqlparser::keywords::Keyword;
+use sqlparser::tokenizer::{Token, TokenWithSpan};
+
+/// One level of parentheses.
+#[derive(Debug, Clone, Copy, Default)]
+struct Level {
+    /// Where this level's query has its `from` that stands first.
+    first_from: Option<usize>,
+    has_select: bool,
+    begins_with_with: bool,
+    begun: bool,
+}
+
+/// Rewrites the words of a statement.
+pub(super) fn for_parser(tokens: &mut Vec<TokenWithSpan>) {
+    replace_joins(tokens);
+    let places = lone_froms(tokens);
+    for place in places.into_iter().rev() {
+        let Some(span) = tokens.get(place).map(|token| token.span) else { continue };
+        let added = [Token::make_keyword("select"), space(), Token::Mul, space()];
+        tokens.splice(place..place, added.map(|token| TokenWithSpan { token, span }));
+    }
+}
+
+fn space() -> Token {
+    Token::Whitespace(sqlparser::tokenizer::Whitespace::Space)
+}
+
+fn is_word(token: &Token, text: &str) -> bool {
+    matches!(token, Token::Word(word) if word.quote_style.is_none() && word.value.eq_ignore_ascii_case(text))
+}
+
+/// The next token that is not space.
+fn next(tokens: &[TokenWithSpan], from: usize) -> Option<&Token> {
+    tokens.get(from..)?.iter().map(|token| &token.token).find(|token| !matches!(token, Token::Whitespace(_)))
+}
+
+/// Leaves `asof` out and makes `positional` a `cross`.
+fn replace_joins(tokens: &mut [TokenWithSpan]) {
+    for place in 0..tokens.len() {
+        let Some(token) = tokens.get(place).map(|token| &token.token) else { break };
+        let joins = |word: &str| next(tokens, place + 1).is_some_and(|after| is_word(after, word));
+        let replacement = if is_word(token, "asof") && ["join", "left", "right", "full", "inner"].into_iter().any(joins)
+        {
+            space()
+        } else if is_word(token, "positional") && joins("join") {
+            Token::make_keyword("cross")
+        } else {
+            continue;
+        };
+        if let Some(slot) = tokens.get_mut(place) {
+            slot.token = replacement;
+        }
+    }
+}
+
+/// The places of `from` that begin a query which has no `select`.
+fn lone_froms(tokens: &[TokenWithSpan]) -> Vec<usize> {
+    let mut found = Vec::new();
+    let mut levels = vec![Level::default()];
+    let mut before: Option<&Token> = None;
+    for (place, token) in tokens.iter().map(|token| &token.token).enumerate() {
+        if matches!(token, Token::Whitespace(_)) {
+            continue;
+        }
+        let Some(level) = levels.last_mut() else { return Vec::new() };
+        match token {
+            Token::LParen => {
+                level.begun = true;
+                levels.push(Level::default());
+            }
+            Token::RParen => {
+                found.extend(level.first_from.filter(|_| !level.has_select));
+                if levels.len() > 1 {
+                    levels.pop();
+                }
+            }
+            Token::Word(word) if word.quote_style.is_none() => match word.keyword {
+                Keyword::SELECT => level.has_select = true,
+                Keyword::UNION | Keyword::EXCEPT | Keyword::INTERSECT
+                    if level.first_from.is_some() || level.has_select =>
+                {
+                    found.extend(level.first_from.take().filter(|_| !level.has_select));
+                    level.has_select = false;
+                }
+                Keyword::WITH if !level.begun => level.begins_with_with = true,
+                Keyword::FROM if !level.has_select && level.first_from.is_none() && begins(before, *level) => {
+                    level.first_from = Some(place);
+                }
+                _ => {}
+            },
+            _ => {}
+        }
+        if let Some(level) = levels.last_mut().filter(|_| !matches!(token, Token::LParen)) {
+            level.begun = true;
+        }
+        before = Some(token);
+    }
+    found.extend(levels.iter().filter(|level| !level.has_select).filter_map(|level| level.first_from));
+    found.sort_unstable();
+    found
+}
+
+/// Whether a `from` behind this word begins a query.
+fn begins(before: Option<&Token>, level: Level) -> bool {
+    match before {
+        None | Some(Token::LParen) => true,
+        Some(Token::RParen) => level.begins_with_with,
+        Some(Token::Word(word)) => {
+            matches!(word.keyword, Keyword::UNION | Keyword::ALL | Keyword::EXCEPT | Keyword::INTERSECT | Keyword::NAME)
+        }
+        _ => false,
+    }
+}
