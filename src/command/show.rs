@@ -16,7 +16,7 @@ use crate::compile::{self, Rendering};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::event::{Event, Level, Status};
 use crate::invocation::{ExitCode, Preview};
-use crate::jinja::{Arguments, Scope, values};
+use crate::jinja::{Arguments, Scope, cells, values};
 use crate::manifest::{Code, Detail, Node, ResourceType};
 use crate::report;
 use crate::run::outcome::message_of;
@@ -198,6 +198,14 @@ fn rows(
     result.map_err(Diagnostic::from)
 }
 
+/// A value as a table shows it; lists and structs as JSON.
+fn shown(cell: &Cell) -> String {
+    match cell {
+        Cell::List(_) | Cell::Struct(_) | Cell::Map(_) => values::text(&cells::value(cell.clone())),
+        _ => cell.to_string(),
+    }
+}
+
 fn table_event(node: &Node, result: &QueryResult, preview: &Preview) -> Event {
     let names = result.unique_names();
     let inline = node.resource_type == ResourceType::SqlOperation;
@@ -213,7 +221,7 @@ fn table_event(node: &Node, result: &QueryResult, preview: &Preview) -> Event {
         let rows: Vec<Vec<Option<String>>> = result
             .rows
             .iter()
-            .map(|row| row.iter().map(|cell| (!cell.is_null()).then(|| cell.to_string())).collect())
+            .map(|row| row.iter().map(|cell| (!cell.is_null()).then(|| shown(cell))).collect())
             .collect();
         let is_number = |cell: &Cell| matches!(cell, Cell::Int(_) | Cell::Float(_) | Cell::Decimal(_) | Cell::Null);
         let numeric: Vec<bool> =
