@@ -6,11 +6,11 @@
 mod catalog;
 mod connect;
 mod connection;
-mod literal;
-mod server_error;
+pub(super) mod literal;
+pub(super) mod server_error;
 mod settings;
 mod tls;
-mod types;
+pub(super) mod types;
 mod wire;
 
 use super::{
@@ -24,6 +24,8 @@ pub use settings::{Settings, SslMode, Tls};
 /// What differs between servers of one protocol.
 pub struct Dialect {
     pub capabilities: &'static Capabilities,
+    /// Settings of every session, beside those of the profile.
+    pub session: &'static [(&'static str, &'static str)],
     /// Whether relations of other databases can be asked for.
     pub crosses_databases: bool,
     /// What may be done about an error.
@@ -40,6 +42,7 @@ pub struct Dialect {
 
 pub static DIALECT: Dialect = Dialect {
     capabilities: &CAPABILITIES,
+    session: &[("DateStyle", "ISO"), ("IntervalStyle", "postgres")],
     crosses_databases: false,
     kind_of: server_error::kind,
     type_name: types::driver_name,
@@ -77,26 +80,7 @@ impl Adapter for Postgres {
     }
 
     fn open(&self, _name: &str) -> Result<Box<dyn Connection>, AdapterError> {
-        let settings = &self.settings;
-        let search_path =
-            settings.search_path.as_ref().map(|path| format!("-c search_path={}", path.replace(' ', "\\ ")));
-        let mut parameters = vec![
-            ("user", settings.user.as_str()),
-            ("database", settings.database.as_str()),
-            ("client_encoding", "UTF8"),
-            ("DateStyle", "ISO"),
-            ("IntervalStyle", "postgres"),
-            ("application_name", settings.application_name.as_str()),
-        ];
-        parameters.extend(search_path.as_deref().map(|options| ("options", options)));
-        let wire = connect::open(settings, &parameters)?;
-        let mut connection = WireConnection::new(wire, &DIALECT, settings.clone());
-        if let Some(role) = &settings.role {
-            connection.execute(&format!("set role {role}"), super::Fetch::None).map_err(|error| {
-                AdapterError::connection(error.message).with_hint("look at `role` of the target in `profiles.yml`")
-            })?;
-        }
-        Ok(Box::new(connection))
+        Ok(Box::new(WireConnection::open(&self.settings, &DIALECT)?))
     }
 }
 

@@ -14,7 +14,7 @@ use fallible_iterator::FallibleIterator;
 use postgres_protocol::message::backend::{DataRowBody, Message, RowDescriptionBody};
 use postgres_protocol::message::frontend;
 
-use super::connect::CancelRequest;
+use super::connect::{self, CancelRequest};
 use super::server_error::ServerError;
 use super::settings::Settings;
 use super::types::Reader;
@@ -42,7 +42,32 @@ pub struct WireConnection {
 }
 
 impl WireConnection {
-    pub fn new(wire: Wire, dialect: &'static Dialect, settings: Settings) -> WireConnection {
+    /// Connects, and takes the role of the profile.
+    ///
+    /// # Errors
+    /// If the server cannot be reached, or refuses the credentials or the settings.
+    pub fn open(settings: &Settings, dialect: &'static Dialect) -> Result<WireConnection, AdapterError> {
+        let search_path =
+            settings.search_path.as_ref().map(|path| format!("-c search_path={}", path.replace(' ', "\\ ")));
+        let mut parameters = vec![
+            ("user", settings.user.as_str()),
+            ("database", settings.database.as_str()),
+            ("client_encoding", "UTF8"),
+            ("application_name", settings.application_name.as_str()),
+        ];
+        parameters.extend(dialect.session);
+        parameters.extend(search_path.as_deref().map(|options| ("options", options)));
+        let wire = connect::open(settings, &parameters)?;
+        let mut connection = WireConnection::new(wire, dialect, settings.clone());
+        if let Some(role) = &settings.role {
+            connection.run(&format!("set role {role}"), Fetch::None).map_err(|error| {
+                AdapterError::connection(error.message).with_hint("look at `role` of the target in `profiles.yml`")
+            })?;
+        }
+        Ok(connection)
+    }
+
+    fn new(wire: Wire, dialect: &'static Dialect, settings: Settings) -> WireConnection {
         WireConnection { wire, dialect, settings, is_begun: false, begin_is_due: false, type_names: HashMap::new() }
     }
 
