@@ -217,7 +217,7 @@ fn ephemeral(rendering: &Rendering<'_>, id: &UniqueId) -> Result<Arc<EphemeralCo
         let sql = render(rendering, node, &host)?;
         let refers_to = std::mem::take(&mut host.gathered().ephemeral);
         let name = crate::adapter::Relation::ephemeral_name(&node.alias);
-        runtime.write_code("compiled", node, &sql)?;
+        runtime.write_code("compiled", (node, None), &sql)?;
         Ok(Arc::new(EphemeralCode { name, sql: sql.trim_end().into(), refers_to }))
     });
     result.clone()

@@ -459,10 +459,8 @@ fn default_profiles_dir(place: &Place, project_dir: &Path) -> PathBuf {
 
 fn warn_error_options(settings: &Settings, diagnostics: &mut Diagnostics) -> WarnErrorOptions {
     let map = settings.map("warn_error_options");
-    let mut options = WarnErrorOptions::default();
-    if settings.flag("warn_error") {
-        options = WarnErrorOptions::all();
-    }
+    let mut options = if settings.flag("warn_error") { WarnErrorOptions::all() } else { WarnErrorOptions::default() };
+    options.only_asked = !settings.flag("require_all_warnings_handled_by_warn_error");
     for (old, new) in [("include", "error"), ("exclude", "warn")] {
         if map.contains_key(old) && map.contains_key(new) {
             let text = format!("Only `{old}` or `{new}` can be specified in `warn_error_options`, not both");

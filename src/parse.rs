@@ -9,6 +9,7 @@
 
 mod capture;
 mod check;
+pub mod microbatch;
 mod configure;
 mod contract;
 mod docs;
@@ -96,6 +97,8 @@ pub struct Settings {
     pub own_analysis_config: bool,
     /// `state_modified_compare_more_unrendered_values`: configs are kept as they are written.
     pub written_configs: bool,
+    /// `require_batched_execution_for_custom_microbatch_strategy`.
+    pub custom_batches: bool,
     /// `--debug`.
     pub debug: bool,
 }
@@ -112,6 +115,7 @@ impl Default for Settings {
             jinja_extensions: false,
             own_analysis_config: false,
             written_configs: true,
+            custom_batches: true,
             debug: false,
         }
     }

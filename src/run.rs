@@ -33,10 +33,12 @@ use crate::event::{Event, NodeFacts, NodeInfo, NodeResult, Position, ResultLine,
 use crate::graph::{Blocking, NodeSet, plan};
 use crate::jinja::values;
 use crate::manifest::{Node, Resource, ResourceType, Source, UniqueId};
+use crate::parse::{self, microbatch::is_microbatch};
 
 pub use schemas::of_project as schemas_of_project;
 
 use freshness::FromMetadata;
+use microbatch::Batching;
 use outcome::{Extra, Outcome, Report, Stopwatch};
 use schedule::{Outcome as Step, Plan, Work};
 
@@ -64,8 +66,7 @@ pub struct Request {
     pub hooks: bool,
     /// Seconds that nodes took last time, by id, where known.
     pub durations: HashMap<UniqueId, f64>,
-    /// Of microbatch models that are retried: the batches that were built, and that failed.
-    pub batches: HashMap<UniqueId, outcome::BatchResults>,
+    pub batching: Batching,
 }
 
 /// What came of a run.
@@ -156,6 +157,9 @@ struct Runner<'a> {
     runtime: &'a Arc<Runtime>,
     interrupt: &'a Interrupt,
     task: Task,
+    batching: &'a Batching,
+    /// Whether microbatch models are built batch by batch.
+    in_batches: bool,
     /// The tasks, by number.
     ids: Vec<UniqueId>,
     waits_for: Vec<Vec<usize>>,
@@ -163,7 +167,6 @@ struct Runner<'a> {
     total: usize,
     index: AtomicUsize,
     outcomes: Mutex<Vec<Outcome>>,
-    batches: &'a HashMap<UniqueId, outcome::BatchResults>,
     /// What the warehouse says by itself about the age of sources; asked by the first that needs it.
     ages: OnceLock<Result<FromMetadata, Diagnostic>>,
 }
@@ -179,9 +182,21 @@ impl<'a> Runner<'a> {
         let ids: Vec<UniqueId> = plan.tasks.iter().map(|position| graph.id(*position).clone()).collect();
         let facts = plan.tasks.iter().map(|position| Arc::new(facts_of(runtime, *position))).collect();
         let (task, waits_for, index, outcomes) = (request.task, plan.waits_for, AtomicUsize::new(0), Mutex::default());
-        let (ages, batches) = (OnceLock::new(), &request.batches);
-        let mut runner =
-            Runner { runtime, interrupt, task, ids, waits_for, facts, total: 0, index, outcomes, batches, ages };
+        let ages = OnceLock::new();
+        let mut runner = Runner {
+            runtime,
+            interrupt,
+            task,
+            batching: &request.batching,
+            in_batches: in_batches(runtime),
+            ids,
+            waits_for,
+            facts,
+            total: 0,
+            index,
+            outcomes,
+            ages,
+        };
         runner.total = (0..runner.ids.len()).filter(|task| !runner.is_silent(*task)).count();
         runner
     }
@@ -327,11 +342,12 @@ impl<'a> Runner<'a> {
             left.build_path = build_path;
             return Ok(report);
         }
-        if self.task == Task::Build && batches::is_microbatch(node) {
-            let batches = batches::plan(rendering, node, self.batches.get(&node.unique_id))?;
+        if self.task == Task::Build && self.in_batches && is_microbatch(node) {
+            let window = batches::window(rendering, node, self.batching)?;
+            let previous = self.batching.previous.get(&node.unique_id);
             stopwatch.compiled();
             self.runtime.emit(Event::NodeExecuting(info.with_status(Status::Executing)));
-            return Ok(batches::build(rendering, node, info, batches, left));
+            return batches::build(rendering, node, info, (window, previous), left);
         }
         let ready = match node.resource_type {
             ResourceType::UnitTest => unit_test::compile(rendering, node)?,
@@ -461,6 +477,11 @@ impl Work for Runner<'_> {
     fn close(&self, worker: Worker) {
         worker.session.close();
     }
+}
+
+fn in_batches(runtime: &Runtime) -> bool {
+    let required = runtime.adapter_options.behavior.get(parse::microbatch::REQUIRED).copied().unwrap_or(true);
+    parse::microbatch::in_batches(runtime.manifest(), required, &runtime.internal_packages)
 }
 
 /// What compiling and building a node leaves, failed or not.

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use minijinja::Value;
 
 use crate::artifact::{
@@ -20,6 +21,7 @@ use crate::invocation::{ExitCode, Invocation, Which};
 use crate::jinja::values;
 use crate::manifest::{Node, ResourceType};
 use crate::resource::UniqueId;
+use crate::run::microbatch::{Batching, parse_time};
 use crate::run::outcome::Outcome;
 use crate::run::{self, Request, Run, Task};
 use crate::state;
@@ -40,7 +42,7 @@ pub(super) fn run(call: &Call) -> Result<ExitCode, Diagnostics> {
     let prepared = prepare::project(call)?;
     let selected = prepare::select(call, &prepared)?;
     preflight::check(&prepared.graph, &selected, call.invocation.which)?;
-    execute(call, prepared, selected, call.invocation.which)
+    execute(call, prepared, selected, call.invocation.which, Batching::at(call.invocation.started_at))
 }
 
 /// Runs again what failed or was skipped in the last invocation.
@@ -61,10 +63,28 @@ fn retry(call: &Call) -> Result<ExitCode, Diagnostics> {
 fn repeat(call: &Call, prepared: Prepared, again: &state::retry::Retry) -> Result<ExitCode, Diagnostics> {
     prepare::write_manifest(call, &prepared)?;
     let selected = prepared.graph.set_of(again.ids.iter().map(AsRef::as_ref));
-    execute(call, prepared, selected, again.which)
+    execute(call, prepared, selected, again.which, batching(again, call.invocation.started_at))
 }
 
-fn execute(call: &Call, prepared: Prepared, selected: NodeSet, which: Which) -> Result<ExitCode, Diagnostics> {
+/// The batches that a retry builds: those that failed, as if the time were that of the first attempt.
+fn batching(again: &state::retry::Retry, now: DateTime<Utc>) -> Batching {
+    let spans = |written: &[(String, String)]| -> Option<Vec<run::outcome::TimeSpan>> {
+        written.iter().map(|(start, end)| Some((parse_time(start)?, parse_time(end)?))).collect()
+    };
+    let previous = again.batches.iter().filter_map(|(id, batches)| {
+        let (successful, failed) = (spans(&batches.successful)?, spans(&batches.failed)?);
+        Some((id.clone(), run::outcome::BatchResults { successful, failed }))
+    });
+    Batching { now: parse_time(&again.started_at).unwrap_or(now), previous: previous.collect() }
+}
+
+fn execute(
+    call: &Call,
+    prepared: Prepared,
+    selected: NodeSet,
+    which: Which,
+    batching: Batching,
+) -> Result<ExitCode, Diagnostics> {
     let invocation = &call.invocation;
     if selected.is_empty() {
         call.emit(Event::notice("NothingToDo", Level::Warn, NOTHING_TO_DO));
@@ -97,26 +117,13 @@ fn execute(call: &Call, prepared: Prepared, selected: NodeSet, which: Which) -> 
         blocking: if which == Which::Build { Blocking::Tests } else { Blocking::Nothing },
         hooks: matches!(which, Which::Run | Which::Build | Which::Test | Which::Seed | Which::Snapshot),
         durations,
-        batches: call.again.as_ref().map(|again| failed_batches(&again.batches)).unwrap_or_default(),
+        batching,
     };
     let run = run::execute(&runtime, &request, &call.interrupt)?;
     if invocation.flags.write_json {
         write_artifacts(invocation, which, &runtime, &run)?;
     }
     finish(call, run, which)
-}
-
-/// The batches of `run_results.json` as moments; those that are none are left out.
-fn failed_batches(batches: &HashMap<UniqueId, BatchResults>) -> HashMap<UniqueId, run::outcome::BatchResults> {
-    let spans = |spans: &[(String, String)]| {
-        let moment = |text: &str| run::microbatch::parse_time(text);
-        spans.iter().filter_map(|(start, end)| Some((moment(start)?, moment(end)?))).collect()
-    };
-    let each = batches.iter().map(|(id, batches)| {
-        let (successful, failed) = (spans(&batches.successful), spans(&batches.failed));
-        (id.clone(), run::outcome::BatchResults { successful, failed })
-    });
-    each.collect()
 }
 
 /// Compiles nodes for another command, and writes what came of it.
@@ -130,7 +137,7 @@ pub(super) fn compile(call: &Call, runtime: &Arc<Runtime>, selected: NodeSet) ->
         blocking: Blocking::Nothing,
         hooks: false,
         durations: HashMap::new(),
-        batches: HashMap::new(),
+        batching: Batching::at(call.invocation.started_at),
     };
     let run = run::execute(runtime, &request, &call.interrupt)?;
     if call.invocation.flags.write_json {
@@ -279,7 +286,7 @@ pub(super) fn freshness(call: &Call, output: Option<&Path>) -> Result<ExitCode, 
         blocking: Blocking::Nothing,
         hooks: invocation.flags.behaviour("source_freshness_run_project_hooks"),
         durations: HashMap::new(),
-        batches: HashMap::new(),
+        batching: Batching::at(invocation.started_at),
     };
     let run = run::execute(&runtime, &request, &call.interrupt)?;
     if invocation.flags.write_json {

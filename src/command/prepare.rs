@@ -100,9 +100,18 @@ pub(crate) fn project_without_manifest(call: &Call) -> Result<Prepared, Diagnost
         .map_err(|problems| problems.of_kind("Compilation Error"))?;
     call.warnings(resolved.warnings)?;
     let graph = resolved.value;
+    if in_batches(graph.manifest(), invocation, &files) {
+        call.warnings(parse::microbatch::unfiltered(graph.manifest()))?;
+    }
     call.emit(Event::FoundStats { found: found(graph.manifest()) });
     call.emit(Event::Formatting);
     Ok(Prepared { files, graph, engine, globals, warehouse, adapter_options })
+}
+
+/// Whether microbatch models are built batch by batch.
+pub(crate) fn in_batches(manifest: &Manifest, invocation: &Invocation, files: &ProjectFiles) -> bool {
+    let internal: Vec<String> = files.builtin.iter().map(|package| package.name.to_owned()).collect();
+    parse::microbatch::in_batches(manifest, invocation.flags.behaviour(parse::microbatch::REQUIRED), &internal)
 }
 
 /// What is wrong in a project: what parsing met, and what resolving meets in what could be parsed.
@@ -147,6 +156,7 @@ fn inputs<'a>(
             jinja_extensions: flags.behaviour("allow_jinja_file_extensions"),
             own_analysis_config: flags.behaviour("require_corrected_analysis_fqns"),
             written_configs: flags.behaviour("state_modified_compare_more_unrendered_values"),
+            custom_batches: flags.behaviour(parse::microbatch::REQUIRED),
             debug: call.invocation.log.debug,
         },
     }

@@ -51,6 +51,16 @@ pub struct NodeHost {
     extras: Extras,
 }
 
+/// The part of a microbatch model that is being built.
+#[derive(Debug, Clone)]
+pub struct BatchContext {
+    pub event_time: EventTime,
+    /// How templates name the batch: `20240131`.
+    pub id: String,
+    /// How files name the batch: `2024-01-31`.
+    pub label: String,
+}
+
 /// Names with their values.
 pub type Extras = Vec<(&'static str, Value)>;
 
@@ -60,8 +70,8 @@ pub struct Inner {
     worker: Worker,
     gathered: Mutex<Gathered>,
     model: OnceLock<Value>,
-    /// A filter on event time for what this node reads, in a batch or a sample.
-    event_time: Option<EventTime>,
+    /// What of the node is built, and so what it reads.
+    batch: Option<BatchContext>,
     /// What stands in for what the code reads, in a unit test.
     fixtures: Option<Arc<Fixtures>>,
 }
@@ -104,17 +114,18 @@ const NAMES: &[&str] = &[
 
 impl NodeHost {
     pub fn new(runtime: &Arc<Runtime>, node: &Arc<Node>, worker: Worker, extras: Extras) -> Self {
-        NodeHost::with_event_time(runtime, node, worker, extras, None)
+        NodeHost::of_batch(runtime, node, worker, extras, None)
     }
 
-    pub fn with_event_time(
+    /// The host of a node of which `batch` is built, or all.
+    pub fn of_batch(
         runtime: &Arc<Runtime>,
         node: &Arc<Node>,
         worker: Worker,
         extras: Extras,
-        event_time: Option<EventTime>,
+        batch: Option<&BatchContext>,
     ) -> Self {
-        let inner = Inner { event_time, ..Inner::new(runtime, node, worker) };
+        let inner = Inner { batch: batch.cloned(), ..Inner::new(runtime, node, worker) };
         NodeHost { inner: Arc::new(inner), extras }
     }
 
@@ -188,7 +199,7 @@ impl Inner {
             worker,
             gathered: Mutex::default(),
             model: OnceLock::new(),
-            event_time: None,
+            batch: None,
             fixtures: None,
         }
     }
@@ -294,7 +305,7 @@ impl Inner {
         if !reads {
             return relation;
         }
-        self.runtime.bounded(relation, event_time, self.event_time.as_ref())
+        self.runtime.bounded(relation, event_time, self.batch.as_ref().map(|batch| &batch.event_time))
     }
 
     fn call_function(&self, arguments: Arguments) -> Result<Value, Error> {
@@ -348,7 +359,7 @@ impl Inner {
     fn write(&self, arguments: Arguments) -> Result<Value, Error> {
         let [payload] = arguments.bind("write", ["payload"]).map_err(fault)?;
         let payload = values::text(&payload.unwrap_or_default());
-        let path = self.runtime.write_code("run", &self.node, &payload).map_err(error)?;
+        let path = self.runtime.write_code("run", (&self.node, self.batch.as_ref()), &payload).map_err(error)?;
         self.gathered().build_path = Some(path);
         Ok(Value::from(""))
     }

@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use indexmap::IndexMap;
 use minijinja::Value;
 
+use super::host::BatchContext;
 use crate::adapter::{Capabilities, PolicyChange, QueryComment, Session, Warehouse, Work};
 use crate::config::NodeConfig;
 use crate::diagnostic::Diagnostic;
@@ -154,12 +155,19 @@ impl Runtime {
             .clone()
     }
 
-    /// Writes a node's SQL below `target/compiled` or `target/run`; gives the path relative to the project.
+    /// Writes the SQL of a node, or of a batch of it, below `target/compiled` or `target/run`; gives the
+    /// path relative to the project.
     ///
     /// # Errors
     /// If the file cannot be written.
-    pub fn write_code(&self, kind: &str, node: &Node, code: &str) -> Result<String, Diagnostic> {
-        let path = self.target_path.join(kind).join(&node.package_name).join(code_path(node));
+    pub fn write_code(
+        &self,
+        kind: &str,
+        (node, batch): (&Node, Option<&BatchContext>),
+        code: &str,
+    ) -> Result<String, Diagnostic> {
+        let path = self.target_path.join(kind).join(&node.package_name);
+        let path = path.join(batch.map_or_else(|| code_path(node), |batch| batch_path(node, &batch.label)));
         let failed = |error: std::io::Error| {
             Diagnostic::error(format!("`{}` cannot be written: {error}", path.display()))
                 .hint("set `target-path` in dbt_project.yml or `--target-path` to a folder that you may write to")
@@ -409,6 +417,14 @@ pub fn code_path(node: &Node) -> PathBuf {
         _ if own => original,
         _ => original.join(&node.path),
     }
+}
+
+/// A file name for the SQL of one batch of a node: `models/a/a_2024-01-31.sql` for `models/a.sql`.
+fn batch_path(node: &Node, label: &str) -> PathBuf {
+    let whole = code_path(node);
+    let (Some(stem), Some(extension)) = (whole.file_stem(), whole.extension()) else { return whole.join(label) };
+    let name = format!("{}_{label}.{}", stem.to_string_lossy(), extension.to_string_lossy());
+    whole.with_extension("").join(name)
 }
 
 /// What never changes about a node while it runs.

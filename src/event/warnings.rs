@@ -12,6 +12,9 @@ pub struct WarnErrorOptions {
     pub error: Vec<String>,
     pub warn: Vec<String>,
     pub silence: Vec<String>,
+    /// The options leave alone what dbt did not ask them about
+    /// (`require_all_warnings_handled_by_warn_error` is off).
+    pub only_asked: bool,
 }
 
 /// What to do with one warning.
@@ -35,6 +38,9 @@ impl WarnErrorOptions {
 
     /// What becomes of the warning with this event name.
     pub fn action(&self, name: &str) -> Action {
+        if self.only_asked && NEVER_ASKED.contains(&name) {
+            return Action::Show;
+        }
         let has = |list: &[String], wanted: &[&str]| list.iter().any(|item| wanted.contains(&item.as_str()));
         let mut groups: Vec<&[&str]> = vec![&["all", "*"]];
         if is_deprecation(name) {
@@ -80,6 +86,16 @@ fn is_of_fusion(name: &str) -> bool {
 /// Warnings that are called deprecations and are neither in dbt's group of them nor shown once only.
 const NOT_COUNTED: [&str; 2] = ["UpcomingReferenceDeprecation", "SpacesInResourceNameDeprecation"];
 
+/// Warnings that dbt tells without asking what is to become of them, unless every warning is handled
+/// (docs.getdbt.com/reference/global-configs/behavior-changes#warn-error-handler-for-all-warnings).
+const NEVER_ASKED: [&str; 5] = [
+    "DeprecationsSummary",
+    "MicrobatchModelNoEventTimeInputs",
+    "SelectExcludeIgnoredWithSelectorWarning",
+    "SemanticValidationFailure",
+    "WarnStateTargetEqual",
+];
+
 /// True for warnings of the group `Deprecations`.
 pub fn is_deprecation(name: &str) -> bool {
     let counts = name.ends_with("Deprecation") && !NOT_COUNTED.contains(&name);
@@ -92,7 +108,7 @@ mod tests {
 
     fn options(error: &[&str], warn: &[&str], silence: &[&str]) -> WarnErrorOptions {
         let own = |list: &[&str]| list.iter().map(|name| (*name).to_owned()).collect();
-        WarnErrorOptions { error: own(error), warn: own(warn), silence: own(silence) }
+        WarnErrorOptions { error: own(error), warn: own(warn), silence: own(silence), only_asked: false }
     }
 
     #[test]
@@ -106,6 +122,15 @@ mod tests {
         check(options(&["all"], &[], &["Deprecations"]), "ModelParamUsageDeprecation", Action::Silence);
         check(options(&["ModelParamUsageDeprecation"], &[], &["all"]), "ModelParamUsageDeprecation", Action::Raise);
         check(options(&["Deprecations"], &[], &[]), "NothingToDo", Action::Show);
+    }
+
+    #[test]
+    fn some_warnings_are_only_handled_when_all_are() {
+        let all = WarnErrorOptions::all();
+        assert_eq!(all.action("MicrobatchModelNoEventTimeInputs"), Action::Raise);
+        let some = WarnErrorOptions { only_asked: true, ..all };
+        assert_eq!(some.action("MicrobatchModelNoEventTimeInputs"), Action::Show);
+        assert_eq!(some.action("NothingToDo"), Action::Raise);
     }
 
     #[test]

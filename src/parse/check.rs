@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use super::microbatch;
 use super::workspace::Workspace;
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
 use crate::manifest::{Access, Manifest, Node, ResourceType, Source};
@@ -12,11 +13,12 @@ use crate::manifest::{Access, Manifest, Node, ResourceType, Source};
 pub fn all(workspace: &Workspace<'_>, manifest: &Manifest, problems: &mut Diagnostics) {
     let groups: BTreeSet<&str> = manifest.groups.values().map(|group| group.name.as_str()).collect();
     for node in manifest.nodes.values() {
-        let checks = [group(node, &groups), access(node), snapshot(node), microbatch(node)];
+        let checks = [group(node, &groups), access(node), snapshot(node)];
         problems.extend(checks.into_iter().flatten());
         problems.extend(deprecated(node));
         problems.extend(empty(node));
     }
+    microbatch::check(workspace, manifest, problems);
     names_with_spaces(workspace, manifest, problems);
     problems.extend(no_time_spine(manifest));
     for exposure in manifest.exposures.values() {
@@ -63,7 +65,7 @@ fn place_of_path(workspace: &Workspace<'_>, path: &str) -> Option<Span> {
 }
 
 /// The place by which a node is shown to people.
-fn place(node: &Node) -> Option<Span> {
+pub(super) fn place(node: &Node) -> Option<Span> {
     node.origin.properties.clone().or_else(|| node.origin.code.as_ref().map(first_line))
 }
 
@@ -181,78 +183,6 @@ fn snapshot(node: &Node) -> Option<Diagnostic> {
     };
     let problem = Diagnostic::error(message).at_opt(place(node)).note(format!("config of `{}`", node.unique_id));
     Some(problem.hint("see docs.getdbt.com/reference/snapshot-configs"))
-}
-
-fn microbatch(node: &Node) -> Option<Diagnostic> {
-    let is_microbatch = node.resource_type == ResourceType::Model
-        && node.config.materialized() == "incremental"
-        && node.config.text("incremental_strategy") == Some("microbatch");
-    if !is_microbatch {
-        return None;
-    }
-    let (name, config) = (&node.name, &node.config);
-    let value = |key: &str| config.get(key).filter(|value| !value.is_null());
-    let kind = |value: &Value| match value {
-        Value::Bool(_) => "<class 'bool'>",
-        Value::Number(number) if number.is_f64() => "<class 'float'>",
-        Value::Number(_) => "<class 'int'>",
-        Value::String(_) => "<class 'str'>",
-        Value::Array(_) => "<class 'list'>",
-        _ => "<class 'dict'>",
-    };
-    let message = match (value("event_time"), value("begin"), value("batch_size")) {
-        (None, _, _) => format!(
-            "Microbatch model '{name}' must provide an 'event_time' (string) config that indicates the name of the \
-             event time column."
-        ),
-        (Some(given), _, _) if !given.is_string() => format!(
-            "Microbatch model '{name}' must provide an 'event_time' config of type string, but got: {}.",
-            kind(given)
-        ),
-        (_, None, _) => format!(
-            "Microbatch model '{name}' must provide a 'begin' (datetime) config that indicates the earliest timestamp \
-             the microbatch model should be built from."
-        ),
-        (_, Some(Value::String(begin)), _) if !is_moment(begin) => format!(
-            "Microbatch model '{name}' must provide a 'begin' config of valid datetime (ISO format), but got: {begin}."
-        ),
-        (_, Some(begin), _) if !begin.is_string() => {
-            format!(
-                "Microbatch model '{name}' must provide a 'begin' config of type datetime, but got: {}.",
-                kind(begin)
-            )
-        }
-        (_, _, size) if !size.and_then(Value::as_str).is_some_and(|size| BATCH_SIZES.contains(&size)) => format!(
-            "Microbatch model '{name}' must provide a 'batch_size' config that is one of ['hour', 'day', 'month', \
-             'year'], but got: {}.",
-            size.map_or_else(|| "None".to_owned(), super::python::text)
-        ),
-        _ => match (value("lookback"), value("concurrent_batches")) {
-            (Some(lookback), _) if !lookback.is_i64() && !lookback.is_u64() => format!(
-                "Microbatch model '{name}' must provide the optional 'lookback' config as type int, but got: {}).",
-                kind(lookback)
-            ),
-            (_, Some(concurrent)) if !concurrent.is_boolean() => format!(
-                "Microbatch model '{name}' optional 'concurrent_batches' config must be of type `bool` if specified, \
-                 but got: {}).",
-                kind(concurrent)
-            ),
-            _ => return None,
-        },
-    };
-    Some(Diagnostic::error(message).at_opt(place(node)))
-}
-
-const BATCH_SIZES: [&str; 4] = ["hour", "day", "month", "year"];
-
-fn is_moment(text: &str) -> bool {
-    use chrono::{DateTime, NaiveDate, NaiveDateTime};
-    let spaced = text.replacen(' ', "T", 1);
-    DateTime::parse_from_rfc3339(&spaced).is_ok()
-        || NaiveDate::parse_from_str(text, "%Y-%m-%d").is_ok()
-        || ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M"]
-            .iter()
-            .any(|form| NaiveDateTime::parse_from_str(&spaced, form).is_ok())
 }
 
 /// A model that should be gone by now.

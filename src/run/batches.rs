@@ -1,64 +1,29 @@
-//! Builds a microbatch model batch by batch; a batch that fails does not stop the others.
+//! Builds a microbatch model batch by batch; a batch that fails does not stop the others, unless it is the first.
 //!
 //! Source: docs.getdbt.com/docs/build/incremental-microbatch.
 
 use std::sync::Arc;
 
-use chrono::Utc;
 use serde_json::{Value as Json, json};
 
 use crate::adapter::RelationKind;
 use crate::compile::Rendering;
+use crate::compile::host::BatchContext;
 use crate::compile::runtime::EventTime;
 use crate::diagnostic::Diagnostic;
-use crate::event::{BatchLine, Event, NodeInfo, Position, Status};
-use crate::manifest::{Node, ResourceType};
+use crate::event::{BatchLine, Event, Level, NodeInfo, Notice, Position, Status};
+use crate::manifest::Node;
 
-use super::microbatch::{Batch, BatchSize, Window, batches, parse_time};
-use super::node::{BatchContext, batch_report, compile, materialize, response};
-use super::outcome::{BatchResults, Report, TimeSpan, message_of};
+use super::microbatch::{Batch, BatchSize, Batching, Window, batches, parse_time};
+use super::node::{batch_report, compile, materialize, response};
+use super::outcome::{BatchResults, Report, message_of};
 use super::{Left, relation_text};
-
-/// Whether a node is built in batches.
-pub fn is_microbatch(node: &Node) -> bool {
-    node.resource_type == ResourceType::Model
-        && node.config.materialized() == "incremental"
-        && node.config.text("incremental_strategy") == Some("microbatch")
-}
-
-/// The batches to build, and those that an earlier run has built already.
-#[derive(Debug)]
-pub struct Batches {
-    window: Window,
-    wanted: Vec<Batch>,
-    built: Vec<TimeSpan>,
-}
-
-/// Chooses a node's batches; of a node in `earlier`, those that failed in the run that is
-/// retried (docs.getdbt.com/docs/build/incremental-microbatch#retry).
-///
-/// # Errors
-/// Settings that are missing or wrong; located at the model.
-pub fn plan(
-    rendering: &Rendering<'_>,
-    node: &Arc<Node>,
-    earlier: Option<&BatchResults>,
-) -> Result<Batches, Diagnostic> {
-    let window = window(rendering, node)?;
-    let Some(earlier) = earlier else {
-        let wanted = batches(&window).map_err(|message| Diagnostic::error(message).at_opt(node.origin.code.clone()))?;
-        return Ok(Batches { window, wanted, built: Vec::new() });
-    };
-    let wanted = earlier.failed.iter().map(|(start, end)| Batch { start: *start, end: *end }).collect();
-    // The batches that were built made the table.
-    Ok(Batches { window: Window { incremental: true, ..window }, wanted, built: earlier.successful.clone() })
-}
 
 /// What decides about the node's batches.
 ///
 /// # Errors
 /// Settings that are missing or wrong; located at the model.
-fn window(rendering: &Rendering<'_>, node: &Arc<Node>) -> Result<Window, Diagnostic> {
+pub fn window(rendering: &Rendering<'_>, node: &Arc<Node>, batching: &Batching) -> Result<Window, Diagnostic> {
     let failed = |message: String| {
         Diagnostic::error(message)
             .at_opt(node.origin.code.clone())
@@ -84,7 +49,9 @@ fn window(rendering: &Rendering<'_>, node: &Arc<Node>) -> Result<Window, Diagnos
     let found = found.map_err(Diagnostic::from)?;
     let exists = found.is_some_and(|relation| relation.kind == Some(RelationKind::Table));
     let full_refresh = config.flag("full_refresh").unwrap_or(runtime.flags.full_refresh);
-    let flags = runtime.flags.event_time;
+    // A retry of what succeeded in part must not begin from an empty table.
+    let full_refresh = full_refresh && !batching.previous.contains_key(&node.unique_id);
+    let flags = runtime.flags.sample.or(runtime.flags.event_time);
     Ok(Window {
         size,
         lookback: config.get("lookback").and_then(Json::as_i64).unwrap_or(1),
@@ -92,61 +59,73 @@ fn window(rendering: &Rendering<'_>, node: &Arc<Node>) -> Result<Window, Diagnos
         from: flags.and_then(|window| window.start),
         until: flags.and_then(|window| window.end),
         incremental: exists && !full_refresh,
-        now: Utc::now(),
+        now: batching.now,
     })
 }
 
-/// Builds every batch in order.
+/// Builds every batch in order, the failed ones of an earlier invocation if there are any. Where the
+/// first fails, the others are skipped.
 ///
-/// A failed batch is part of the report.
+/// # Errors
+/// When the batches cannot be computed; a failed batch is part of the report.
 pub fn build(
     rendering: &Rendering<'_>,
     node: &Arc<Node>,
     info: &NodeInfo,
-    batches: Batches,
+    (window, previous): (Window, Option<&BatchResults>),
     left: &mut Left,
-) -> Report {
-    let Batches { window, wanted: batches, built } = batches;
+) -> Result<Report, Diagnostic> {
+    let batches = match previous {
+        Some(previous) => previous.failed.iter().map(|(start, end)| Batch { start: *start, end: *end }).collect(),
+        None => batches(&window).map_err(|message| Diagnostic::error(message).at_opt(node.origin.code.clone()))?,
+    };
     let mut results = BatchResults::default();
     let mut first_error = None;
+    let mut skips = false;
     let mut fields = serde_json::Map::new();
     for (index, batch) in batches.iter().enumerate() {
         let position = Position { index: index + 1, total: batches.len() };
-        let line = BatchLine {
-            node: info.clone(),
-            position,
-            description: format!("batch {} of {}", window.size.label(batch.start), relation_text(node)),
-        };
+        let description = format!("batch {} of {}", window.size.label(batch.start), relation_text(node));
+        let line = BatchLine { node: info.clone(), position, description };
+        let span = (batch.start, batch.end);
+        if skips {
+            results.failed.push(span);
+            let (status, message) = (Status::Skipped, "SKIPPED".to_owned());
+            rendering.runtime.emit(Event::LogBatchResult { line, status, message, seconds: 0.0 });
+            continue;
+        }
         rendering.runtime.emit(Event::LogStartBatch(line.clone()));
         let begun = std::time::Instant::now();
         // The first batch makes the table; from then on, it is added to.
         let incremental = window.incremental || !results.successful.is_empty();
-        let done = one(rendering, node, *batch, &window, incremental, left);
+        let mut own = Left::default();
+        let done = one(rendering, &part(node, position), *batch, (&window, incremental), &mut own);
+        if first_error.is_none() {
+            // What people are shown is the first batch that failed, or else the last.
+            *left = own;
+        }
         let seconds = begun.elapsed().as_secs_f64();
-        let span = (batch.start, batch.end);
         let (status, message) = match done {
             Ok((text, more)) => {
                 results.successful.push(span);
                 fields = more;
                 (Status::Success, text)
             }
-            Err(diagnostic) => {
-                let message = message_of(node, &diagnostic, rendering.worker.session.last_error().as_ref());
+            Err(failure) => {
+                let message = message_of(node, &failure.problem, rendering.worker.session.last_error().as_ref());
                 rendering.worker.session.rollback();
+                if failure.executed {
+                    rendering.runtime.emit(unhandled(node, info, &message));
+                }
                 results.failed.push(span);
                 first_error.get_or_insert(message.clone());
                 (Status::Error, message)
             }
         };
+        skips |= index == 0 && status == Status::Error;
         rendering.runtime.emit(Event::LogBatchResult { line, status, message, seconds });
-        // Without the first batch there is no table to add the others to.
-        if index == 0 && status == Status::Error && !window.incremental {
-            results.failed.extend(batches[1..].iter().map(|batch| (batch.start, batch.end)));
-            break;
-        }
     }
-    results.successful.splice(0..0, built);
-    let mut report = batch_report(results);
+    let mut report = batch_report(results, previous);
     report.adapter_response = fields;
     match (first_error, report.status) {
         (Some(error), Status::Error) => report.message = Some(error),
@@ -156,22 +135,53 @@ pub fn build(
         }
         _ => {}
     }
-    report
+    Ok(report)
+}
+
+/// The node as one of its batches sees it: hooks run once, before the first batch and after the last.
+fn part(node: &Node, position: Position) -> Node {
+    let mut own = node.clone();
+    if position.index > 1 {
+        own.config.set("pre-hook", json!([]));
+    }
+    if position.index < position.total {
+        own.config.set("post-hook", json!([]));
+    }
+    own
+}
+
+/// What is told of a batch that failed while it was built, beside its line.
+fn unhandled(node: &Node, info: &NodeInfo, message: &str) -> Event {
+    let problem = format!("Exception on worker thread. {message}");
+    let data = json!({"unique_id": node.unique_id, "exc": problem});
+    Event::Notice(Notice {
+        name: "GenericExceptionOnRun",
+        level: Level::Error,
+        message: format!("Unhandled error while executing {}\n{problem}", node.unique_id),
+        data: data.as_object().cloned().unwrap_or_default(),
+        node: Some(info.clone()),
+    })
 }
 
 type Answer = (String, serde_json::Map<String, Json>);
 
+/// Why a batch was not built.
+struct Failure {
+    problem: Diagnostic,
+    /// Whether its SQL was known and being run.
+    executed: bool,
+}
+
 fn one(
     rendering: &Rendering<'_>,
-    node: &Arc<Node>,
+    node: &Node,
     batch: Batch,
-    window: &Window,
-    incremental: bool,
+    (window, incremental): (&Window, bool),
     left: &mut Left,
-) -> Result<Answer, Diagnostic> {
+) -> Result<Answer, Failure> {
     let event_time = EventTime { start: Some(batch.start), end: Some(batch.end) };
-    let mut own = Node::clone(node);
-    let written = |time: chrono::DateTime<Utc>| time.format("%Y-%m-%d %H:%M:%S+00:00").to_string();
+    let mut own = node.clone();
+    let written = |time: chrono::DateTime<chrono::Utc>| time.format("%Y-%m-%d %H:%M:%S+00:00").to_string();
     own.config.set("__dbt_internal_microbatch_event_time_start", json!(written(batch.start)));
     own.config.set("__dbt_internal_microbatch_event_time_end", json!(written(batch.end)));
     if incremental {
@@ -179,10 +189,11 @@ fn one(
         own.config.set("full_refresh", Json::Bool(false));
     }
     let own = Arc::new(own);
-    let context = BatchContext { event_time, id: window.size.id(batch.start) };
-    let ready = compile(rendering, &own, Some(&context))?;
+    let (id, label) = (window.size.id(batch.start), window.size.label(batch.start));
+    let context = BatchContext { event_time, id, label };
+    let ready = compile(rendering, &own, Some(&context)).map_err(|problem| Failure { problem, executed: false })?;
     left.take(&ready);
-    let made = materialize(rendering, &ready, Some(&context))?;
+    let made = materialize(rendering, &ready, Some(&context)).map_err(|problem| Failure { problem, executed: true })?;
     left.build_path = made.build_path.clone();
     Ok(response(&made.main))
 }

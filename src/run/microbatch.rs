@@ -2,7 +2,13 @@
 //!
 //! Source: docs.getdbt.com/docs/build/incremental-microbatch.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Datelike, Duration, Months, NaiveDate, NaiveDateTime, NaiveTime, Timelike, Utc};
+
+use crate::resource::UniqueId;
+
+use super::outcome::BatchResults;
 
 /// How much time a batch spans (`batch_size`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,14 +65,20 @@ impl BatchSize {
         if self.truncate(time) == time { Some(time) } else { self.offset(time, 1) }
     }
 
-    /// How a batch is named: `20240131` or `20240131T13`.
+    /// How a batch is named in templates: its label without hyphens.
     pub fn id(self, start: DateTime<Utc>) -> String {
-        start.format(if self == BatchSize::Hour { "%Y%m%dT%H" } else { "%Y%m%d" }).to_string()
+        self.label(start).replace('-', "")
     }
 
-    /// How a batch is shown in the log: `2024-01-31` or `2024-01-31T13`.
+    /// How a batch is named in the log and in files: `2024`, `2024-01`, `2024-01-31` or `2024-01-31T13`.
     pub fn label(self, start: DateTime<Utc>) -> String {
-        start.format(if self == BatchSize::Hour { "%Y-%m-%dT%H" } else { "%Y-%m-%d" }).to_string()
+        let format = match self {
+            BatchSize::Hour => "%Y-%m-%dT%H",
+            BatchSize::Day => "%Y-%m-%d",
+            BatchSize::Month => "%Y-%m",
+            BatchSize::Year => "%Y",
+        };
+        start.format(format).to_string()
     }
 }
 
@@ -92,6 +104,22 @@ pub struct Window {
     /// Whether the model's table exists and is added to.
     pub incremental: bool,
     pub now: DateTime<Utc>,
+}
+
+/// What a run knows about batches beside the models' settings.
+#[derive(Debug, Clone, Default)]
+pub struct Batching {
+    /// When the last batch ends, unless a flag says so: for all models the same, and in a retry that of
+    /// the invocation that is repeated.
+    pub now: DateTime<Utc>,
+    /// What a retry knows of models that succeeded in part: only the failed batches are built again.
+    pub previous: HashMap<UniqueId, BatchResults>,
+}
+
+impl Batching {
+    pub fn at(now: DateTime<Utc>) -> Self {
+        Batching { now, previous: HashMap::new() }
+    }
 }
 
 /// The batches to build, oldest first.
@@ -157,8 +185,8 @@ mod tests {
     #[test]
     fn a_full_build_begins_at_begin() {
         check(window(BatchSize::Day), &["20240228", "20240229", "20240301", "20240302"]);
-        check(window(BatchSize::Month), &["20240201", "20240301"]);
-        check(window(BatchSize::Year), &["20240101"]);
+        check(window(BatchSize::Month), &["202402", "202403"]);
+        check(window(BatchSize::Year), &["2024"]);
     }
 
     #[test]

@@ -6,8 +6,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use minijinja::Value;
 use serde_json::{Map, Value as Json};
 
-use crate::compile::host::{NodeHost, Stored};
-use crate::compile::runtime::{EventTime, Runtime, Worker};
+use crate::compile::host::{BatchContext, NodeHost, Stored};
+use crate::compile::runtime::{Runtime, Worker};
 use crate::compile::{self, Compiled, Rendering};
 use crate::diagnostic::Diagnostic;
 use crate::event::{Event, Level, Status};
@@ -30,11 +30,10 @@ pub struct Ready {
 /// What is wrong in its templates, or with the folder.
 pub fn compile(rendering: &Rendering<'_>, node: &Arc<Node>, batch: Option<&BatchContext>) -> Result<Ready, Diagnostic> {
     let runtime = rendering.runtime;
-    let extras = batch.map(|batch| ("model", batch.model(node))).into_iter().collect();
-    let event_time = batch.map(|batch| batch.event_time);
-    let host = NodeHost::with_event_time(runtime, node, rendering.worker.clone(), extras, event_time);
+    let extras = batch.map(|batch| ("model", model_of(batch, node))).into_iter().collect();
+    let host = NodeHost::of_batch(runtime, node, rendering.worker.clone(), extras, batch);
     let compiled = compile::node(rendering, node, &host)?;
-    let path = runtime.write_code("compiled", node, &compiled.sql)?;
+    let path = runtime.write_code("compiled", (node, batch), &compiled.sql)?;
     let node = compile::with_foreign_keys(rendering, node, &host)?;
     Ok(Ready { node: with_code(&node, &compiled, &path), compiled, path: Some(path) })
 }
@@ -105,9 +104,8 @@ fn materialize_once(
     let node = &ready.node;
     let macro_name = materialization(runtime, node)?;
     let mut extras = vec![("sql", Value::from(ready.compiled.sql.as_ref()))];
-    extras.extend(batch.map(|batch| ("model", batch.model(node))));
-    let event_time = batch.map(|batch| batch.event_time);
-    let host = NodeHost::with_event_time(runtime, node, rendering.worker.clone(), extras, event_time);
+    extras.extend(batch.map(|batch| ("model", model_of(batch, node))));
+    let host = NodeHost::of_batch(runtime, node, rendering.worker.clone(), extras, batch);
     let context = compile::context(runtime, node, host.clone());
     let scope = Scope::new(&node.package_name, context);
     let value = runtime.engine.call(&macro_name, Arguments::default(), &scope)?.value;
@@ -126,28 +124,18 @@ pub struct Materialized {
     pub build_path: Option<String>,
 }
 
-/// The part of a microbatch model that is being built.
-#[derive(Debug, Clone)]
-pub struct BatchContext {
-    pub event_time: EventTime,
-    /// How the batch is named: `20240131`.
-    pub id: String,
-}
-
-impl BatchContext {
-    /// The model as its templates see it while this batch is built: with `batch`.
-    fn model(&self, node: &Node) -> Value {
-        let written = |time: Option<chrono::DateTime<chrono::Utc>>| {
-            time.map(|time| time.format("%Y-%m-%d %H:%M:%S+00:00").to_string())
-        };
-        let mut model = serde_json::to_value(node).unwrap_or_default();
-        model["batch"] = serde_json::json!({
-            "id": self.id,
-            "event_time_start": written(self.event_time.start),
-            "event_time_end": written(self.event_time.end),
-        });
-        values::from_json(&model)
-    }
+/// The model as its templates see it while a batch is built: with `batch`.
+fn model_of(batch: &BatchContext, node: &Node) -> Value {
+    let written = |time: Option<chrono::DateTime<chrono::Utc>>| {
+        time.map(|time| time.format("%Y-%m-%d %H:%M:%S+00:00").to_string())
+    };
+    let mut model = serde_json::to_value(node).unwrap_or_default();
+    model["batch"] = serde_json::json!({
+        "id": batch.id,
+        "event_time_start": written(batch.event_time.start),
+        "event_time_end": written(batch.event_time.end),
+    });
+    values::from_json(&model)
 }
 
 /// Enters the relations that a materialization says it made into the cache.
@@ -268,8 +256,9 @@ pub fn is_built(kind: ResourceType) -> bool {
     matches!(kind, ResourceType::Model | ResourceType::Seed | ResourceType::Snapshot)
 }
 
-/// Puts the results of a microbatch model's batches together.
-pub fn batch_report(batches: BatchResults) -> Report {
+/// Puts the results of a microbatch model's batches together; those that succeeded `previously` are kept
+/// for a further retry, and say nothing of how this run went.
+pub fn batch_report(mut batches: BatchResults, previously: Option<&BatchResults>) -> Report {
     let (good, bad) = (batches.successful.len(), batches.failed.len());
     let status = match (good, bad) {
         (_, 0) => Status::Success,
@@ -282,6 +271,7 @@ pub fn batch_report(batches: BatchResults) -> Report {
         _ => "ERROR".to_owned(),
     };
     let mut report = Report::new(status, message);
+    batches.successful.extend(previously.into_iter().flat_map(|previous| &previous.successful));
     report.batches = Some(batches);
     report
 }

@@ -30,7 +30,7 @@ pub fn compile(rendering: &Rendering<'_>, node: &Arc<Node>) -> Result<Ready, Dia
     let test = runtime.manifest().unit_tests.get(&node.unique_id);
     let test = test.ok_or_else(|| Diagnostic::error(format!("unit test `{}` not found", node.unique_id)))?;
     let compiled = unit_test::compile(rendering, test, node)?;
-    let path = runtime.write_code("compiled", node, &compiled.sql)?;
+    let path = runtime.write_code("compiled", (node, None), &compiled.sql)?;
     let node = node::with_code(node, &compiled, &path);
     Ok(Ready { node, compiled, path: Some(path) })
 }

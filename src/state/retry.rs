@@ -32,7 +32,9 @@ pub struct Retry {
     pub ids: Vec<UniqueId>,
     /// The flags of that invocation, by lower-case name.
     pub arguments: Map<String, Value>,
-    /// The batches that failed, of microbatch models that finished in part.
+    /// When that invocation began, as its results say it.
+    pub started_at: String,
+    /// The batches of microbatch models of which some succeeded and some failed.
     pub batches: HashMap<UniqueId, BatchResults>,
 }
 
@@ -63,10 +65,12 @@ pub fn retry(results: Option<&RunResults>, folder: &Path, warnings: bool) -> Res
     let again = results.results.iter().filter(|result| failed(&result.status) && !is_hook(&result.unique_id));
     let batches = again.clone().filter_map(|result| {
         let batches = result.batch_results.clone()?;
-        (!batches.successful.is_empty()).then(|| (result.unique_id.clone(), batches))
+        (!batches.successful.is_empty() && !batches.failed.is_empty()).then(|| (result.unique_id.clone(), batches))
     });
+    let head = &results.metadata;
     Ok(Retry {
         which,
+        started_at: head.invocation_started_at.clone().unwrap_or_else(|| head.generated_at.clone()),
         batches: batches.collect(),
         ids: again.map(|result| result.unique_id.clone()).collect(),
         arguments: results.args.clone(),
