@@ -61,6 +61,7 @@ pub fn run_all(case: &Case, engine: Engine) -> Result<Vec<Vec<String>>, String> 
             ("PGUSER", crate::postgres::USER.to_owned()),
             ("PGPASSWORD", crate::postgres::PASSWORD.to_owned()),
             ("PGHOST", "localhost".to_owned()),
+            ("EXAMPLE", env!("CARGO_MANIFEST_DIR").to_owned()),
             // The socket and the certificate of the server.
             ("SERVER_FOLDER", crate::postgres::server()?.folder.to_string_lossy().into_owned()),
             ("DBT_ENV_SECRET_PASSWORD", crate::postgres::PASSWORD.to_owned()),
