@@ -338,10 +338,11 @@ impl Session {
             true => format!("{}...", sent.chars().take(ABRIDGED_LENGTH).collect::<String>()),
             false => sent.to_owned(),
         };
-        let result = self.send(&mut state, &logged, |connection| match statement.bindings {
+        let work = |connection: &mut dyn Connection| match statement.bindings {
             [] => connection.execute(sent, statement.fetch),
             bindings => connection.execute_bound(sent, bindings, statement.fetch),
-        });
+        };
+        let result = self.send_told(&mut state, &logged, work, |result| result.response.message.clone());
         result.map_err(|mut error| {
             let before = comment.map_or(0, |comment| comment.lines_before());
             error.line = error.line.map(|line| line.saturating_sub(before).max(1));
@@ -481,6 +482,17 @@ impl Session {
         logged: &str,
         work: impl FnOnce(&mut dyn Connection) -> Result<T, AdapterError>,
     ) -> Result<T, AdapterError> {
+        self.send_told(state, logged, work, |_| "OK".to_owned())
+    }
+
+    /// [`Session::send`], with the words for a result in the log.
+    fn send_told<T>(
+        &self,
+        state: &mut State,
+        logged: &str,
+        work: impl FnOnce(&mut dyn Connection) -> Result<T, AdapterError>,
+        told: impl FnOnce(&T) -> String,
+    ) -> Result<T, AdapterError> {
         let Some(connection) = state.connection.as_mut() else {
             return Err(AdapterError::connection("the connection is closed"));
         };
@@ -493,7 +505,7 @@ impl Session {
         for message in connection.take_notices() {
             self.warehouse.emit(Event::AdapterDebug { message, node: node.clone() });
         }
-        let status = if result.is_ok() { "OK" } else { "ERROR" }.to_owned();
+        let status = result.as_ref().map_or_else(|_| "ERROR".to_owned(), told);
         self.warehouse.emit(Event::SQLQueryStatus { status, seconds, query_id: String::new(), node: node.clone() });
         if let Err(error) = &result {
             let adapter = self.warehouse.capabilities().adapter;
