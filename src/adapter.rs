@@ -318,13 +318,12 @@ pub fn open(target: &Target, project_dir: &FilePath) -> Result<Arc<dyn Adapter>,
             let settings = postgres::Settings::from_profile(target.connection.values())?;
             Ok(Arc::new(postgres::Postgres::new(settings)))
         }
+        "redshift" => Ok(Arc::new(redshift::Redshift::from_profile(target.connection.values())?)),
         other => Err(Diagnostic::error(format!(
-            "target `{}` is of type `{other}`, which cannot be run yet",
+            "target `{}` is of type `{other}`, which tform has no adapter for",
             target.name
         ))
-        .hint(
-            "this version runs targets of type `duckdb` and `postgres`; it parses and lists projects of other types",
-        )),
+        .hint("there are `duckdb`, `postgres` and `redshift`")),
     }
 }
 

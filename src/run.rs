@@ -91,6 +91,7 @@ pub fn execute(runtime: &Arc<Runtime>, request: &Request, interrupt: &Interrupt)
     let mut run = Run::default();
     let runner = Runner::new(runtime, request, interrupt);
     match request.task {
+        Task::Compile if !runtime.flags.populates_cache => {}
         Task::Compile => schemas::fill_cache(&rendering)?,
         _ => schemas::prepare(&rendering, &runner.ids)?,
     }

@@ -1,9 +1,132 @@
-//! Amazon Redshift: what macros and parsing need to know of it.
+//! Amazon Redshift, over PostgreSQL's protocol.
 //!
-//! Follows docs.getdbt.com/reference/resource-configs/redshift-configs.
+//! Follows docs.getdbt.com/reference/resource-configs/redshift-configs and
+//! docs.getdbt.com/docs/core/connect-data-platform/redshift-setup. No cluster is reachable where
+//! this is tested: the SQL that is sent is held by cases, the answers of a cluster are not.
 
-use super::postgres::{FLOATS, INTEGERS, NUMERICS, STRINGS};
-use super::{Capabilities, ColumnDialect, ConstraintSupport, Constraints, Policy, RelationKind, RelationStyle};
+mod catalog;
+
+use serde_json::{Map, Value};
+
+use super::postgres::{
+    DIALECT as POSTGRES, Dialect, FLOATS, INTEGERS, NUMERICS, STRINGS, ServerError, Settings, WireConnection,
+    literal_text as literal, reach,
+};
+use super::{
+    Adapter, AdapterError, Capabilities, ColumnDialect, Connection, ConstraintSupport, Constraints, ErrorKind, Fetch,
+    Policy, RelationKind, RelationStyle,
+};
+use crate::diagnostic::Diagnostic;
+
+/// A Redshift cluster or workgroup; each session is a connection of its own.
+pub struct Redshift {
+    settings: Settings,
+    query_group: Option<String>,
+}
+
+static DIALECT: Dialect = Dialect {
+    capabilities: &CAPABILITIES,
+    crosses_databases: false,
+    kind_of,
+    type_name: POSTGRES.type_name,
+    relations: catalog::relations,
+    schemas: catalog::schemas,
+    tables: catalog::tables,
+};
+
+/// Errors that go away when the whole materialization is run again: docs.aws.amazon.com/redshift,
+/// "Serializable isolation" (1023), and catalog entries that another session changed meanwhile.
+fn kind_of(error: &ServerError) -> ErrorKind {
+    const RETRYABLE: [&str; 4] = [
+        "1023",
+        "Serializable isolation violation",
+        "could not open relation with OID",
+        "conflict with concurrent transaction",
+    ];
+    match RETRYABLE.iter().any(|words| error.message.contains(words)) {
+        true => ErrorKind::Retryable,
+        false => (POSTGRES.kind_of)(error),
+    }
+}
+
+impl Redshift {
+    /// A target of `profiles.yml` with its Jinja rendered.
+    ///
+    /// # Errors
+    /// A way to sign in that this version does not have; a value that its key cannot have.
+    pub fn from_profile(profile: &Map<String, Value>) -> Result<Redshift, Diagnostic> {
+        let text = |key: &str| profile.get(key).and_then(Value::as_str).filter(|text| !text.is_empty());
+        match text("method") {
+            None | Some("database") => {}
+            Some(
+                method @ ("iam"
+                | "iam_role"
+                | "browser_identity_center"
+                | "iam_idc_browser"
+                | "oauth_token_identity_center"),
+            ) => {
+                return Err(Diagnostic::error(format!("`method: {method}` is not built into this version of tform"))
+                    .note("it signs in with `user` and `password` (`method: database`)")
+                    .hint("fetch temporary credentials before the run (`aws redshift get-cluster-credentials`) and hand them over by `env_var`"));
+            }
+            Some(method) => {
+                return Err(Diagnostic::error(format!("`{method}` is no method to sign in to Redshift"))
+                    .suggest(method, ["database", "iam", "iam_role"]));
+            }
+        }
+        for key in ["user", "password"] {
+            if text(key).is_none() {
+                return Err(Diagnostic::error(format!("`{key}` is missing for an adapter of type `redshift`"))
+                    .note("`method: database` signs in with `user` and `password`"));
+            }
+        }
+        Ok(Redshift { settings: Settings::from_profile(profile)?, query_group: text("query_group").map(str::to_owned) })
+    }
+}
+
+impl Adapter for Redshift {
+    fn capabilities(&self) -> &'static Capabilities {
+        &CAPABILITIES
+    }
+
+    fn version(&self) -> String {
+        env!("CARGO_PKG_VERSION").to_owned()
+    }
+
+    fn default_database(&self) -> &str {
+        &self.settings.database
+    }
+
+    fn default_schema(&self) -> &str {
+        &self.settings.schema
+    }
+
+    fn open(&self, _name: &str) -> Result<Box<dyn Connection>, AdapterError> {
+        let settings = &self.settings;
+        // Redshift knows no more start-up parameters than PostgreSQL 8.0 did.
+        let parameters = [
+            ("user", settings.user.as_str()),
+            ("database", settings.database.as_str()),
+            ("client_encoding", "UTF8"),
+            ("application_name", settings.application_name.as_str()),
+        ];
+        let wire = reach(settings, &parameters)?;
+        let mut connection = WireConnection::new(wire, &DIALECT, settings.clone());
+        let said = [
+            ("role", settings.role.as_ref().map(|role| format!("set role {role}"))),
+            ("search_path", settings.search_path.as_ref().map(|path| format!("set search_path to {path}"))),
+            ("query_group", self.query_group.as_ref().map(|name| format!("set query_group to {}", literal(name)))),
+        ];
+        for (key, sql) in said {
+            let Some(sql) = sql else { continue };
+            connection.execute(&sql, Fetch::None).map_err(|error| {
+                AdapterError::connection(error.message)
+                    .with_hint(format!("look at `{key}` of the target in `profiles.yml`"))
+            })?;
+        }
+        Ok(Box::new(connection))
+    }
+}
 
 pub static CAPABILITIES: Capabilities = Capabilities {
     adapter: "redshift",
@@ -65,3 +188,35 @@ pub static CAPABILITIES: Capabilities = Capabilities {
     ],
     seed_text_has_length: true,
 };
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn refused(profile: serde_json::Value) -> String {
+        let profile = profile.as_object().cloned().unwrap_or_default();
+        Redshift::from_profile(&profile).err().map(|problem| problem.to_string()).unwrap_or_default()
+    }
+
+    #[test]
+    fn ways_to_sign_in_that_are_missing_are_said() {
+        assert!(
+            refused(json!({"method": "iam", "user": "a"})).contains("`method: iam` is not built into this version")
+        );
+        assert!(refused(json!({"method": "databse"})).contains("did you mean `database`?"));
+        assert!(refused(json!({"user": "a"})).contains("`password` is missing"));
+        assert_eq!(refused(json!({"user": "a", "password": "b", "host": "h", "database": "d"})), "");
+    }
+
+    #[test]
+    fn a_serialization_error_is_tried_again() {
+        let error = |message: &str| ServerError { message: message.to_owned(), ..ServerError::default() };
+        assert_eq!(
+            kind_of(&error("ERROR: 1023 DETAIL: Serializable isolation violation on table 1")),
+            ErrorKind::Retryable
+        );
+        assert_eq!(kind_of(&error("permission denied for schema raw")), ErrorKind::Other);
+    }
+}

@@ -49,7 +49,10 @@ pub(super) fn run(call: &Call, name: &str, arguments: &Map<String, Json>) -> Res
     };
     worker.session.close();
     let status = if result.is_ok() { Status::Success } else { Status::Error };
-    write_results(call, &runtime, &node.unique_id, status, begun.elapsed().as_secs_f64())?;
+    // dbt lists the macro itself, under the package in which it was found.
+    let found = runtime.engine.resolve(name, &runtime.globals.project_name);
+    let id = found.map_or_else(|| node.unique_id.clone(), |source| source.unique_id().into());
+    write_results(call, &runtime, &id, status, begun.elapsed().as_secs_f64())?;
     match result {
         Ok(()) => Ok(ExitCode::Success),
         Err(diagnostic) => {

@@ -417,5 +417,6 @@ fn run_flags(invocation: &Invocation, threads: usize) -> RunFlags {
         event_time: (bounds != (None, None)).then_some(EventTime { start: bounds.0, end: bounds.1 }),
         threads: invocation.threads.unwrap_or(threads),
         skip_after_failed_start: invocation.flags.behaviour("skip_nodes_if_on_run_start_fails"),
+        populates_cache: flags.introspect && flags.behaviour("populate_cache"),
     }
 }

@@ -41,6 +41,9 @@ pub struct RunFlags {
     pub threads: usize,
     /// A hook at the start that fails skips every node.
     pub skip_after_failed_start: bool,
+    /// Whether compiling asks the warehouse which relations there are (not with `--no-introspect`
+    /// or `--no-populate-cache`: then nothing is connected to unless a template asks).
+    pub populates_cache: bool,
 }
 
 /// A relation that stands in for a node that was not built here (`--defer`).

@@ -4,11 +4,12 @@
 //!
 //! Source: docs.getdbt.com/reference/dbt-jinja-functions.
 
+use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use minijinja::value::{Enumerator, Object};
-use minijinja::{Error, State, Value};
+use minijinja::{Error, ErrorKind, State, Value};
 use serde_json::Map;
 
 use super::{Arguments, Engine, error, values};
@@ -237,11 +238,13 @@ pub struct NodeContext {
     pub globals: Arc<Globals>,
     pub scope: Scope,
     pub host: Arc<dyn Host>,
+    /// What templates put there by `context.update(...)`, to be read by `context.get(...)`.
+    added: Mutex<HashMap<String, Value>>,
 }
 
 impl NodeContext {
     pub fn value(globals: &Arc<Globals>, scope: Scope, host: Arc<dyn Host>) -> Value {
-        Value::from_object(NodeContext { globals: globals.clone(), scope, host })
+        Value::from_object(NodeContext { globals: globals.clone(), scope, host, added: Mutex::default() })
     }
 }
 
@@ -293,6 +296,9 @@ struct Context(Arc<NodeContext>);
 impl Object for Context {
     fn get_value_by_str(self: &Arc<Self>, name: &str) -> Option<Value> {
         let node = &self.0;
+        if let Some(value) = node.added.lock().unwrap_or_else(PoisonError::into_inner).get(name) {
+            return Some(value.clone());
+        }
         let engine = node.globals.engine.get();
         let found = engine.and_then(|engine| engine.macro_or_package(name, &node.scope.package));
         found.or_else(|| node.get_value_by_str(name)).or_else(|| engine?.builtin(name))
@@ -300,6 +306,17 @@ impl Object for Context {
 
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
         self.get_value_by_str(key.as_str()?)
+    }
+
+    fn call_method(self: &Arc<Self>, _state: &mut State<'_, '_>, method: &str, args: &[Value]) -> Result<Value, Error> {
+        if method != "update" {
+            return Err(Error::from(ErrorKind::UnknownMethod));
+        }
+        let [values] = Arguments::from_values(args).bind("context.update", ["values"]).map_err(fault)?;
+        let pairs = values.as_ref().and_then(values::pairs).unwrap_or_default();
+        let mut added = self.0.added.lock().unwrap_or_else(PoisonError::into_inner);
+        added.extend(pairs.into_iter().map(|(name, value)| (values::text(&name), value)));
+        Ok(values::none())
     }
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {

@@ -325,3 +325,10 @@ fn builtin_macros_parse() {
     }
     assert!(problems.is_empty(), "{}", problems.join("\n"));
 }
+
+#[test]
+fn sets_are_equal_whatever_their_order() {
+    let engine = engine(&[]);
+    let shown = render(&engine, "{{ set(['a', 'b']) == set(['b', 'a']) }} {{ set(['a']) != set(['b']) }} {{ none | map('lower') | list }}");
+    assert_eq!(shown.as_deref(), Ok("True True []"));
+}

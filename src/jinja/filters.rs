@@ -319,7 +319,7 @@ fn unique(value: &Value, arguments: Arguments) -> Result<Value, Fault> {
     let case_sensitive = truth(case_sensitive.as_ref(), false);
     let mut seen = indexmap::IndexSet::new();
     let mut kept = Vec::new();
-    for item in values::items(value)? {
+    for item in items_if_true(value)? {
         let by = key(path(&item, attribute.as_ref()), case_sensitive);
         if seen.insert(by) {
             kept.push(item);
@@ -359,8 +359,13 @@ fn join(value: &Value, arguments: Arguments) -> Result<Value, Fault> {
     Ok(Value::from(text))
 }
 
+/// The items of what `map`, `select` and their kind are given: Jinja2 does not look into what is not true.
+fn items_if_true(value: &Value) -> Result<Vec<Value>, Fault> {
+    if value.is_none() { Ok(Vec::new()) } else { values::items(value) }
+}
+
 fn map(value: &Value, mut arguments: Arguments) -> Result<Value, Fault> {
-    let items = values::items(value)?;
+    let items = items_if_true(value)?;
     if arguments.positional.is_empty() {
         let [attribute, default] = arguments.bind("map", ["attribute", "default"])?;
         let attribute = required(attribute, "map", "attribute")?;

@@ -538,6 +538,11 @@ pub fn equal(left: &Value, right: &Value) -> bool {
     if let Some(order) = datetime::compare(left, right) {
         return order == Some(Ordering::Equal);
     }
+    if let (Some(left), Some(right)) = (left.downcast_object_ref::<Set>(), right.downcast_object_ref::<Set>()) {
+        // One at a time: both may be the same set.
+        let members = left.lock().clone();
+        return members == *right.lock();
+    }
     if left.is_undefined() != right.is_undefined() || left.is_none() != right.is_none() {
         return false;
     }
