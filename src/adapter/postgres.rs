@@ -17,7 +17,6 @@ use super::{
     Adapter, AdapterError, Capabilities, ColumnDialect, Connection, ConstraintSupport, Constraints, ErrorKind, Policy,
     RelationKind, RelationStyle, Schemas,
 };
-pub(super) use connect::open as reach;
 pub use connection::WireConnection;
 pub(super) use literal::text as literal_text;
 pub use server_error::ServerError;

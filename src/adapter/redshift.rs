@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::postgres::{
     DIALECT as POSTGRES, Dialect, FLOATS, INTEGERS, NUMERICS, STRINGS, ServerError, Settings, WireConnection,
-    literal_text as literal, reach,
+    literal_text as literal,
 };
 use super::{
     Adapter, AdapterError, Capabilities, ColumnDialect, Connection, ConstraintSupport, Constraints, ErrorKind, Fetch,
@@ -26,6 +26,8 @@ pub struct Redshift {
 
 static DIALECT: Dialect = Dialect {
     capabilities: &CAPABILITIES,
+    // Redshift knows no more start-up parameters than PostgreSQL 8.0 did.
+    session: &[],
     crosses_databases: false,
     kind_of,
     type_name: POSTGRES.type_name,
@@ -102,19 +104,11 @@ impl Adapter for Redshift {
     }
 
     fn open(&self, _name: &str) -> Result<Box<dyn Connection>, AdapterError> {
-        let settings = &self.settings;
-        // Redshift knows no more start-up parameters than PostgreSQL 8.0 did.
-        let parameters = [
-            ("user", settings.user.as_str()),
-            ("database", settings.database.as_str()),
-            ("client_encoding", "UTF8"),
-            ("application_name", settings.application_name.as_str()),
-        ];
-        let wire = reach(settings, &parameters)?;
-        let mut connection = WireConnection::new(wire, &DIALECT, settings.clone());
+        // What PostgreSQL takes as start-up options is said in statements here.
+        let settings = Settings { search_path: None, ..self.settings.clone() };
+        let mut connection = WireConnection::open(&settings, &DIALECT)?;
         let said = [
-            ("role", settings.role.as_ref().map(|role| format!("set role {role}"))),
-            ("search_path", settings.search_path.as_ref().map(|path| format!("set search_path to {path}"))),
+            ("search_path", self.settings.search_path.as_ref().map(|path| format!("set search_path to {path}"))),
             ("query_group", self.query_group.as_ref().map(|name| format!("set query_group to {}", literal(name)))),
         ];
         for (key, sql) in said {
@@ -211,8 +205,13 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::field_reassign_with_default, reason = "the other fields are the server's own")]
     fn a_serialization_error_is_tried_again() {
-        let error = |message: &str| ServerError { message: message.to_owned(), ..ServerError::default() };
+        let error = |message: &str| {
+            let mut error = ServerError::default();
+            error.message = message.to_owned();
+            error
+        };
         assert_eq!(
             kind_of(&error("ERROR: 1023 DETAIL: Serializable isolation violation on table 1")),
             ErrorKind::Retryable

@@ -277,7 +277,7 @@ fn a_target_is_opened_by_its_type() {
     let opened = crate::adapter::open(&target("duckdb"), FilePath::new("/project")).unwrap();
     assert_eq!((opened.capabilities().adapter, opened.default_database()), ("duckdb", "shop"));
     let refused = crate::adapter::open(&target("redshift"), FilePath::new("/project")).err().unwrap();
-    assert_eq!(refused.message, "target `dev` is of type `redshift`, which cannot be run yet");
+    assert_eq!(refused.message, "`user` is missing for an adapter of type `redshift`");
 }
 
 #[test]
