@@ -70,6 +70,7 @@ fn built(results: &[Arc<NodeResult>]) -> String {
         let seconds = format!("{:>8}", format!("{:.2}s", counts.seconds));
         let figures = [counts.ok, counts.warned, counts.failed, counts.skipped].map(figure);
         let [ok, warned, failed, skipped] = figures;
+        let layer = if layer.is_empty() { "-".to_owned() } else { layer };
         builder.push_record(row([layer, kind, ok, warned, failed, skipped, seconds]));
     }
     let first_figure = if layered { 2 } else { 1 };
