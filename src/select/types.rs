@@ -12,7 +12,8 @@ use crate::resource::ResourceType::{self, *};
 const REFABLE: [ResourceType; 3] = [Model, Seed, Snapshot];
 const BUILT: [ResourceType; 8] = [Model, Snapshot, Seed, Test, UnitTest, SavedQuery, Exposure, Function];
 const COMPILED: [ResourceType; 8] = [Model, Test, Snapshot, Analysis, Operation, Seed, SqlOperation, Function];
-const DOCUMENTED: [ResourceType; 9] = [Model, Test, Snapshot, Analysis, Operation, Seed, SqlOperation, Function, Source];
+const DOCUMENTED: [ResourceType; 9] =
+    [Model, Test, Snapshot, Analysis, Operation, Seed, SqlOperation, Function, Source];
 const LISTED: [ResourceType; 11] =
     [Model, Snapshot, Seed, Test, Source, Exposure, Metric, SavedQuery, SemanticModel, UnitTest, Function];
 

@@ -10,7 +10,7 @@ use sqlparser::ast::{
 
 use super::query::{self, Reading};
 use super::scope::Scope;
-use super::shape::{Column, Gathered};
+use super::shape::{Column, Gathered, Input};
 use super::{Kind, names};
 
 /// How many named windows may stand for one another.
@@ -51,12 +51,26 @@ fn read_one(reading: &mut Reading<'_>, expression: &Expr, scope: &Scope<'_>) -> 
             let data_type = shape.columns.first().and_then(|column| column.data_type.clone());
             Ok(Column { data_type, ..row })
         }
+        Expr::Exists { subquery, .. } => read_exists(reading, subquery, scope),
         other => {
             let mut gathered = Gathered::default();
             read_children(reading, other, scope, &mut gathered)?;
             Ok(Column { data_type: certain_type(other), ..gathered.column("") })
         }
     }
+}
+
+/// Whether there are rows is a matter of what decides them, not of their values.
+fn read_exists(reading: &mut Reading<'_>, query: &Query, scope: &Scope<'_>) -> Result<Column, String> {
+    let outside = std::mem::take(&mut reading.influences);
+    let read = query::read(reading, query, Some(scope));
+    let decisive = std::mem::replace(&mut reading.influences, outside);
+    read?;
+    let mut gathered = Gathered::default();
+    for (base, column, _) in decisive {
+        gathered.add_inputs(&[Input { base, column, kind: Kind::Derived }], Kind::Derived);
+    }
+    Ok(Column { data_type: Some("boolean".into()), ..gathered.column("") })
 }
 
 fn constant() -> Column {

@@ -35,9 +35,8 @@ pub(super) fn with_query<T>(sql: &str, dialect: Dialect, then: impl FnOnce(&Quer
     let depth = depth(&tokens(sql, own)?)?;
     stacker::maybe_grow(64 * 1024 + depth * LEVEL, 256 * 1024 + depth * LEVEL, || {
         // What only the parser of this dialect does not know may be known to the general one.
-        let duckdb = dialect == Dialect::Duckdb;
-        let general = |error| parse(sql, &dialects::GenericDialect {}, duckdb).map_err(|_| error);
-        let query = parse(sql, own, duckdb).or_else(general)?;
+        let general = |error| parse(sql, &dialects::GenericDialect {}, dialect).map_err(|_| error);
+        let query = parse(sql, own, dialect).or_else(general)?;
         Ok(then(&query))
     })
 }
@@ -84,11 +83,9 @@ fn is_from(word: &str) -> bool {
     ["from", "join"].iter().any(|start| word.eq_ignore_ascii_case(start))
 }
 
-fn parse(sql: &str, grammar: &dyn Grammar, duckdb: bool) -> Result<Box<Query>, String> {
+fn parse(sql: &str, grammar: &dyn Grammar, dialect: Dialect) -> Result<Box<Query>, String> {
     let mut tokens = tokens(sql, grammar)?;
-    if duckdb {
-        rewrite::for_parser(&mut tokens);
-    }
+    rewrite::for_parser(&mut tokens, dialect);
     let parser = Parser::new(grammar).with_recursion_limit(NESTING).with_tokens_with_locations(tokens);
     let statements = { parser }.parse_statements().map_err(|error| format!("not readable as SQL: {error}"))?;
     let mut statements = statements.into_iter();

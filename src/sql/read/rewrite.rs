@@ -1,8 +1,10 @@
-//! DuckDB's own syntax in words that the parser knows, with the same meaning for columns.
+//! Syntax that the parser does not know in words that it does, with the same meaning for columns.
 //!
-//! - `asof join`, `positional join`: a plain and a cross join;
-//! - `from t where ...` without a `select`: `select * from t where ...`.
+//! - DuckDB's `asof join`, `positional join`: a plain and a cross join; its power `**`: a product;
+//! - DuckDB's `from t where ...` without a `select`: `select * from t where ...`;
+//! - Redshift's `approximate count(...)`, PostgreSQL's `from only t`: without the first word.
 
+use super::super::Dialect;
 use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::{Token, TokenWithSpan};
 
@@ -17,7 +19,11 @@ struct Level {
 }
 
 /// Rewrites the words of a statement.
-pub(super) fn for_parser(tokens: &mut Vec<TokenWithSpan>) {
+pub(super) fn for_parser(tokens: &mut Vec<TokenWithSpan>, dialect: Dialect) {
+    if dialect != Dialect::Duckdb {
+        leave_out(tokens);
+        return;
+    }
     replace_joins(tokens);
     let places = lone_froms(tokens);
     for place in places.into_iter().rev() {
@@ -40,6 +46,25 @@ fn next(tokens: &[TokenWithSpan], from: usize) -> Option<&Token> {
     tokens.get(from..)?.iter().map(|token| &token.token).find(|token| !matches!(token, Token::Whitespace(_)))
 }
 
+/// Leaves out `only` behind `from` and `join`, and `approximate` before an aggregate.
+fn leave_out(tokens: &mut [TokenWithSpan]) {
+    let mut reads = false;
+    for place in 0..tokens.len() {
+        let Some(token) = tokens.get(place).map(|token| &token.token) else { break };
+        if matches!(token, Token::Whitespace(_)) {
+            continue;
+        }
+        let counts = is_word(token, "approximate")
+            && next(tokens, place + 1)
+                .is_some_and(|after| is_word(after, "count") || is_word(after, "percentile_disc"));
+        let is_only = reads && is_word(token, "only");
+        reads = is_word(token, "from") || is_word(token, "join");
+        if let Some(slot) = tokens.get_mut(place).filter(|_| counts || is_only) {
+            slot.token = space();
+        }
+    }
+}
+
 /// Leaves `asof` out and makes `positional` a `cross`.
 fn replace_joins(tokens: &mut [TokenWithSpan]) {
     for place in 0..tokens.len() {
@@ -50,6 +75,8 @@ fn replace_joins(tokens: &mut [TokenWithSpan]) {
             space()
         } else if is_word(token, "positional") && joins("join") {
             Token::make_keyword("cross")
+        } else if *token == Token::Mul && tokens.get(place + 1).is_some_and(|after| after.token == Token::Mul) {
+            space()
         } else {
             continue;
         };
