@@ -54,7 +54,8 @@ fn retry(call: &Call) -> Result<ExitCode, Diagnostics> {
         let folder = invocation.state.state.clone().unwrap_or_else(|| prepared.files.target_path.clone());
         let previous = state::read(&folder, Path::new(""))?;
         let warnings = invocation.flags.warn_error_options.raises_all();
-        let again = state::retry::retry(previous.value.results.as_ref(), &folder, warnings)?;
+        let shown = folder.strip_prefix(&invocation.project_dir).unwrap_or(&folder);
+        let again = state::retry::retry(previous.value.results.as_ref(), shown, warnings)?;
         return repeat(call, prepared, &again);
     };
     repeat(call, prepared, again)
@@ -62,6 +63,16 @@ fn retry(call: &Call) -> Result<ExitCode, Diagnostics> {
 
 fn repeat(call: &Call, prepared: Prepared, again: &state::retry::Retry) -> Result<ExitCode, Diagnostics> {
     prepare::write_manifest(call, &prepared)?;
+    if again.which == Which::RunOperation {
+        // It succeeded: its results stay as they are.
+        call.emit(Event::notice("NothingToDo", Level::Warn, NOTHING_TO_DO));
+        return Ok(prepare::nothing_selected(call));
+    }
+    if let Some(gone) = again.ids.iter().find(|id| prepared.graph.position(id).is_none()) {
+        let text = format!("Couldn't find model '{gone}' -- does it exist or is it disabled?");
+        let problem = Diagnostic::error(text).hint("what is gone cannot be retried: run the command itself again");
+        return Err(Diagnostics::from(problem).of_kind("Compilation Error"));
+    }
     let selected = prepared.graph.set_of(again.ids.iter().map(AsRef::as_ref));
     execute(call, prepared, selected, again.which, batching(again, call.invocation.started_at))
 }

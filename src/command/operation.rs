@@ -28,7 +28,12 @@ pub(super) fn run(call: &Call, name: &str, arguments: &Map<String, Json>) -> Res
     let worker = runtime.worker(&format!("macro_{name}"));
     let mut node = runtime.operation(name);
     let (package, plain) = name.split_once('.').unwrap_or((&runtime.globals.project_name, name));
-    node.unique_id = format!("operation.{package}.{plain}").into();
+    // What is named without a package is the root project's, or else what another package has.
+    let id = crate::resource::UniqueId::from(format!("macro.{package}.{plain}"));
+    let macros = &runtime.manifest().macros;
+    let named = |id: &&crate::resource::UniqueId| !name.contains('.') && id.rsplit('.').next() == Some(plain);
+    let elsewhere = if macros.contains_key(&id) { None } else { macros.keys().find(named).cloned() };
+    node.unique_id = elsewhere.unwrap_or(id);
     let node = Arc::new(node);
     let result = runtime.assign(&worker, &node, None).and_then(|()| {
         let host = NodeHost::new(&runtime, &node, worker.clone(), Vec::new());

@@ -416,6 +416,7 @@ fn run_flags(invocation: &Invocation, threads: usize) -> RunFlags {
         sample: flags.sample.as_ref().map(|window| EventTime { start: Some(window.start), end: Some(window.end) }),
         event_time: (bounds != (None, None)).then_some(EventTime { start: bounds.0, end: bounds.1 }),
         threads: invocation.threads.unwrap_or(threads),
+        warnings_fail: flags.warn_error_options.action("LogTestResult") == Action::Raise,
         skip_after_failed_start: invocation.flags.behaviour("skip_nodes_if_on_run_start_fails"),
         populates_cache: flags.introspect && flags.behaviour("populate_cache"),
     }

@@ -39,6 +39,8 @@ pub struct RunFlags {
     pub sample: Option<EventTime>,
     pub event_time: Option<EventTime>,
     pub threads: usize,
+    /// Tests that would warn fail (`--warn-error`).
+    pub warnings_fail: bool,
     /// A hook at the start that fails skips every node.
     pub skip_after_failed_start: bool,
     /// Whether compiling asks the warehouse which relations there are (not with `--no-introspect`

@@ -131,7 +131,7 @@ const EVENTS: &[(&str, &str, bool)] = &[
     ("LogStartBatch", "Q045", false),
     ("LogStartLine", "Q011", false),
     ("LogStartOverload", "Q048", false),
-    ("LogTestResult", "Q007", false),
+    ("LogTestResult", "Q007", true),
     ("MFConverterIssue", "I078", true),
     ("MFCumulativeTypeParamsDeprecation", "D019", true),
     ("MFTimespineWithoutYamlConfigurationDeprecation", "D018", true),

@@ -204,6 +204,7 @@ pub fn test(rendering: &Rendering<'_>, ready: &Ready) -> Result<Report, Diagnost
     };
     let mut report = match (figures.should_error, figures.should_warn) {
         (true, _) if severity == "ERROR" => Report::new(Status::Fail, got("fail", "error_if")),
+        (_, true) if rendering.runtime.flags.warnings_fail => Report::new(Status::Fail, got("fail", "warn_if")),
         (_, true) => Report::new(Status::Warn, got("warn", "warn_if")),
         _ => Report { message: None, ..Report::new(Status::Pass, "") },
     };
