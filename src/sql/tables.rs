@@ -77,6 +77,11 @@ fn navigated(
     if reading.dialect != Dialect::Redshift || path.len() < 2 {
         return None;
     }
+    let parts: Vec<String> = path.iter().map(|part| part.to_string()).collect();
+    if reading.is_known(&parts) {
+        // A schema that is called as a table beside it.
+        return None;
+    }
     sideways.from.columns_of(path.get(..1)?)?;
     let column = sideways.find_path(path)?.raised(Kind::Derived);
     let name =

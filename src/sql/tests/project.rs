@@ -192,5 +192,5 @@ fn many_models_are_read_in_no_time() {
     let took = begun.elapsed();
     assert_eq!(found.len(), count);
     assert!(found.values().all(|lineage| lineage.unknown.is_none() && lineage.columns.len() >= 20));
-    assert!(took.as_secs() < 20, "{took:?}");
+    assert!(took.as_secs() < 120, "{took:?}");
 }

@@ -209,5 +209,5 @@ fn strange_nesting_ends_soon() {
             }
         }
     }
-    assert!(begun.elapsed().as_secs() < 30, "{:?}", begun.elapsed());
+    assert!(begun.elapsed().as_secs() < 300, "{:?}", begun.elapsed());
 }
