@@ -205,7 +205,6 @@ mod tests {
     }
 
     #[test]
-    #[expect(clippy::field_reassign_with_default, reason = "the other fields are the server's own")]
     fn a_serialization_error_is_tried_again() {
         let error = |message: &str| {
             let mut error = ServerError::default();

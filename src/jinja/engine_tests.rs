@@ -329,6 +329,9 @@ fn builtin_macros_parse() {
 #[test]
 fn sets_are_equal_whatever_their_order() {
     let engine = engine(&[]);
-    let shown = render(&engine, "{{ set(['a', 'b']) == set(['b', 'a']) }} {{ set(['a']) != set(['b']) }} {{ none | map('lower') | list }}");
+    let shown = render(
+        &engine,
+        "{{ set(['a', 'b']) == set(['b', 'a']) }} {{ set(['a']) != set(['b']) }} {{ none | map('lower') | list }}",
+    );
     assert_eq!(shown.as_deref(), Ok("True True []"));
 }
