@@ -6,7 +6,7 @@ TARGET_DIR = $(or $(CARGO_TARGET_DIR),target)
 TFORM = $(TARGET_DIR)/release/tform
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench docs-site release clean duckdb
+.PHONY: help demo test lint bench docs-site docs-test release clean duckdb
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -17,7 +17,13 @@ demo: duckdb ## build tform and, with it, the example project of this folder
 	$(TFORM) build
 
 test: duckdb ## run every test: units, tidy, end to end (UPDATE=1 rewrites expected output)
-	$(CARGO) test --no-fail-fast --lib --bins --tests
+	$(CARGO) test --no-fail-fast --lib --bins --tests; code=$$?; $(MAKE) --no-print-directory docs-test && exit $$code
+
+docs-test: duckdb ## test the documentation site: its parts by node, its pages in a headless chromium
+	@tests/browser/install.sh
+	cd docs_site && npx --no-install tsc --noEmit && node build.mjs --check && node test.mjs
+	$(CARGO) build
+	cd tests/browser && node run.mjs $(abspath $(TARGET_DIR))/debug/tform
 
 docs-site: ## build the documentation site's program (docs_site/dist) from its source
 	@tests/browser/install.sh

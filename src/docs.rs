@@ -33,6 +33,7 @@ use crate::artifact::{self, Catalog, RunResults, Sources};
 use crate::diagnostic::Diagnostic;
 use crate::graph::Graph;
 use crate::resource::UniqueId;
+use crate::sql::project::NodeLineage;
 use entries::Entries;
 pub use memory::Memory;
 
@@ -47,33 +48,7 @@ pub const STATIC_INDEX: &str = "static_index.html";
 const SHARD: usize = 128;
 
 /// Where the columns of the nodes come from, by node; empty where nobody has looked.
-pub type Lineage = HashMap<UniqueId, ColumnLineage>;
-
-/// Where each column of one node comes from.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ColumnLineage {
-    pub columns: Vec<ColumnOrigin>,
-    /// Why it is not known, or not all of it.
-    pub unknown: Option<String>,
-}
-
-/// One column and what it is made of.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ColumnOrigin {
-    pub column: String,
-    /// The type, where the SQL tells it.
-    pub data_type: Option<String>,
-    pub inputs: Vec<ColumnInput>,
-}
-
-/// A column that another one is made of.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ColumnInput {
-    pub node: UniqueId,
-    pub column: String,
-    /// `copied`, `renamed`, `derived`, `aggregated`; `filtered` or `joined` for what only decides on rows.
-    pub kind: String,
-}
+pub type Lineage = HashMap<UniqueId, NodeLineage>;
 
 /// Everything that the site shows.
 #[derive(Clone, Copy)]

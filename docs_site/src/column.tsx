@@ -12,12 +12,12 @@ const MOST = 400;
 export interface Step { node: number; column: string; kind: string; depth: number; fromNode: number; fromColumn: string }
 
 export function kindOfEdge(kind: string): string {
-  const words: Record<string, string> = { copied: t('copiedKind'), renamed: t('renamed'), derived: t('derived'), aggregated: t('aggregated'), filtered: t('filtered'), joined: t('joined') };
+  const words: Record<string, string> = { copied: t('copiedKind'), renamed: t('renamed'), derived: t('derived'), aggregated: t('aggregated'), filter: t('filtered'), join: t('joined'), group: t('grouped'), sort: t('sorted') };
   return words[kind] ?? kind;
 }
 
 /** Whether it only decides on rows and gives no value. */
-export function isInfluence(kind: string): boolean { return kind === 'filtered' || kind === 'joined'; }
+export function isInfluence(kind: string): boolean { return kind === 'filter' || kind === 'join' || kind === 'group' || kind === 'sort'; }
 
 export async function trace(site: Site, node: number, column: string, side: 'from' | 'to'): Promise<Step[]> {
   const found: Step[] = [];
@@ -28,10 +28,12 @@ export async function trace(site: Site, node: number, column: string, side: 'fro
     for (const [at, name] of edge) {
       const detail = await site.detail(at);
       const here = detail.columns?.find((it) => it.name.toLowerCase() === name.toLowerCase());
-      for (const [other, otherColumn, kind] of here?.[side] ?? []) {
-        found.push({ node: other, column: otherColumn, kind, depth, fromNode: at, fromColumn: name });
+      // Of what decides on rows only the first step is told: nearly everything hangs on the rest.
+      const decisions = depth > 1 ? [] : side === 'from' ? detail.decided ?? [] : here?.decides ?? [];
+      const own = here?.[side] ?? [];
+      for (const [other, otherColumn, kind] of [...own, ...decisions]) {
+        found.push({ node: other, column: otherColumn, kind, depth, fromNode: at, fromColumn: side === 'from' && isInfluence(kind) ? '' : name });
         const key = `${other}\n${otherColumn.toLowerCase()}`;
-        // What only decides on rows is shown, and not followed: nearly everything hangs on it.
         if (!seen.has(key) && !isInfluence(kind)) { seen.add(key); next.push([other, otherColumn]); }
       }
     }
@@ -66,7 +68,7 @@ export function ColumnPage({ site, route }: { site: Site; route: Route }) {
       <nav class="crumbs" aria-label={t('columnLineage')}><Kind kind={site.kind(at)} /> <Link site={site} at={at} /> <span aria-hidden="true">›</span></nav>
       <h1><code>{name}</code> <small>{t('columnLineage')}</small></h1>
       {ready?.column?.description && <p>{ready.column.description}</p>}
-      {ready?.unknown && <p class="notice">{t('columnUnknown')}: {ready.unknown}</p>}
+      {[ready?.unknown, ready?.column?.unknown].filter(Boolean).map((it) => <p class="notice">{t('columnUnknown')}: {it}</p>)}
       {!ready ? <p class="empty">{t('loading')}</p> : !ready.up.length && !ready.down.length ? <p class="empty">{t('noColumnLineage')}</p> : (
         <>
           <div class="legend">
@@ -94,18 +96,21 @@ function Steps({ site, title, steps }: { site: Site; title: string; steps: Step[
       {!steps.length ? <p class="muted">{t('nothing')}</p> : (
         <div class="scroll"><table>
           <thead><tr><th>{t('column')}</th><th>{t('kind')}</th><th>{t('steps')}</th></tr></thead>
-          <tbody>{sorted.map((it) => <tr class={isInfluence(it.kind) ? 'muted' : ''}><td><Link site={site} at={it.node} />.<a href={href('column', [site.core.id[it.node], it.column])}><code>{it.column}</code></a></td><td>{kindOfEdge(it.kind)}</td><td>{it.depth}</td></tr>)}</tbody>
+          <tbody>{sorted.map((it) => <tr class={isInfluence(it.kind) ? 'muted' : ''}><td><Link site={site} at={it.node} />{it.column && <>.<a href={href('column', [site.core.id[it.node], it.column])}><code>{it.column}</code></a></>}</td><td>{kindOfEdge(it.kind)}</td><td>{it.depth}</td></tr>)}</tbody>
         </table></div>
       )}
     </Section>
   );
 }
 
+function dotted(site: Site, node: number, column: string): string { return column ? `${site.name(node)}.${column}` : site.name(node); }
+
 function columnScene(site: Site, at: number, name: string, up: Step[], down: Step[]): Scene {
   const rows = new Map<number, string[]>();
   const row = (node: number, column: string) => {
     const list = rows.get(node) ?? [];
     rows.set(node, list);
+    if (!column) return -1; // all of it: the line ends at the head of the box
     const known = list.findIndex((it) => it.toLowerCase() === column.toLowerCase());
     return known >= 0 ? known : list.push(column) - 1;
   };
@@ -113,7 +118,7 @@ function columnScene(site: Site, at: number, name: string, up: Step[], down: Ste
   const lines: Line[] = [];
   const add = (fromNode: number, fromColumn: string, toNode: number, toColumn: string, kind: string) => lines.push({
     from: String(fromNode), to: String(toNode), fromRow: row(fromNode, fromColumn), toRow: row(toNode, toColumn), dashed: isInfluence(kind),
-    title: `${site.name(fromNode)}.${fromColumn} → ${site.name(toNode)}.${toColumn}: ${kindOfEdge(kind)}`,
+    title: `${dotted(site, fromNode, fromColumn)} → ${dotted(site, toNode, toColumn)}: ${kindOfEdge(kind)}`,
   });
   for (const step of up) add(step.node, step.column, step.fromNode, step.fromColumn, step.kind);
   for (const step of down) add(step.fromNode, step.fromColumn, step.node, step.column, step.kind);

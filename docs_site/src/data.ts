@@ -29,7 +29,7 @@ export type ColumnEdge = [node: number, column: string, kind: string];
 
 export interface Column {
   name: string; type?: string; description?: string; tags?: string[]; meta?: Record<string, unknown>; constraints?: Record<string, unknown>[];
-  tests?: number[]; from?: ColumnEdge[]; to?: ColumnEdge[];
+  tests?: number[]; from?: ColumnEdge[]; to?: ColumnEdge[]; decides?: ColumnEdge[]; unknown?: string;
 }
 
 export interface Detail {
@@ -37,7 +37,7 @@ export interface Detail {
   facts?: Record<string, unknown>; config?: Record<string, unknown>; meta?: Record<string, unknown>; stats?: [string, unknown][];
   result?: { status: string; seconds: number; at: string; message?: string; failures?: number; rows?: number };
   freshness?: { status: string; loaded?: string; at?: string; age?: number; error?: string };
-  macros?: number[]; arguments?: { name: string; type?: string; description?: string }[]; unknown?: string; body?: Record<string, unknown>;
+  macros?: number[]; arguments?: { name: string; type?: string; description?: string }[]; unknown?: string; notes?: string[]; decided?: ColumnEdge[]; body?: Record<string, unknown>;
 }
 
 /** What full-text search reads: kind, text, owners, names of the columns described. */

@@ -68,9 +68,9 @@ function whole(scene: Scene): Drawing {
 
 interface View { x: number; y: number; k: number }
 
-export interface GraphProps extends Handlers { scene: Scene; selected: string | null; height?: string; label: string; fitKey?: string; focus?: string; onDrawn?(export_svg: () => string): void }
+export interface GraphProps extends Handlers { scene: Scene; selected: string | null; height?: string; label: string; fitKey?: string; focus?: string; inset?: number; onDrawn?(export_svg: () => string): void }
 
-export function Graph({ scene, selected, height, label, fitKey, focus, onSelect, onOpen, onExpand, onRow, onDrawn }: GraphProps) {
+export function Graph({ scene, selected, height, label, fitKey, focus, inset = 0, onSelect, onOpen, onExpand, onRow, onDrawn }: GraphProps) {
   const frame = useRef<HTMLDivElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
   const [size, setSize] = useState({ width: 900, height: 500 });
@@ -85,7 +85,8 @@ export function Graph({ scene, selected, height, label, fitKey, focus, onSelect,
   }, [scene]);
   const near = useMemo(() => neighbours(scene), [scene]);
 
-  const fit = () => setView(fitted(drawing, size, focus));
+  // What lies at the right above the drawing leaves the rest of the width.
+  const fit = () => setView(fitted(drawing, { ...size, width: size.width > 900 ? size.width - inset : size.width }, focus));
   useLayoutEffect(() => {
     const element = frame.current!;
     const measure = () => { const { clientWidth, clientHeight } = element; if (clientWidth && clientHeight) setSize({ width: clientWidth, height: clientHeight }); };
@@ -264,9 +265,9 @@ function BoxView({ box, place, selected, dim, far, expandable }: { box: Box; pla
       {box.members && <rect x={4} y={4} width={width} height={height} rx={7} class="shadow" />}
       <rect width={width} height={height} rx={7} class="body" />
       <path d={`M0,7a7,7 0 0 1 7,-7V${height}a-7,-7 0 0 1 -7,-7Z`} fill={box.color} />
-      {!far && <text x={15} y={19} class="title">{short(box.title, box.state === 'none' ? 28 : 25)}</text>}
+      {!far && <text x={15} y={19} class="title">{short(box.title, box.state === 'none' ? 28 : 24)}</text>}
       {!far && <text x={15} y={35} class="subtitle">{short(box.subtitle, 34)}</text>}
-      {box.state !== 'none' && <g class={`mark ${box.state}`} transform={`translate(${width - 16},${17})`}><circle r={9} /><text y={4}>{MARK[box.state]}</text></g>}
+      {box.state !== 'none' && <g class={`mark ${box.state}`} transform={`translate(${width - 25},${15})`}><circle r={9} /><text y={4}>{MARK[box.state]}</text></g>}
       {box.rows?.map((row, at) => (
         <g class={`row${row.marked ? ' marked' : ''}`} data-row={at} transform={`translate(0,${HEIGHT + at * ROW})`}>
           <rect x={6} width={width - 10} height={ROW - 1} rx={4} />
@@ -289,7 +290,7 @@ function Handle({ x, y, count, side }: { x: number; y: number; count: number; si
 function ends(points: [number, number][], line: Line, drawing: Drawing): [number, number][] {
   if (line.fromRow === undefined && line.toRow === undefined) return points;
   const moved = points.map((it) => [...it] as [number, number]);
-  const at = (key: string, row: number) => (drawing.places.get(key)?.y ?? 0) + HEIGHT + row * ROW + ROW / 2;
+  const at = (key: string, row: number) => (drawing.places.get(key)?.y ?? 0) + (row < 0 ? HEIGHT / 2 : HEIGHT + row * ROW + ROW / 2);
   if (line.fromRow !== undefined) moved[0][1] = at(line.from, line.fromRow);
   if (line.toRow !== undefined) moved[moved.length - 1][1] = at(line.to, line.toRow);
   return moved;

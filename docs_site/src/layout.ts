@@ -52,7 +52,7 @@ export function layout(items: Item[], edges: Edge[]): Drawing {
   let x = 0;
   for (let column = 0; column < grid.length; column++) {
     lefts[column] = x;
-    x += (widths[column] ?? 0) + GAP_X + Math.min(120, (grid[column]?.length ?? 0) * 0.8);
+    x += (widths[column] ?? 0) + GAP_X + Math.min(260, Math.max(grid[column]?.length ?? 0, grid[column + 1]?.length ?? 0) * 0.8);
   }
   const places = new Map<string, Placed>();
   let top = Infinity;

@@ -151,7 +151,7 @@ export function LineagePage({ site, route }: { site: Site; route: Route }) {
   const openedText = query.get('open') ?? '';
   const [from, to] = [query.get('from'), query.get('to')].map((id) => (id ? site.numbers.get(id) : undefined));
   const asTable = query.get('view') === 'table';
-  const [selected, setSelected] = useState<string | null>(null);
+  const [selected, setSelected] = useState<string | null>(focus !== null ? String(focus) : null);
   const exported = useRef<() => string>(() => '');
   const changed = (next: Record<string, string | undefined>, replace = false) => {
     const all = Object.fromEntries(query.entries());
@@ -242,7 +242,7 @@ export function LineagePage({ site, route }: { site: Site; route: Route }) {
         </table></div>
       ) : (
         <div class="canvas">
-          {scene.boxes.length ? <Graph scene={scene} selected={selected} label={t('lineage')} fitKey={fitKey} focus={focus !== null ? String(focus) : undefined} onSelect={(key) => { if (key?.startsWith('g:')) expand(key, 'after'); else setSelected(key); }} onOpen={openPage} onExpand={expand} onDrawn={(make) => { exported.current = make; }} /> : <p class="empty">{t('emptyGraph')}</p>}
+          {scene.boxes.length ? <Graph scene={scene} selected={selected} label={t('lineage')} fitKey={fitKey} focus={focus !== null ? String(focus) : undefined} inset={chosen !== null ? 330 : 0} onSelect={(key) => { if (key?.startsWith('g:')) expand(key, 'after'); else setSelected(key); }} onOpen={openPage} onExpand={expand} onDrawn={(make) => { exported.current = make; }} /> : <p class="empty">{t('emptyGraph')}</p>}
           {chosen !== null && <Panel site={site} at={chosen} close={() => setSelected(null)} expand={expand} more={more} />}
         </div>
       )}

@@ -84,12 +84,13 @@ function Columns({ site, at, detail, wanted }: { site: Site; at: number; detail:
   const [filter, setFilter] = useState('');
   const columns = detail.columns ?? [];
   const shown = useMemo(() => columns.filter((it) => `${it.name} ${it.description ?? ''}`.toLowerCase().includes(filter.toLowerCase())), [columns, filter]);
-  const hasOrigins = columns.some((it) => it.from?.length || it.to?.length);
+  const hasOrigins = columns.some((it) => it.from?.length || it.to?.length || it.decides?.length);
   useEffect(() => { if (wanted) document.getElementById(`column-${wanted.toLowerCase()}`)?.scrollIntoView({ block: 'center' }); }, [wanted]);
   const aside = columns.length > 12 ? <input type="search" class="filter" placeholder={t('filterColumns')} aria-label={t('filterColumns')} value={filter} onInput={(event) => setFilter(event.currentTarget.value)} /> : undefined;
   return (
     <Section title={`${t('columns')} (${number(columns.length)})`} id="columns" aside={aside}>
       {detail.unknown && <p class="notice">{t('columnUnknown')}: {detail.unknown}</p>}
+      {!!detail.decided?.length && <p class="muted small">{t('influence')}: {detail.decided.slice(0, 12).map(([node, name, kind], at) => <>{at > 0 && ', '}<a href={href('column', [site.core.id[node], name])}>{site.name(node)}.<code>{name}</code></a> ({kindOfEdge(kind)})</>)}{detail.decided.length > 12 && ` +${detail.decided.length - 12}`}</p>}
       {!columns.length ? <p class="muted">{t('noColumns')}</p> : (
         <div class="scroll"><table class="columns">
           <thead><tr><th>{t('column')}</th><th>{t('type')}</th><th>{t('description')}</th><th>{t('tests')}</th>{hasOrigins && <th>{t('from')}</th>}{hasOrigins && <th>{t('to')}</th>}</tr></thead>
@@ -103,7 +104,7 @@ function Columns({ site, at, detail, wanted }: { site: Site; at: number; detail:
 function ColumnRow({ site, at, column, origins, wanted }: { site: Site; at: number; column: Column; origins: boolean; wanted: boolean }) {
   const address = href('column', [site.core.id[at], column.name]);
   const values = (column.from ?? []).filter(([, , kind]) => !isInfluence(kind));
-  const used = new Set((column.to ?? []).filter(([, , kind]) => !isInfluence(kind)).map(([node]) => node)).size;
+  const used = new Set([...(column.to ?? []), ...(column.decides ?? [])].map(([node]) => node)).size;
   return (
     <tr id={`column-${column.name.toLowerCase()}`} class={wanted ? 'wanted' : ''}>
       <th scope="row">{origins ? <a href={address}><code>{column.name}</code></a> : <code>{column.name}</code>}</th>
@@ -115,7 +116,7 @@ function ColumnRow({ site, at, column, origins, wanted }: { site: Site; at: numb
         {column.meta && <span class="muted small">{Object.entries(column.meta).map(([key, value]) => `${key}: ${plain(value)}`).join(' · ')}</span>}
       </td>
       <td>{column.tests?.map((test) => <a class={`test-chip ${stateOf(site.status(test))}`} href={href('node', [site.core.id[test]])} title={site.name(test)}><Dot state={stateOf(site.status(test))} /> {site.materialized(test)}</a>)}</td>
-      {origins && <td>{values.slice(0, 3).map(([node, name, kind]) => <div class="origin"><a href={href('column', [site.core.id[node], name])} title={`${site.name(node)}.${name}`}>{site.name(node)}.<code>{name}</code></a> <span class="muted small">{kindOfEdge(kind)}</span></div>)}{values.length > 3 && <a href={address}>+{values.length - 3}</a>}</td>}
+      {origins && <td>{values.slice(0, 3).map(([node, name, kind]) => <div class="origin"><a href={href('column', [site.core.id[node], name])} title={`${site.name(node)}.${name}`}>{site.name(node)}.<code>{name}</code></a> <span class="muted small">{kindOfEdge(kind)}</span></div>)}{values.length > 3 && <a href={address}>+{values.length - 3}</a>}{!values.length && column.unknown && <span class="muted small">{column.unknown}</span>}</td>}
       {origins && <td>{used > 0 && <a href={address}>{number(used)}</a>}</td>}
     </tr>
   );

@@ -7,6 +7,9 @@ import type { Site, Text } from './data';
 
 export type Field = 'name' | 'tag' | 'owner' | 'column' | 'description' | 'columnDescription' | 'sql';
 export interface Hit { node: number; score: number; field: Field; column?: string; snippet?: string; typo?: boolean }
+/** A hit while it is weighed: what it shows is only read from its text if it is among the best. */
+interface Found { node: number; score: number; field: Field; column?: string; snippet?: string; typo?: boolean; text?: Text; owner?: number; at?: number; length?: number }
+type Put = (node: number, score: number, field: Field) => Found | null;
 
 const WEIGHT: Record<Field, number> = { name: 100, tag: 34, owner: 34, column: 40, description: 26, columnDescription: 20, sql: 8 };
 const KIND: Record<string, number> = { model: 6, source: 4, exposure: 6, metric: 5, seed: 3, snapshot: 3, semantic_model: 2, macro: -14, test: -34, unit_test: -30, analysis: -4 };
@@ -130,55 +133,66 @@ export class Search {
   query(text: string, limit = 60): Hit[] {
     const words = text.normalize('NFC').trim().split(/\s+/).filter(Boolean);
     if (!words.length) return [];
-    let result: Map<number, Hit> | null = null;
-    for (const word of words) {
-      const found = this.word(word);
+    let result: Map<number, Found> | null = null;
+    // Long words are rare: what they leave out need not be weighed for the others.
+    for (const word of [...words].sort((a, b) => b.length - a.length)) {
+      const found = this.word(word, result);
       if (result) {
-        const both = new Map<number, Hit>();
-        for (const [node, hit] of result) {
-          const other = found.get(node);
-          if (other) both.set(node, { ...(hit.score >= other.score ? hit : other), score: hit.score + other.score, snippet: hit.snippet ?? other.snippet });
+        for (const [node, hit] of found) {
+          const other: Found = result.get(node)!;
+          const better = hit.score > other.score ? hit : other;
+          better.score = hit.score + other.score;
+          if (better !== hit) found.set(node, better);
         }
-        result = both;
-      } else {
-        result = found;
       }
+      result = found;
     }
     const whole = words.join('_').toLowerCase();
-    const hits: Hit[] = [];
+    const hits: Found[] = [];
     for (const hit of result!.values()) {
-      let score = hit.score + this.base[hit.node];
-      if (words.length > 1 && this.names[hit.node].includes(whole)) score += 40;
-      if (score > -Infinity) hits.push({ ...hit, score });
+      hit.score += this.base[hit.node];
+      if (words.length > 1 && this.names[hit.node].includes(whole)) hit.score += 40;
+      if (hit.score > -Infinity) hits.push(hit);
     }
     hits.sort((a, b) => b.score - a.score || this.names[a.node].length - this.names[b.node].length || a.node - b.node);
-    return hits.slice(0, limit);
+    return hits.slice(0, limit).map(({ node, score, field, column, snippet, typo, text: found, owner, at, length }) => {
+      if (!found || at === undefined) return { node, score, field, column, snippet, typo };
+      if (found[0] === 'n') return { node, score, field, column: found[1] };
+      return { node, score, field, column: found[3][owner ?? 0], snippet: cut(found[1], at, length ?? 0) };
+    });
   }
 
-  private word(word: string): Map<number, Hit> {
-    const hits = new Map<number, Hit>();
+  private word(word: string, within: Map<number, Found> | null): Map<number, Found> {
+    const hits = new Map<number, Found>();
     const prefix = /^([a-z]+):(.+)$/i.exec(word);
     const only = prefix ? PREFIXES[prefix[1].toLowerCase()] : undefined;
-    const kindFilter = prefix && ['type', 'kind'].includes(prefix[1].toLowerCase()) ? prefix[2].toLowerCase() : undefined;
-    if (kindFilter) {
-      for (let at = 0; at < this.site.size; at++) if (this.site.kind(at).startsWith(kindFilter)) hits.set(at, { node: at, score: 1, field: 'name' });
+    const put: Put = (node, score, field) => {
+      const known = hits.get(node);
+      if (known && known.score >= score) return null;
+      if (within && !within.has(node)) return null;
+      const hit: Found = { node, score, field };
+      hits.set(node, hit);
+      return hit;
+    };
+    if (prefix && ['type', 'kind'].includes(prefix[1].toLowerCase())) {
+      const kind = prefix[2].toLowerCase();
+      for (let at = 0; at < this.site.size; at++) if (this.site.kind(at).startsWith(kind)) put(at, 1, 'name');
       return hits;
     }
     const needle = only ? prefix![2] : word;
     const match = matcher(needle);
     const wants = (field: Field) => !only || only.includes(field);
-    const put = (node: number, score: number, field: Field, more?: Partial<Hit>) => {
-      const known = hits.get(node);
-      if (!known || known.score < score) hits.set(node, { node, score, field, ...more });
-    };
     if (wants('name')) this.inNames(needle, match, put);
-    if (wants('tag')) for (const [tag, nodes] of this.tags) if (match(tag)) for (const node of nodes) put(node, WEIGHT.tag + (tag === needle ? 10 : 0), 'tag', { snippet: tag });
-    if (wants('owner')) for (const [owner, nodes] of this.owners) if (match(owner)) for (const node of nodes) put(node, WEIGHT.owner, 'owner', { snippet: owner });
+    const shared = (list: [string, number[]][], field: Field) => {
+      if (wants(field)) for (const [word, nodes] of list) if (match(word)) for (const node of nodes) { const hit = put(node, WEIGHT[field] + (word === needle ? 10 : 0), field); if (hit) hit.snippet = word; }
+    };
+    shared(this.tags, 'tag');
+    shared(this.owners, 'owner');
     this.inTexts(needle, match, wants, put);
     return hits;
   }
 
-  private inNames(needle: string, match: Matcher, put: (node: number, score: number, field: Field, more?: Partial<Hit>) => void) {
+  private inNames(needle: string, match: Matcher, put: Put) {
     let good = 0;
     for (let at = 0; at < this.names.length; at++) {
       const name = this.names[at];
@@ -195,11 +209,11 @@ export class Search {
     const most = lower.length < 8 ? 1 : 2;
     for (const [word, nodes] of this.words) {
       const steps = distance(lower, word, most);
-      if (steps <= most) for (const node of nodes) put(node, WEIGHT.name - 25 - steps * 10, 'name', { typo: true });
+      if (steps <= most) for (const node of nodes) { const hit = put(node, WEIGHT.name - 25 - steps * 10, 'name'); if (hit) hit.typo = true; }
     }
   }
 
-  private inTexts(needle: string, match: Matcher, wants: (field: Field) => boolean, put: (node: number, score: number, field: Field, more?: Partial<Hit>) => void) {
+  private inTexts(needle: string, match: Matcher, wants: (field: Field) => boolean, put: Put) {
     let looked = 0;
     for (const { lower, starts, texts } of this.corpora) {
       let from = 0;
@@ -208,18 +222,18 @@ export class Search {
         const found = match(lower, from);
         if (!found || ++looked > MOST_TEXTS) break;
         const place = found[0];
-        // The text that the place is in: near the last one mostly, else by halving.
+        // The text that the place is in.
         let low = at;
         let high = starts.length - 1;
         while (low < high) { const middle = (low + high + 1) >> 1; if (starts[middle] <= place) low = middle; else high = middle - 1; }
         at = low;
-        const [kind, text, owners, columns] = texts[at];
-        const field = FIELDS[kind];
+        const text = texts[at];
+        const field = FIELDS[text[0]];
         if (wants(field)) {
-          const exact = text.length === needle.length;
-          const score = WEIGHT[field] + (exact ? 14 : 0);
-          for (let owner = 0; owner < owners.length; owner++) {
-            put(owners[owner], score, field, { column: kind === 'n' ? text : columns[owner], snippet: kind === 'n' ? undefined : cut(text, place - starts[at], found[1]) });
+          const score = WEIGHT[field] + (text[1].length === needle.length ? 14 : 0);
+          for (let owner = 0; owner < text[2].length; owner++) {
+            const hit = put(text[2][owner], score, field);
+            if (hit) { hit.text = text; hit.owner = owner; hit.at = place - starts[at]; hit.length = found[1]; }
           }
         }
         if (at + 1 >= starts.length) break;

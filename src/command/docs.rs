@@ -27,6 +27,8 @@ use crate::load;
 use crate::manifest::Resource;
 use crate::resource::{ResourceType, UniqueId};
 use crate::run::schemas_of_project;
+use crate::sql::KnownColumn;
+use crate::sql::project::{self, Facts};
 
 use super::Call;
 use super::{execute, prepare};
@@ -108,16 +110,37 @@ fn site(runtime: &Arc<Runtime>, catalog: &Catalog, memory: &docs::Memory, static
         Some((id.clone(), Arc::from(code)))
     });
     let compiled: HashMap<UniqueId, Arc<str>> = compiled.collect();
+    let lineage = lineage(runtime, catalog, &compiled);
     let inputs = Inputs {
         graph: &runtime.graph,
         catalog,
         sources: sources.as_ref(),
-        lineage: &Lineage::new(),
+        lineage: &lineage,
         compiled: &compiled,
         internal_packages: &runtime.internal_packages,
         memory,
     };
     docs::write(&runtime.target_path, &docs::prepare(&inputs)?, static_page)
+}
+
+/// Where the columns come from, as far as the SQL that is there tells.
+fn lineage(runtime: &Runtime, catalog: &Catalog, compiled: &HashMap<UniqueId, Arc<str>>) -> Lineage {
+    let tables = catalog.nodes.iter().chain(&catalog.sources);
+    let known = tables.map(|(id, table)| {
+        let mut columns: Vec<&CatalogColumn> = table.columns.values().collect();
+        columns.sort_by_key(|column| column.index);
+        let known = columns.into_iter().map(|column| KnownColumn {
+            name: column.name.as_str().into(),
+            data_type: Some(column.kind.as_str().into()),
+        });
+        (id.clone(), known.collect())
+    });
+    let facts = Facts {
+        compiled: compiled.iter().map(|(id, sql)| (id.clone(), Ok(sql.clone()))).collect(),
+        catalog: known.collect(),
+        ..Facts::default()
+    };
+    project::lineage(&project::inputs(runtime.manifest(), &facts), runtime.capabilities().dialect)
 }
 
 /// Copies the folders of `asset-paths` beside the artifacts, where the site looks for them

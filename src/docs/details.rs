@@ -10,11 +10,12 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::artifact::{CatalogTable, FreshnessOutcome, FreshnessResult};
+use crate::docs::Inputs;
 use crate::docs::entries::{Entries, Entry};
 use crate::docs::memory::Remembered;
-use crate::docs::{ColumnLineage, Inputs};
 use crate::manifest::{ColumnInfo, Exposure, Macro, MacroArgument, Node, Resource, Source, UnitTest};
 use crate::resource::ResourceType;
+use crate::sql::project::NodeLineage;
 
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Detail<'a> {
@@ -53,8 +54,14 @@ pub(super) struct Detail<'a> {
     pub macros: Vec<u32>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub arguments: &'a [MacroArgument],
+    /// Why the lineage of the columns is not known, or not all of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unknown: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub notes: &'a [String],
+    /// Columns that only decide which rows there are: number, column, how.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub decided: Vec<Origin<'a>>,
     /// What the page shows as it is: a unit test's rows, a metric's body.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub body: Option<Value>,
@@ -76,15 +83,27 @@ pub(super) struct Column<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tests: Vec<u32>,
     /// Where it comes from: number, column, kind.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub from: Vec<(u32, &'a str, &'a str)>,
+    pub from: Vec<Origin<'a>>,
     /// What is made of it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub to: Vec<(u32, &'a str, &'a str)>,
+    pub to: Vec<Origin<'a>>,
+    /// Where it decides which rows there are (no column is named there).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub decides: Vec<Origin<'a>>,
+    /// Why where it comes from is not known, or not all of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unknown: Option<&'a str>,
 }
 
-/// Which columns are made of which, by lower-case names.
-type Uses<'a> = HashMap<(u32, String), Vec<(u32, &'a str, &'a str)>>;
+/// A column of another resource, and how the two belong together.
+type Origin<'a> = (u32, &'a str, &'a str);
+
+/// Which columns are made of which, by lower-case names: values, and decisions on rows.
+#[derive(Default)]
+struct Uses<'a> {
+    values: HashMap<(u32, String), Vec<Origin<'a>>>,
+    decisions: HashMap<(u32, String), Vec<Origin<'a>>>,
+}
 
 /// The details of every entry, in order.
 pub(super) fn all<'a>(inputs: &Inputs<'a>, entries: &Entries<'a>) -> Vec<Detail<'a>> {
@@ -100,17 +119,22 @@ pub(super) fn all<'a>(inputs: &Inputs<'a>, entries: &Entries<'a>) -> Vec<Detail<
 }
 
 fn uses<'a>(inputs: &Inputs<'a>, entries: &Entries<'a>) -> Uses<'a> {
-    let mut uses: Uses<'a> = HashMap::new();
-    let mut known: Vec<(u32, &'a ColumnLineage)> =
+    let mut uses = Uses::default();
+    let mut known: Vec<(u32, &'a NodeLineage)> =
         inputs.lineage.iter().filter_map(|(id, lineage)| Some((entries.number(id)?, lineage))).collect();
     known.sort_unstable_by_key(|(number, _)| *number);
     for (number, lineage) in known {
         for column in &lineage.columns {
             for input in &column.inputs {
                 let Some(from) = entries.number(&input.node) else { continue };
-                let key = (from, input.column.to_lowercase());
-                uses.entry(key).or_default().push((number, &column.column, &input.kind));
+                let use_of = uses.values.entry((from, input.column.to_lowercase())).or_default();
+                use_of.push((number, &column.name, input.kind.as_str()));
             }
+        }
+        for influence in &lineage.influences {
+            let Some(from) = entries.number(&influence.node) else { continue };
+            let use_of = uses.decisions.entry((from, influence.column.to_lowercase())).or_default();
+            use_of.push((number, "", influence.kind.as_str()));
         }
     }
     uses
@@ -256,22 +280,27 @@ impl<'a> Maker<'a, '_> {
             columns[place].kind = Some(&column.kind);
             columns[place].description = column.comment.as_deref().unwrap_or_default();
         }
+        let origin = |node: &'a str, column: &'a str, kind| Some((self.entries.number(node)?, column, kind));
         for column in lineage.into_iter().flat_map(|lineage| &lineage.columns) {
-            let place = at(&mut columns, &column.column);
+            let place = at(&mut columns, &column.name);
             let shown = &mut columns[place];
             shown.kind = shown.kind.or(column.data_type.as_deref());
+            shown.unknown = column.unknown.as_deref();
             let inputs = column.inputs.iter();
-            shown.from = inputs
-                .filter_map(|input| Some((self.entries.number(&input.node)?, &*input.column, &*input.kind)))
-                .collect();
+            shown.from = inputs.filter_map(|it| origin(&it.node, &it.column, it.kind.as_str())).collect();
         }
+        let influences = lineage.into_iter().flat_map(|lineage| &lineage.influences);
+        detail.decided = influences.filter_map(|it| origin(&it.node, &it.column, it.kind.as_str())).collect();
+        detail.notes = lineage.map_or(&[], |lineage| &lineage.notes);
         for column in described.into_iter().flat_map(|columns| columns.values()) {
             let place = at(&mut columns, &column.name);
             describe(&mut columns[place], column);
         }
         self.tests(detail, &mut columns, number);
         for column in &mut columns {
-            column.to = self.uses.get(&(number, column.name.to_lowercase())).cloned().unwrap_or_default();
+            let key = (number, column.name.to_lowercase());
+            column.to = self.uses.values.get(&key).cloned().unwrap_or_default();
+            column.decides = self.uses.decisions.get(&key).cloned().unwrap_or_default();
         }
         detail.columns = columns;
         if let Some(table) = table {

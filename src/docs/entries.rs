@@ -36,6 +36,7 @@ impl<'a> Entry<'a> {
     pub fn name(&self) -> String {
         match self {
             Entry::Resource(Resource::Node(node)) => node.search_name(),
+            Entry::Resource(Resource::Source(source)) => format!("{}.{}", source.source_name, source.name),
             Entry::Resource(resource) => resource.name().to_owned(),
             Entry::Macro(it) => it.name.clone(),
         }

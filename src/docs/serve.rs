@@ -30,7 +30,10 @@ const FILES: &[&str] = &[
 /// Folders of which everything is served.
 const FOLDERS: &[&str] = &[FOLDER, "assets"];
 
+/// The script that begins to listen for changes once the page is there.
 const RELOAD: &str = "/__tform/reload.js";
+/// The script that is answered when the site has changed.
+const CHANGED: &str = "/__tform/changed.js";
 /// How long a page's question for changes is kept open.
 const WAIT: Duration = Duration::from_secs(20);
 const LONGEST_HEAD: u64 = 16 * 1024;
@@ -103,14 +106,20 @@ impl Server {
     }
 
     fn respond(&self, request: &Request) -> Answer {
+        // What came from outside goes back into a script as digits only.
+        let seen: String = request.query.chars().filter(char::is_ascii_digit).collect();
         if request.path == RELOAD {
-            return Answer::Text(self.wait_for_change(&request.query), "text/javascript; charset=utf-8");
+            let script = format!("addEventListener('load', () => setTimeout(() => {}, 100))\n", listen(&seen));
+            return Answer::Text(script, "text/javascript; charset=utf-8");
+        }
+        if request.path == CHANGED {
+            return Answer::Text(self.wait_for_change(&seen), "text/javascript; charset=utf-8");
         }
         let Some(path) = resolve(&self.folder, &request.path) else { return Answer::Refused("404 Not Found") };
         if path.file_name().is_some_and(|name| name == INDEX)
             && let Ok(page) = fs::read_to_string(&path)
         {
-            let script = format!("<script src=\"{RELOAD}?{}\" async></script>\n</body>", self.stamp());
+            let script = format!("<script src=\"{RELOAD}?{}\"></script>\n</body>", self.stamp());
             return Answer::Text(page.replacen("</body>", &script, 1), content_type(&path));
         }
         let kind = content_type(&path);
@@ -134,13 +143,13 @@ impl Server {
             }
             std::thread::sleep(Duration::from_millis(300));
         }
-        // `seen` came from outside: only digits go back.
-        let seen: String = seen.chars().filter(char::is_ascii_digit).collect();
-        format!(
-            "{{const again = document.createElement('script'); again.src = '{RELOAD}?{seen}'; \
-             document.body.append(again)}}\n"
-        )
+        format!("{}\n", listen(seen))
     }
+}
+
+/// An expression that asks for changes since `seen`, without keeping the page from being done.
+fn listen(seen: &str) -> String {
+    format!("document.body.append(Object.assign(document.createElement('script'), {{src: '{CHANGED}?{seen}'}}))")
 }
 
 /// Reads a request's head; what is no GET or HEAD is refused by the inner error.

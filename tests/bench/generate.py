@@ -1,6 +1,6 @@
 """Writes dbt projects of any size, the same each time.
 
-    python3 generate.py FOLDER --models 10000 [--tests 20000] [--macros 500] [--flat]
+    python3 generate.py FOLDER --models 10000 [--tests 20000] [--macros 500] [--columns 20] [--flat]
 
 Each model has properties (description, columns, generic tests) and refers to up to three earlier
 models. `--flat` writes one-row views that refer to nothing, for the cost of a node alone.
@@ -61,11 +61,12 @@ def test_of(kind: str, column: str, number: int) -> str:
     return f"          - {kind}\n"
 
 
-def properties(numbers: list[int], tests: dict[int, list[tuple[str, str]]]) -> str:
+def properties(numbers: list[int], tests: dict[int, list[tuple[str, str]]], columns: int = 3) -> str:
     text = "version: 2\nmodels:\n"
     for number in numbers:
         text += f"  - name: {model_name(number)}\n    description: Model number {number}, made for measuring.\n    columns:\n"
-        for column in ("id", "status", "parent_id"):
+        more = tuple(f"measure_{at:02}" for at in range(columns - 3))
+        for column in ("id", "status", "parent_id", *more):
             text += f"      - name: {column}\n        description: The {column} of model {number}.\n"
             own = [kind for kind, on in tests.get(number, []) if on == column]
             if own:
@@ -84,7 +85,7 @@ def spread_tests(models: int, count: int) -> dict[int, list[tuple[str, str]]]:
     return spread
 
 
-def generate(root: Path, models: int, tests: int, macros: int, flat: bool = False) -> None:
+def generate(root: Path, models: int, tests: int, macros: int, flat: bool = False, columns: int = 3) -> None:
     project(root, "bench")
     chance = random.Random(42)
     for number in range(models):
@@ -94,7 +95,7 @@ def generate(root: Path, models: int, tests: int, macros: int, flat: bool = Fals
         spread = spread_tests(models, tests)
         for start in range(0, models, MODELS_PER_PROPERTIES):
             numbers = list(range(start, min(start + MODELS_PER_PROPERTIES, models)))
-            (folder_of(root, start) / f"properties_{start:05}.yml").write_text(properties(numbers, spread))
+            (folder_of(root, start) / f"properties_{start:05}.yml").write_text(properties(numbers, spread, columns))
     (root / "macros").mkdir(exist_ok=True)
     for number in range(macros):
         body = f"{{%- macro macro_{number:03}(column, scale={number}) -%}}\n"
@@ -109,10 +110,11 @@ def main() -> None:
     parser.add_argument("--models", type=int, default=1000)
     parser.add_argument("--tests", type=int, help="default: two for each model")
     parser.add_argument("--macros", type=int, default=500)
+    parser.add_argument("--columns", type=int, default=3, help="columns that each model's properties describe")
     parser.add_argument("--flat", action="store_true")
     arguments = parser.parse_args()
     tests = arguments.models * 2 if arguments.tests is None else arguments.tests
-    generate(arguments.folder, arguments.models, tests, arguments.macros, arguments.flat)
+    generate(arguments.folder, arguments.models, tests, arguments.macros, arguments.flat, arguments.columns)
 
 
 if __name__ == "__main__":
