@@ -23,7 +23,7 @@ export function BrowsePage({ site, route }: { site: Site; route: Route }) {
     const value = SORTS[key];
     if (value) found.sort((a, b) => { const [x, y] = [value(site, a), value(site, b)]; return x < y ? -1 : x > y ? 1 : a - b; });
     return turned ? found.reverse() : found;
-  }, [location.hash, text]);
+  }, [route, text]);
   const head = (key: string, word: string) => <th aria-sort={query.sort === key ? 'ascending' : query.sort === `${key}-` ? 'descending' : 'none'}><button type="button" class="sort" onClick={() => set('sort', query.sort === key ? `${key}-down` : key)}>{word}{query.sort?.startsWith(key) ? (query.sort === key ? ' ↑' : ' ↓') : ''}</button></th>;
   return (
     <div class="browse">

@@ -41,7 +41,25 @@ export function draw(scene: Scene): Drawing {
   const items = scene.boxes.map((box) => ({ key: box.key, width: WIDTH, height: heightOf(box), rank: box.rank, order: box.order }));
   const seen = new Set<string>();
   const edges = scene.lines.filter(({ from, to }) => { const key = `${from}\n${to}`; if (seen.has(key)) return false; seen.add(key); return true; });
-  return layout(items, edges);
+  const drawing = layout(items, edges);
+  // Groups that all need each other make a chain that nobody can read: they stand in lines, as text does.
+  return scene.boxes.length > MOST_IN_CHAIN && drawing.width > 12 * drawing.height ? wrapped(items, edges) : drawing;
+}
+
+const MOST_IN_CHAIN = 24;
+
+function wrapped(items: { key: string; width: number; height: number; rank: number; order: number }[], edges: { from: string; to: string }[]): Drawing {
+  const across = Math.ceil(Math.sqrt(items.length * 0.6));
+  const places = new Map<string, Placed>();
+  [...items].sort((a, b) => a.rank - b.rank || a.order - b.order).forEach((item, at) => {
+    const column = at % across;
+    places.set(item.key, { x: column * (WIDTH + 60), y: Math.floor(at / across) * (HEIGHT + 40), width: item.width, height: item.height, column });
+  });
+  const lines = edges.map(({ from, to }) => {
+    const [a, b] = [places.get(from)!, places.get(to)!];
+    return { from, to, points: [[a.x + a.width, a.y + a.height / 2], [b.x, b.y + b.height / 2]] as [number, number][] };
+  });
+  return { places, edges: lines, width: across * (WIDTH + 60), height: Math.ceil(items.length / across) * (HEIGHT + 40), dense: edges.length > 3 * items.length };
 }
 
 function heightOf(box: Box): number { return HEIGHT + (box.rows?.length ? box.rows.length * ROW + 4 : 0); }
@@ -241,7 +259,7 @@ export function Graph({ scene, selected, height, label, fitKey, focus, inset = 0
         <defs><marker id="arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto-start-reverse"><path d="M0,1L7,4L0,7Z" class="arrow" /></marker></defs>
         {!painted && (
           <g transform={`translate(${view.x},${view.y}) scale(${view.k})`}>
-            {drawing.edges.filter((edge) => shown.has(edge.from) || shown.has(edge.to)).map((edge) => (lines.get(`${edge.from}\n${edge.to}`) ?? []).map((line, at) => {
+            {drawing.edges.filter((edge) => (drawing.dense ? edge.from === lit || edge.to === lit : shown.has(edge.from) || shown.has(edge.to))).map((edge) => (lines.get(`${edge.from}\n${edge.to}`) ?? []).map((line, at) => {
               const on = lit && (edge.from === lit || edge.to === lit);
               return <path key={`${edge.from} ${edge.to} ${at}`} d={curve(ends(edge.points, line, drawing))} class={`line${on || line.strong ? ' on' : lit ? ' dim' : ''}${line.dashed ? ' dashed' : ''}`} marker-end="url(#arrow)">{line.title && <title>{line.title}</title>}</path>;
             }))}

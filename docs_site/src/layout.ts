@@ -7,7 +7,7 @@
 export interface Item { key: string; width: number; height: number; rank: number; order: number }
 export interface Edge { from: string; to: string }
 export interface Placed { x: number; y: number; width: number; height: number; column: number }
-export interface Drawing { places: Map<string, Placed>; edges: { from: string; to: string; points: [number, number][] }[]; width: number; height: number }
+export interface Drawing { places: Map<string, Placed>; edges: { from: string; to: string; points: [number, number][] }[]; width: number; height: number; /** So many lines that only those of one box are shown at a time. */ dense?: boolean }
 
 const GAP_X = 72;
 const GAP_Y = 14;

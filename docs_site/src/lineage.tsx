@@ -188,7 +188,7 @@ export function LineagePage({ site, route }: { site: Site; route: Route }) {
       for (const next of step[0] === '<' ? site.drawnParents(at) : site.drawnChildren(at)) nodes.add(next);
     }
     return { nodes, problem, path };
-  }, [location.hash]);
+  }, [route]);
   const opened = useMemo(() => new Set(openedText.split('|').filter(Boolean)), [openedText]);
   const scene = useMemo(() => sceneOf(site, { nodes: state.nodes, by, collapse, opened, focus, path: state.path && new Set(state.path) }), [state, by, collapse, opened, focus]);
   const fitKey = [selector, focus, from, to, collapse].join('|');

@@ -75,12 +75,12 @@ export function QualityPage({ site }: { site: Site }) {
       </Section>
       <div class="two">
         <Section title={t('slowest')}>{!slowest.length ? <p class="muted">{t('neverRun')}</p> : (
-          <table><tbody>{slowest.map((at) => <tr><td><Link site={site} at={at} /></td><td class="figure">{seconds(core.seconds[at])}</td><td class="barcell"><Bar part={core.seconds[at]} whole={most} title={seconds(core.seconds[at])} /></td></tr>)}</tbody></table>
+          <div class="scroll"><table><tbody>{slowest.map((at) => <tr><td><Link site={site} at={at} /></td><td class="figure">{seconds(core.seconds[at])}</td><td class="barcell"><Bar part={core.seconds[at]} whole={most} title={seconds(core.seconds[at])} /></td></tr>)}</tbody></table></div>
         )}</Section>
         <Section title={t('criticalPath')}>{!path.nodes.length ? <p class="muted">{t('neverRun')}</p> : (
           <>
             <p class="muted">{t('criticalHelp')} {seconds(path.time)}{core.run && core.run.seconds > 0 ? ` (${percent(Math.min(path.time, core.run.seconds), core.run.seconds)} ${t('ofRun')})` : ''}</p>
-            <table><tbody>{path.nodes.map((at) => <tr><td><Kind kind={site.kind(at)} /> <Link site={site} at={at} /></td><td class="figure">{seconds(core.seconds[at])}</td><td class="barcell"><Bar part={core.seconds[at]} whole={path.time} title={seconds(core.seconds[at])} /></td></tr>)}</tbody></table>
+            <div class="scroll"><table><tbody>{path.nodes.map((at) => <tr><td><Kind kind={site.kind(at)} /> <Link site={site} at={at} /></td><td class="figure">{seconds(core.seconds[at])}</td><td class="barcell"><Bar part={core.seconds[at]} whole={path.time} title={seconds(core.seconds[at])} /></td></tr>)}</tbody></table></div>
           </>
         )}</Section>
       </div>

@@ -123,9 +123,27 @@ def bench(tform: str, dbt: str | None, quick: bool) -> None:
             what = f"parse {models} models, {models * 2} tests, 500 macros"
             report.add(what, f"{parsed.seconds:.2f} s", "under 1.5 s" if largest else "")
             report.add("  peak memory", f"{parsed.peak_mb:.0f} MB", "under 500 MB" if largest else "")
+        site(report, tform, root, 1000 if quick else 10_000, times)
         overhead(report, tform, root, times)
         if dbt:
             compare(report, tform, dbt, root)
+
+
+def site(report: Report, tform: str, root: Path, models: int, times: int) -> None:
+    """The documentation site: writing it, its size, and in a browser (if its tests are installed) how it opens."""
+    folder = root / "documented"
+    generate.generate(folder, models, models * 2, 500, columns=20)
+    written = measure([tform, "docs", "generate", "--empty-catalog", "--no-compile"], folder, times)
+    size = sum(path.stat().st_size for path in (folder / "target" / "site").iterdir())
+    largest = models == 10_000
+    report.add(f"docs generate, {models} models of 20 columns", f"{written.seconds:.2f} s", "under 5 s" if largest else "")
+    report.add("  peak memory", f"{written.peak_mb:.0f} MB", "under 600 MB" if largest else "")
+    report.add("  folder", f"{size / 1e6:.1f} MB", "under 15 MB" if largest else "")
+    browser = Path(__file__).parent.parent / "browser"
+    if not (browser / "node_modules").is_dir():
+        print("the site is not opened: `make docs-test` installs what that needs", file=sys.stderr)
+        return
+    subprocess.run(["node", str(browser / "bench.mjs"), str(folder / "target")], check=False)
 
 
 def overhead(report: Report, tform: str, root: Path, times: int) -> None:
