@@ -49,6 +49,8 @@ pub struct ProjectFiles {
     pub tform: Option<Arc<SourceFile>>,
     /// `dependencies.yml` of the root project, for its `projects:`.
     pub dependencies: Option<Arc<SourceFile>>,
+    /// `catalogs.yml` of the root project.
+    pub catalogs: Option<Arc<SourceFile>>,
     /// What is wrong with single files, so that they are not among `files`; parsing goes on
     /// without them, to say what is wrong with the others too.
     pub unread: Diagnostics,
@@ -112,6 +114,7 @@ pub fn project(request: &Request) -> Result<Warned<ProjectFiles>, Diagnostics> {
     };
     let (selectors, tform, dependencies) =
         (optional("selectors.yml"), optional("tform.yml"), optional("dependencies.yml"));
+    let catalogs = optional(crate::project::catalogs::FILE_NAME);
     if problems.has_errors() {
         problems.extend(unread);
         return Err(problems);
@@ -127,6 +130,7 @@ pub fn project(request: &Request) -> Result<Warned<ProjectFiles>, Diagnostics> {
         selectors,
         tform,
         dependencies,
+        catalogs,
         unread,
     };
     Ok(Warned { value: project_files, warnings: problems })

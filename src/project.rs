@@ -5,6 +5,7 @@
 //! ...) stay trees: which node gets what from them is decided while parsing.
 //! Source: docs.getdbt.com/reference/dbt_project.yml.
 
+pub mod catalogs;
 pub mod render;
 pub mod vars;
 pub mod version;

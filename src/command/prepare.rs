@@ -4,13 +4,13 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use minijinja::Value;
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 use crate::adapter::{self, Capabilities, ConstraintKind, ConstraintSupport, Path, PolicyChange, Warehouse};
 use crate::artifact;
 use crate::compile::runtime::{CommentSetting, Deferred, EventTime, RunFlags, Runtime};
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
-use crate::event::{Action, Event, found_line};
+use crate::event::{Action, Event, Level, found_line};
 use crate::graph::{self, Graph, NodeSet, ResolveOptions};
 use crate::invocation::{DBT_VERSION, ExitCode, Invocation};
 use crate::jinja::adapter_object::{self, AdapterObject, AdapterOptions};
@@ -19,7 +19,7 @@ use crate::jinja::{Engine, EngineOptions, Message, MessageKind, relation_object,
 use crate::load::{self, ProjectFiles};
 use crate::manifest::{self, Manifest, Resource};
 use crate::parse;
-use crate::project::{Package, QueryComment, Quoting, TreeRenderer};
+use crate::project::{self, Package, QueryComment, Quoting, TreeRenderer};
 use crate::resource::UniqueId;
 use crate::select::{self, Context, Selectors};
 use crate::state::{self, Deferral};
@@ -77,6 +77,10 @@ pub(crate) fn project_without_manifest(call: &Call) -> Result<Prepared, Diagnost
     let loaded = load::project(&request).map_err(|problems| problems.of_kind("Runtime Error"))?;
     call.warnings(loaded.warnings)?;
     let files = loaded.value;
+    if let Some(file) = files.catalogs.as_ref().filter(|_| invocation.flags.behaviour("use_catalogs_v2")) {
+        project::catalogs::check(file)?;
+    }
+    call.emit(vars_hash(invocation));
     let reporter = call.reporter.clone();
     let warehouse =
         Warehouse::new(adapter::open(&files.target, &invocation.project_dir)?, move |event| reporter.emit(event));
@@ -112,6 +116,16 @@ pub(crate) fn project_without_manifest(call: &Call) -> Result<Prepared, Diagnost
 pub(crate) fn in_batches(manifest: &Manifest, invocation: &Invocation, files: &ProjectFiles) -> bool {
     let internal: Vec<String> = files.builtin.iter().map(|package| package.name.to_owned()).collect();
     parse::microbatch::in_batches(manifest, invocation.flags.behaviour(parse::microbatch::REQUIRED), &internal)
+}
+
+/// dbt's debug event about the variables of the command line, the secret ones without their values.
+fn vars_hash(invocation: &Invocation) -> Event {
+    let vars = invocation.flags.arguments().get("vars").cloned().unwrap_or_default();
+    let shown = values::representation(&values::from_json(&vars));
+    let digest = crate::load::Checksum::of_text(&shown).checksum;
+    let text = format!("checksum: {digest}, vars: {shown}, profile: , target: , version: {DBT_VERSION}");
+    let data = json!({"checksum": digest, "vars": shown, "profile": "", "target": "", "version": DBT_VERSION});
+    Event::notice_with("StateCheckVarsHash", Level::Debug, text, data)
 }
 
 /// What is wrong in a project: what parsing met, and what resolving meets in what could be parsed.
