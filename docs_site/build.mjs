@@ -1,6 +1,6 @@
 // Builds the site's program and style into `dist`, which tform holds in its binary.
 // `--check` only says whether `dist` is what the source gives.
-import { readFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { gzipSync } from 'node:zlib';
 import { fileURLToPath } from 'node:url';
 import * as esbuild from 'esbuild';
@@ -21,13 +21,20 @@ const result = await esbuild.build({
   jsxImportSource: 'preact',
   legalComments: 'inline',
   outdir: 'dist',
-  write: !check,
+  write: false,
   logLevel: 'warning',
 });
 
+// The program also stands inside a page (`--static`), where `<!--` would begin a comment.
+const made = (file) => result.outputFiles.find((it) => it.path.endsWith(file)).text.replaceAll('<!--', '\\x3C!--');
+
 let bytes = 0;
 for (const file of ['app.js', 'app.css']) {
-  const text = check ? result.outputFiles.find((it) => it.path.endsWith(file)).text : await readFile(`${here}dist/${file}`, 'utf8');
+  const text = made(file);
+  if (!check) {
+    await mkdir(`${here}dist`, { recursive: true });
+    await writeFile(`${here}dist/${file}`, text);
+  }
   bytes += gzipSync(text).length;
   if (check && (await readFile(`${here}dist/${file}`, 'utf8')) !== text) {
     console.error(`docs_site/dist/${file} is not what its source gives: run \`make docs-site\` and commit it`);
