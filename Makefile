@@ -6,7 +6,7 @@ TARGET_DIR = $(or $(CARGO_TARGET_DIR),target)
 TFORM = $(TARGET_DIR)/release/tform
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench docs-site docs-test release clean duckdb
+.PHONY: help demo test lint bench docs-site docs-test release clean duckdb packages
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -16,10 +16,10 @@ demo: duckdb ## build tform and, with it, the example project of this folder
 	@if [ -f packages.yml ] && [ ! -d dbt_packages ]; then $(TFORM) deps; fi
 	$(TFORM) build
 
-test: duckdb ## run every test: units, tidy, end to end (UPDATE=1 rewrites expected output)
+test: duckdb packages ## run every test: units, tidy, end to end (UPDATE=1 rewrites expected output)
 	$(CARGO) test --no-fail-fast --lib --bins --tests; code=$$?; $(MAKE) --no-print-directory docs-test && exit $$code
 
-docs-test: duckdb ## test the documentation site: its parts by node, its pages in a headless chromium
+docs-test: duckdb packages ## test the documentation site: its parts by node, its pages in a headless chromium
 	@tests/browser/install.sh
 	cd docs_site && npx --no-install tsc --noEmit && node build.mjs --check && node test.mjs
 	$(CARGO) build
@@ -45,3 +45,6 @@ clean: ## remove what the example and the logs left; cargo's own output stays
 
 duckdb:
 	@tests/tools/fetch_duckdb.sh
+
+packages:
+	@tests/tools/packages.sh
