@@ -316,9 +316,9 @@ pub fn open(target: &Target, project_dir: &FilePath) -> Result<Arc<dyn Adapter>,
         }
         "postgres" => {
             let settings = postgres::Settings::from_profile(target.connection.values())?;
-            Ok(Arc::new(postgres::Postgres::new(settings)))
+            Ok(Arc::new(postgres::Server::new(settings)))
         }
-        "redshift" => Ok(Arc::new(redshift::Redshift::from_profile(target.connection.values())?)),
+        "redshift" => Ok(Arc::new(redshift::from_profile(target.connection.values())?)),
         other => Err(Diagnostic::error(format!(
             "target `{}` is of type `{other}`, which tform has no adapter for",
             target.name

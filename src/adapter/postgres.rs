@@ -14,8 +14,8 @@ pub(super) mod types;
 mod wire;
 
 use super::{
-    Adapter, AdapterError, Capabilities, ColumnDialect, Connection, ConstraintSupport, Constraints, ErrorKind, Policy,
-    RelationKind, RelationStyle, Schemas,
+    Adapter, AdapterError, Capabilities, ColumnDialect, Connection, ConstraintSupport, Constraints, ErrorKind, Fetch,
+    Policy, RelationKind, RelationStyle, Schemas,
 };
 pub use connection::WireConnection;
 pub(super) use literal::text as literal_text;
@@ -52,24 +52,35 @@ pub static DIALECT: Dialect = Dialect {
     tables: catalog::tables,
 };
 
-/// A PostgreSQL server; each session is a connection of its own.
-pub struct Postgres {
+/// A server that speaks PostgreSQL's protocol; each session is a connection of its own.
+pub struct Server {
     settings: Settings,
+    dialect: &'static Dialect,
+    /// What every session says first, with the profile's key that asks for it.
+    greetings: Vec<(&'static str, String)>,
 }
 
-impl Postgres {
-    pub fn new(settings: Settings) -> Postgres {
-        Postgres { settings }
+impl Server {
+    pub fn new(settings: Settings) -> Server {
+        Server::with_dialect(settings, &DIALECT, Vec::new())
+    }
+
+    pub(super) fn with_dialect(
+        settings: Settings,
+        dialect: &'static Dialect,
+        greetings: Vec<(&'static str, String)>,
+    ) -> Server {
+        Server { settings, dialect, greetings }
     }
 }
 
-impl Adapter for Postgres {
+impl Adapter for Server {
     fn capabilities(&self) -> &'static Capabilities {
-        &CAPABILITIES
+        self.dialect.capabilities
     }
 
     fn version(&self) -> String {
-        env!("CARGO_PKG_VERSION").to_owned()
+        crate::version().to_owned()
     }
 
     fn default_database(&self) -> &str {
@@ -81,7 +92,14 @@ impl Adapter for Postgres {
     }
 
     fn open(&self, _name: &str) -> Result<Box<dyn Connection>, AdapterError> {
-        Ok(Box::new(WireConnection::open(&self.settings, &DIALECT)?))
+        let mut connection = WireConnection::open(&self.settings, self.dialect)?;
+        for (key, sql) in &self.greetings {
+            connection.execute(sql, Fetch::None).map_err(|error| {
+                AdapterError::connection(error.message)
+                    .with_hint(format!("look at `{key}` of the target in `profiles.yml`"))
+            })?;
+        }
+        Ok(Box::new(connection))
     }
 }
 

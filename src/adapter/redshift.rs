@@ -9,20 +9,13 @@ mod catalog;
 use serde_json::{Map, Value};
 
 use super::postgres::{
-    DIALECT as POSTGRES, Dialect, FLOATS, INTEGERS, NUMERICS, STRINGS, ServerError, Settings, WireConnection,
+    DIALECT as POSTGRES, Dialect, FLOATS, INTEGERS, NUMERICS, STRINGS, Server, ServerError, Settings,
     literal_text as literal,
 };
 use super::{
-    Adapter, AdapterError, Capabilities, ColumnDialect, Connection, ConstraintSupport, Constraints, ErrorKind, Fetch,
-    Policy, RelationKind, RelationStyle,
+    Capabilities, ColumnDialect, ConstraintSupport, Constraints, ErrorKind, Policy, RelationKind, RelationStyle,
 };
 use crate::diagnostic::Diagnostic;
-
-/// A Redshift cluster or workgroup; each session is a connection of its own.
-pub struct Redshift {
-    settings: Settings,
-    query_group: Option<String>,
-}
 
 static DIALECT: Dialect = Dialect {
     capabilities: &CAPABILITIES,
@@ -51,75 +44,41 @@ fn kind_of(error: &ServerError) -> ErrorKind {
     }
 }
 
-impl Redshift {
-    /// A target of `profiles.yml` with its Jinja rendered.
-    ///
-    /// # Errors
-    /// A way to sign in that this version does not have; a value that its key cannot have.
-    pub fn from_profile(profile: &Map<String, Value>) -> Result<Redshift, Diagnostic> {
-        let text = |key: &str| profile.get(key).and_then(Value::as_str).filter(|text| !text.is_empty());
-        match text("method") {
-            None | Some("database") => {}
-            Some(
-                method @ ("iam"
-                | "iam_role"
-                | "browser_identity_center"
-                | "iam_idc_browser"
-                | "oauth_token_identity_center"),
-            ) => {
-                return Err(Diagnostic::error(format!("`method: {method}` is not built into this version of tform"))
-                    .note("it signs in with `user` and `password` (`method: database`)")
-                    .hint("fetch temporary credentials before the run (`aws redshift get-cluster-credentials`) and hand them over by `env_var`"));
-            }
-            Some(method) => {
-                return Err(Diagnostic::error(format!("`{method}` is no method to sign in to Redshift"))
-                    .suggest(method, ["database", "iam", "iam_role"]));
-            }
+/// The cluster or workgroup of a target of `profiles.yml` with its Jinja rendered.
+///
+/// # Errors
+/// A way to sign in that this version does not have; a value that its key cannot have.
+pub fn from_profile(profile: &Map<String, Value>) -> Result<Server, Diagnostic> {
+    let text = |key: &str| profile.get(key).and_then(Value::as_str).filter(|text| !text.is_empty());
+    match text("method") {
+        None | Some("database") => {}
+        Some(
+            method @ ("iam"
+            | "iam_role"
+            | "browser_identity_center"
+            | "iam_idc_browser"
+            | "oauth_token_identity_center"),
+        ) => {
+            return Err(Diagnostic::error(format!("`method: {method}` is not built into this version of tform"))
+                .note("it signs in with `user` and `password` (`method: database`)")
+                .hint("fetch temporary credentials before the run (`aws redshift get-cluster-credentials`) and hand them over by `env_var`"));
         }
-        for key in ["user", "password"] {
-            if text(key).is_none() {
-                return Err(Diagnostic::error(format!("`{key}` is missing for an adapter of type `redshift`"))
-                    .note("`method: database` signs in with `user` and `password`"));
-            }
+        Some(method) => {
+            return Err(Diagnostic::error(format!("`{method}` is no method to sign in to Redshift"))
+                .suggest(method, ["database", "iam", "iam_role"]));
         }
-        Ok(Redshift { settings: Settings::from_profile(profile)?, query_group: text("query_group").map(str::to_owned) })
     }
-}
-
-impl Adapter for Redshift {
-    fn capabilities(&self) -> &'static Capabilities {
-        &CAPABILITIES
-    }
-
-    fn version(&self) -> String {
-        env!("CARGO_PKG_VERSION").to_owned()
-    }
-
-    fn default_database(&self) -> &str {
-        &self.settings.database
-    }
-
-    fn default_schema(&self) -> &str {
-        &self.settings.schema
-    }
-
-    fn open(&self, _name: &str) -> Result<Box<dyn Connection>, AdapterError> {
-        // What PostgreSQL takes as start-up options is said in statements here.
-        let settings = Settings { search_path: None, ..self.settings.clone() };
-        let mut connection = WireConnection::open(&settings, &DIALECT)?;
-        let said = [
-            ("search_path", self.settings.search_path.as_ref().map(|path| format!("set search_path to {path}"))),
-            ("query_group", self.query_group.as_ref().map(|name| format!("set query_group to {}", literal(name)))),
-        ];
-        for (key, sql) in said {
-            let Some(sql) = sql else { continue };
-            connection.execute(&sql, Fetch::None).map_err(|error| {
-                AdapterError::connection(error.message)
-                    .with_hint(format!("look at `{key}` of the target in `profiles.yml`"))
-            })?;
+    for key in ["user", "password"] {
+        if text(key).is_none() {
+            return Err(Diagnostic::error(format!("`{key}` is missing for an adapter of type `redshift`"))
+                .note("`method: database` signs in with `user` and `password`"));
         }
-        Ok(Box::new(connection))
     }
+    // What PostgreSQL takes as start-up options is said in statements here.
+    let mut settings = Settings::from_profile(profile)?;
+    let search_path = settings.search_path.take().map(|path| ("search_path", format!("set search_path to {path}")));
+    let query_group = text("query_group").map(|name| ("query_group", format!("set query_group to {}", literal(name))));
+    Ok(Server::with_dialect(settings, &DIALECT, search_path.into_iter().chain(query_group).collect()))
 }
 
 pub static CAPABILITIES: Capabilities = Capabilities {
@@ -191,7 +150,7 @@ mod tests {
 
     fn refused(profile: serde_json::Value) -> String {
         let profile = profile.as_object().cloned().unwrap_or_default();
-        Redshift::from_profile(&profile).err().map(|problem| problem.to_string()).unwrap_or_default()
+        from_profile(&profile).err().map(|problem| problem.to_string()).unwrap_or_default()
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json};
 
-use super::{Postgres, Settings};
+use super::{Server, Settings};
 use crate::adapter::{Adapter, Cell, Connection, ErrorKind, Fetch, Path, RelationKind, Schemas, SeedLoad};
 
 #[path = "../../../tests/tools/postgres.rs"]
@@ -23,7 +23,7 @@ fn profile(changes: Value) -> Map<String, Value> {
 }
 
 fn open(changes: Value) -> Result<Box<dyn Connection>, crate::adapter::AdapterError> {
-    Postgres::new(Settings::from_profile(&profile(changes)).unwrap()).open("test")
+    Server::new(Settings::from_profile(&profile(changes)).unwrap()).open("test")
 }
 
 fn connect() -> Box<dyn Connection> {
