@@ -433,10 +433,13 @@ pub fn repeated_line(line: &CommandLine, which: Which, arguments: &Map<String, V
 }
 
 fn absolute(current_dir: &Path, given: &str) -> PathBuf {
-    let joined = current_dir.join(given);
-    // Takes away `.` and `..` by text alone: the folder need not exist yet.
+    plain_path(&current_dir.join(given))
+}
+
+/// The path without `.` and `..`, by text alone: it need not exist yet.
+pub fn plain_path(path: &Path) -> PathBuf {
     let mut plain = PathBuf::new();
-    for component in joined.components() {
+    for component in path.components() {
         match component {
             std::path::Component::CurDir => {}
             std::path::Component::ParentDir => {

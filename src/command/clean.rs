@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::event::{Event, Level};
-use crate::invocation::{Command, ExitCode};
+use crate::invocation::{Command, ExitCode, plain_path};
 use crate::load;
 use crate::project::Package;
 
@@ -34,7 +34,7 @@ pub(super) fn run(call: &Call) -> Result<ExitCode, Diagnostics> {
                     dbt_modules` if you'd like to keep the current value.";
         call.warnings(Diagnostic::warning_of("PackageInstallPathDeprecation", text).into())?;
     }
-    let folders: Vec<PathBuf> = targets(&package, call).iter().map(|target| plain(&root.join(target))).collect();
+    let folders: Vec<PathBuf> = targets(&package, call).iter().map(|target| plain_path(&root.join(target))).collect();
     let mut problems = Diagnostics::new();
     for folder in &folders {
         if inside_only && !folder.starts_with(root) {
@@ -82,22 +82,7 @@ fn targets(package: &Package, call: &Call) -> Vec<String> {
 
 /// What must survive: the project's file and its folders.
 fn protected(package: &Package, root: &Path) -> Vec<PathBuf> {
-    let mut paths: Vec<PathBuf> = package.config.paths.all().iter().map(|path| plain(&root.join(path))).collect();
+    let mut paths: Vec<PathBuf> = package.config.paths.all().iter().map(|path| plain_path(&root.join(path))).collect();
     paths.push(root.join(crate::project::FILE_NAME));
     paths
-}
-
-/// The path without `.` and `..`.
-fn plain(path: &Path) -> PathBuf {
-    let mut plain = PathBuf::new();
-    for component in path.components() {
-        match component {
-            std::path::Component::CurDir => {}
-            std::path::Component::ParentDir => {
-                plain.pop();
-            }
-            part => plain.push(part),
-        }
-    }
-    plain
 }
