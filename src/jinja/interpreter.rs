@@ -617,14 +617,14 @@ impl<'a, 's, 't, 'e> Interpreter<'a, 's, 't, 'e> {
         }
         if !rest.is_empty() && definition.varargs.is_none() {
             let message = format!("takes at most {}, got {}", count(parameters.len()), parameters.len() + rest.len());
-            return Err(self.wrong_argument(definition, &message, None));
+            return Err(self.wrong_argument(definition, &message));
         }
         let mut others = Pairs::new();
         let mut caller = None;
         for (name, value) in named {
             if let Some(index) = parameters.iter().position(|parameter| parameter.name == name) {
                 if given[index].is_some() {
-                    return Err(self.wrong_argument(definition, &format!("got argument `{name}` twice"), None));
+                    return Err(self.wrong_argument(definition, &format!("got argument `{name}` twice")));
                 }
                 given[index] = Some(value);
             } else if name.as_ref() == "caller" && definition.caller.is_some() {
@@ -632,9 +632,7 @@ impl<'a, 's, 't, 'e> Interpreter<'a, 's, 't, 'e> {
             } else if definition.kwargs.is_some() {
                 others.insert(Value::from(name.as_ref()), value);
             } else {
-                // The words of Jinja2, which callers look for.
-                let message = format!("takes no keyword argument '{name}'");
-                return Err(self.wrong_argument(definition, &message, Some(&name)));
+                return Err(self.unknown_argument(definition, &name));
             }
         }
         for (parameter, value) in parameters.iter().zip(given) {
@@ -659,19 +657,22 @@ impl<'a, 's, 't, 'e> Interpreter<'a, 's, 't, 'e> {
 
     /// A call that does not fit; it gets its place from the call.
     #[inline(never)]
-    fn wrong_argument(&self, definition: &Definition, message: &str, name: Option<&str>) -> Stop {
-        let mut diagnostic = match message.starts_with("takes no keyword") {
-            true => Diagnostic::error(format!("macro 'dbt_macro__{}' {message}", definition.name)),
-            false => Diagnostic::error(format!("macro `{}` {message}", definition.name)),
-        };
-        diagnostic = diagnostic.note_at(signature(definition), definition.place.span(&self.template.file));
-        if name == Some("caller") {
-            diagnostic = diagnostic.hint("a macro used with `{% call %}` must use `caller()`");
-        } else if let Some(name) = name {
-            let known = definition.parameters.iter().map(|parameter| parameter.name.as_ref());
-            diagnostic = diagnostic.suggest(name, known);
+    fn wrong_argument(&self, definition: &Definition, message: &str) -> Stop {
+        let diagnostic = Diagnostic::error(format!("macro `{}` {message}", definition.name));
+        diagnostic.note_at(signature(definition), definition.place.span(&self.template.file)).into()
+    }
+
+    /// A named argument that the macro has no parameter for, in the words of Jinja2, which callers look for.
+    #[inline(never)]
+    fn unknown_argument(&self, definition: &Definition, name: &str) -> Stop {
+        let text = format!("macro 'dbt_macro__{}' takes no keyword argument '{name}'", definition.name);
+        let diagnostic = Diagnostic::error(text);
+        let diagnostic = diagnostic.note_at(signature(definition), definition.place.span(&self.template.file));
+        let known = definition.parameters.iter().map(|parameter| parameter.name.as_ref());
+        match name {
+            "caller" => diagnostic.hint("a macro used with `{% call %}` must use `caller()`").into(),
+            _ => diagnostic.suggest(name, known).into(),
         }
-        diagnostic.into()
     }
 
     /// The value of a template that gives one thing, or else its text: how dbt renders
