@@ -7,6 +7,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 fn main() {
+    // What is generated names files by their places: another checkout with the same target folder needs its own.
+    println!("cargo:rerun-if-env-changed=CARGO_MANIFEST_DIR");
     println!("cargo:rerun-if-env-changed=DUCKDB_LIB_DIR");
     println!("cargo:rerun-if-changed=src/build.rs");
     println!("cargo:rerun-if-changed=src/builtin");
