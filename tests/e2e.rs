@@ -94,16 +94,17 @@ fn main() -> ExitCode {
     close(outcomes, began)
 }
 
-/// Runs the jobs on as many threads as there are processors.
+/// Runs the jobs on as many threads as there are processors, or as `CASES_AT_ONCE` says.
 fn run(jobs: &[Job], update: Update) -> Vec<Outcome> {
     let (next, outcomes) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
-    let workers = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    let processors = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    let workers = std::env::var("CASES_AT_ONCE").ok().and_then(|count| count.parse().ok()).unwrap_or(processors);
     std::thread::scope(|scope| {
         for _ in 0..workers {
             scope.spawn(|| {
                 while let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let failure = run_case(job, update).err();
-                    println!("case {} ... {}", job.name, if failure.is_none() { "ok" } else { "FAILED" });
+                    println!("test {} ... {}", job.name, if failure.is_none() { "ok" } else { "FAILED" });
                     if let Ok(mut outcomes) = outcomes.lock() {
                         outcomes.push(Outcome { name: job.name.clone(), failure });
                     }
