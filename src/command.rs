@@ -16,7 +16,6 @@ mod operation;
 mod preflight;
 mod prepare;
 mod repeat;
-mod settings;
 mod show;
 
 use std::ffi::OsString;

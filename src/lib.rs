@@ -36,6 +36,7 @@ pub mod project;
 pub mod target;
 pub mod manifest;
 pub mod graph;
+pub mod settings;
 pub mod artifact;
 pub mod state;
 pub mod select;

@@ -45,8 +45,8 @@ pub struct ProjectFiles {
     pub builtin: Vec<BuiltinPackage>,
     /// `selectors.yml` of the root project.
     pub selectors: Option<Arc<SourceFile>>,
-    /// `tform.yml` of the root project.
-    pub tform: Option<Arc<SourceFile>>,
+    /// What `tform.yml` of the root project says.
+    pub own_settings: crate::settings::Settings,
     /// `dependencies.yml` of the root project, for its `projects:`.
     pub dependencies: Option<Arc<SourceFile>>,
     /// `catalogs.yml` of the root project.
@@ -115,6 +115,17 @@ pub fn project(request: &Request) -> Result<Warned<ProjectFiles>, Diagnostics> {
     let (selectors, tform, dependencies) =
         (optional("selectors.yml"), optional("tform.yml"), optional("dependencies.yml"));
     let catalogs = optional(crate::project::catalogs::FILE_NAME);
+    let own_settings = match tform.as_ref().map(crate::settings::read) {
+        None => crate::settings::Settings::default(),
+        Some(Ok(read)) => {
+            problems.extend(read.warnings);
+            read.value
+        }
+        Some(Err(wrong)) => {
+            problems.extend(wrong);
+            crate::settings::Settings::default()
+        }
+    };
     if problems.has_errors() {
         problems.extend(unread);
         return Err(problems);
@@ -128,7 +139,7 @@ pub fn project(request: &Request) -> Result<Warned<ProjectFiles>, Diagnostics> {
         environment: settings.environment,
         files,
         selectors,
-        tform,
+        own_settings,
         dependencies,
         catalogs,
         unread,

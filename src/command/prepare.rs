@@ -94,7 +94,7 @@ pub(crate) fn project_without_manifest(call: &Call) -> Result<Prepared, Diagnost
     let options = ResolveOptions {
         restricted_packages: restricted(&files),
         node_package_first: invocation.flags.behaviour("require_ref_searches_node_package_before_root"),
-        layers: super::settings::layers(files.tform.as_ref())?,
+        layers: files.own_settings.layers.clone(),
         broken: Vec::new(),
     };
     let parsed = parsed.map_err(|broken| everything_wrong(*broken, options.clone()))?;

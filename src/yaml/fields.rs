@@ -121,6 +121,18 @@ impl<'a> Fields<'a> {
         self.problems.push(Diagnostic::error(message).at(node.span(self.file)));
     }
 
+    /// Records an error for each key that is not in `known`, with the near one; `place` is
+    /// where people look for it (`in a layer`).
+    pub fn refuse_unknown(&mut self, known: &[&str], place: &str) {
+        for entry in self.node.entries() {
+            let key = &*entry.key.text;
+            if !known.contains(&key) {
+                let unknown = Diagnostic::error(format!("unknown key `{key}` {place}"));
+                self.problems.push(unknown.at(entry.key.span(self.file)).suggest(key, known.iter().copied()));
+            }
+        }
+    }
+
     /// Warns of each key that is not in `known`, with the near one. Keys for which
     /// `allowed` holds are left alone.
     pub fn warn_unknown(&mut self, known: &[&str], allowed: impl Fn(&str) -> bool) {
