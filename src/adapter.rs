@@ -6,6 +6,7 @@
 
 mod cache;
 mod cell;
+mod claim;
 mod column;
 pub mod duckdb;
 mod error;
@@ -28,6 +29,7 @@ use crate::target::Target;
 
 pub use cache::RelationCache;
 pub use cell::{AdapterResponse, Cell, Decimal, QueryResult, ResultColumn};
+pub use claim::{Claim, Claimed, Holder, Part as ClaimPart};
 pub use column::{Column, ColumnDialect};
 pub use error::{AdapterError, ErrorKind};
 pub use relation::{
@@ -376,6 +378,22 @@ pub trait Connection: Send {
     /// What the warehouse remarked (`RAISE NOTICE`) since the last time.
     fn take_notices(&mut self) -> Vec<String> {
         Vec::new()
+    }
+
+    /// Claims what a run builds, for as long as the connection lasts; waits for nobody.
+    ///
+    /// # Errors
+    /// If the warehouse cannot be asked.
+    fn claim(&mut self, _claim: &Claim) -> Result<Claimed, AdapterError> {
+        Ok(Claimed::Impossible("the warehouse has no locks for it"))
+    }
+
+    /// Claims what a run builds once others have let go of it, or time is up.
+    ///
+    /// # Errors
+    /// If the warehouse cannot be asked, or the wait is cancelled.
+    fn wait_for_claim(&mut self, claim: &Claim) -> Result<Claimed, AdapterError> {
+        self.claim(claim)
     }
 
     /// Whether the connection is broken, so that another has to be opened.

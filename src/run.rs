@@ -9,6 +9,7 @@ pub mod microbatch;
 mod batches;
 mod clone;
 mod diff;
+mod lock;
 pub mod freshness;
 pub mod node;
 pub mod outcome;
@@ -90,6 +91,9 @@ pub fn execute(runtime: &Arc<Runtime>, request: &Request, interrupt: &Interrupt)
     let rendering = Rendering { runtime, worker: &main };
     let mut run = Run::default();
     let runner = Runner::new(runtime, request, interrupt);
+    if matches!(request.task, Task::Build | Task::Clone) {
+        lock::hold(runtime, &main, &runner.ids)?;
+    }
     match request.task {
         Task::Compile if !runtime.flags.populates_cache => {}
         Task::Compile => schemas::fill_cache(&rendering)?,

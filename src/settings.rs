@@ -9,25 +9,44 @@
 //!   - name: staging
 //!     folders: [staging]
 //!     prefixes: [stg_]
+//! lock:              # two runs do not build the same relation at once
+//!   enabled: true    # by default where the warehouse has locks for it (PostgreSQL)
+//!   wait_seconds: 600
 //! ```
 //!
 //! A further key is a field of [`Settings`], a name in [`KEYS`] and a line in [`read`].
 //! A key that nobody knows is an error: a setting that is misspelt must not be lost.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::diagnostic::{Diagnostic, Diagnostics, SourceFile, Warned};
 use crate::graph::{LayerRule, LayerRules};
 use crate::yaml::{self, Fields, Node};
 
 /// The keys of `tform.yml`.
-const KEYS: [&str; 1] = ["layers"];
+const KEYS: [&str; 2] = ["layers", "lock"];
 
 /// Everything that `tform.yml` says.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
     /// Those that folders suggest where the file has none.
     pub layers: LayerRules,
+    pub lock: LockRules,
+}
+
+/// Whether a run keeps others from building the same relations, and how long it waits for them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LockRules {
+    /// `None`: where it costs next to nothing.
+    pub enabled: Option<bool>,
+    pub wait: Duration,
+}
+
+impl Default for LockRules {
+    fn default() -> LockRules {
+        LockRules { enabled: None, wait: Duration::from_secs(600) }
+    }
 }
 
 /// Reads `tform.yml`.
@@ -48,7 +67,29 @@ pub fn read(file: &Arc<SourceFile>) -> Result<Warned<Settings>, Diagnostics> {
     if let Some(list) = fields.list("layers") {
         settings.layers = LayerRules(list.iter().filter_map(|node| layer(node, &mut fields)).collect());
     }
+    if let Some(node) = fields.get("lock") {
+        settings.lock = lock(node, &mut fields);
+    }
     fields.problems.finish(settings)
+}
+
+/// The rules under `lock`; `lock: false` is `enabled: false`.
+fn lock(node: &Node, within: &mut Fields<'_>) -> LockRules {
+    let mut rules = LockRules::default();
+    if node.as_map().is_none() {
+        rules.enabled = within.flag("lock");
+        return rules;
+    }
+    let mut fields = Fields::new(within.file, node);
+    fields.refuse_unknown(&["enabled", "wait_seconds"], "in `lock`");
+    rules.enabled = fields.flag("enabled");
+    match fields.integer("wait_seconds").map(u64::try_from) {
+        Some(Ok(seconds)) => rules.wait = Duration::from_secs(seconds),
+        Some(Err(_)) => fields.error("wait_seconds", "`wait_seconds` cannot be less than 0"),
+        None => {}
+    }
+    within.problems.extend(fields.problems);
+    rules
 }
 
 /// One entry of `layers`.
@@ -78,6 +119,15 @@ mod tests {
         let good = SourceFile::new("tform.yml", "layers:\n  - name: gold\n    folders: [marts]\n");
         assert_eq!(read(&good).unwrap().value.layers.0[0].folders, ["marts"]);
         assert_eq!(read(&SourceFile::new("tform.yml", "")).unwrap().value.layers, LayerRules::default());
+    }
+
+    #[test]
+    fn rules_for_locks_are_read() {
+        let rules = |text: &str| read(&SourceFile::new("tform.yml", text)).unwrap().value.lock;
+        assert_eq!(rules("lock: false\n").enabled, Some(false));
+        let given = rules("lock:\n  enabled: true\n  wait_seconds: 5\n");
+        assert_eq!(given, LockRules { enabled: Some(true), wait: Duration::from_secs(5) });
+        assert!(mistakes("lock:\n  wait_seconds: -1\n").contains("cannot be less than 0"));
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod catalog;
 mod connect;
 mod connection;
 pub(super) mod literal;
+mod lock;
 pub(super) mod server_error;
 mod settings;
 mod tls;
@@ -29,6 +30,8 @@ pub struct Dialect {
     pub session: &'static [(&'static str, &'static str)],
     /// Whether relations of other databases can be asked for.
     pub crosses_databases: bool,
+    /// Whether sessions can hold locks that stand for whatever they agree on.
+    pub advisory_locks: bool,
     /// What may be done about an error.
     pub kind_of: fn(&ServerError) -> ErrorKind,
     /// The name of a described column's type, if every server of the kind has it.
@@ -45,6 +48,7 @@ pub static DIALECT: Dialect = Dialect {
     capabilities: &CAPABILITIES,
     session: &[("DateStyle", "ISO"), ("IntervalStyle", "postgres")],
     crosses_databases: false,
+    advisory_locks: true,
     kind_of: server_error::kind,
     type_name: types::driver_name,
     relations: catalog::relations,

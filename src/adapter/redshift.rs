@@ -22,6 +22,7 @@ static DIALECT: Dialect = Dialect {
     // Redshift knows no more start-up parameters than PostgreSQL 8.0 did.
     session: &[],
     crosses_databases: false,
+    advisory_locks: false,
     kind_of,
     type_name: POSTGRES.type_name,
     relations: catalog::relations,

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Instant;
 
 use super::{
-    Adapter, AdapterError, Cancel, Capabilities, CatalogTable, Cell, Connection, ErrorKind, Fetch, QueryResult,
-    Relation, RelationCache, ResultColumn, Schemas, SeedLoad,
+    Adapter, AdapterError, Cancel, Capabilities, CatalogTable, Cell, Claim, Claimed, Connection, ErrorKind, Fetch,
+    QueryResult, Relation, RelationCache, ResultColumn, Schemas, SeedLoad,
 };
 use crate::event::{Event, Level, NodeInfo};
 
@@ -385,6 +385,22 @@ impl Session {
     /// If the warehouse cannot be asked.
     pub fn catalog(&self, schemas: &[Schemas]) -> Result<Vec<CatalogTable>, AdapterError> {
         self.with_connection("read the catalog", |connection| connection.catalog(schemas))
+    }
+
+    /// Claims what a run builds, for as long as the session lasts; waits for nobody.
+    ///
+    /// # Errors
+    /// If the warehouse cannot be asked.
+    pub fn claim(&self, claim: &Claim) -> Result<Claimed, AdapterError> {
+        self.with_connection("claim what is to be built", |connection| connection.claim(claim))
+    }
+
+    /// [`Session::claim`], once others have let go, or time is up.
+    ///
+    /// # Errors
+    /// If the warehouse cannot be asked, or the wait is cancelled.
+    pub fn wait_for_claim(&self, claim: &Claim) -> Result<Claimed, AdapterError> {
+        self.with_connection("wait for other runs", |connection| connection.wait_for_claim(claim))
     }
 
     /// Begins a transaction, unless one is open or the target has none.

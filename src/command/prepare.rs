@@ -22,6 +22,7 @@ use crate::parse;
 use crate::project::{self, Package, QueryComment, Quoting, TreeRenderer};
 use crate::resource::UniqueId;
 use crate::select::{self, Context, Selectors};
+use crate::settings::LockRules;
 use crate::state::{self, Deferral};
 use crate::yaml;
 
@@ -396,7 +397,7 @@ impl Prepared {
             api: relation_object::api(capabilities, quoting),
             adapter_options: self.adapter_options,
             globals: self.globals,
-            flags: run_flags(invocation, self.files.target.threads),
+            flags: run_flags(invocation, &self.files),
             project_dir: invocation.project_dir.clone(),
             target_path: self.files.target_path.clone(),
             quoting,
@@ -419,8 +420,12 @@ fn comment(setting: &QueryComment) -> Option<CommentSetting> {
     }
 }
 
-fn run_flags(invocation: &Invocation, threads: usize) -> RunFlags {
+fn run_flags(invocation: &Invocation, files: &ProjectFiles) -> RunFlags {
     let flags = &invocation.flags;
+    let threads = files.target.threads;
+    // The flag goes before the file in both directions.
+    let given = flags.get("lock").and_then(Json::as_bool);
+    let lock = LockRules { enabled: given.or(files.own_settings.lock.enabled), ..files.own_settings.lock };
     let bounds = (flags.event_time_start, flags.event_time_end);
     RunFlags {
         full_refresh: flags.full_refresh,
@@ -432,6 +437,7 @@ fn run_flags(invocation: &Invocation, threads: usize) -> RunFlags {
         threads: invocation.threads.unwrap_or(threads),
         warnings_fail: flags.warn_error_options.action("LogTestResult") == Action::Raise,
         skip_after_failed_start: invocation.flags.behaviour("skip_nodes_if_on_run_start_fails"),
+        lock,
         populates_cache: flags.introspect && flags.behaviour("populate_cache"),
     }
 }

@@ -21,6 +21,7 @@ use crate::manifest::{
     Checksum, Code, Detail, Docs, HookDetail, Manifest, Node, Origin, RefCall, ResourceType, Source, SourceCall,
     UniqueId,
 };
+use crate::settings::LockRules;
 
 /// The rows that a node reads: those with an event time in `start..end`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +44,8 @@ pub struct RunFlags {
     pub warnings_fail: bool,
     /// A hook at the start that fails skips every node.
     pub skip_after_failed_start: bool,
+    /// Whether this run keeps others from building the same relations.
+    pub lock: LockRules,
     /// Whether compiling asks the warehouse which relations there are (not with `--no-introspect`
     /// or `--no-populate-cache`: then nothing is connected to unless a template asks).
     pub populates_cache: bool,

@@ -145,6 +145,8 @@ const REFRESHING: Place = Place::on(&[
     Which::Retry,
 ]);
 const EMPTYABLE: Place = Place::on(&[Which::Build, Which::Run, Which::Compile, Which::Seed, Which::Snapshot]);
+const BUILDING: Place =
+    Place::on(&[Which::Build, Which::Run, Which::Test, Which::Seed, Which::Snapshot, Which::Clone, Which::Retry]);
 const WINDOWED: Place = Place::on(&[Which::Build, Which::Run]);
 const TESTING: Place = Place::on(&[Which::Build, Which::Test]);
 const COMPILING: Place = Place::on(&[Which::Compile, Which::Show]);
@@ -301,6 +303,7 @@ pub static FLAGS: &[Flag] = &[
     flag("sample", Window, Nothing, Both, WINDOWED, "Read only a window of time: \"3 days\" or {start: 2025-01-01, end: 2025-01-03}"),
     flag("event_time_start", Moment, Nothing, Both, WINDOWED, "Where batches of microbatch models begin (UTC, inclusive)"),
     flag("event_time_end", Moment, Nothing, Both, WINDOWED, "Where batches of microbatch models end (UTC, exclusive)"),
+    flag("lock", PAIR, Nothing, Ours, BUILDING, "Whether to wait for other runs that build the same relations; overrides tform.yml"),
     flag("store_failures", ON, False, Both, TESTING, "Keep the rows that fail a test in the warehouse"),
     flag("export_saved_queries", PAIR, Nothing, Both, Place::on(&[Which::Build]), "Export saved queries").inert(),
     flag("include_saved_query", PAIR, Nothing, Both, Place::on(&[Which::Build]), "Include saved queries").inert(),

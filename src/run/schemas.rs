@@ -66,13 +66,18 @@ pub fn of_project(runtime: &Runtime) -> Vec<Schemas> {
 
 /// The schemas into which the selected nodes are built.
 fn wanted(runtime: &Arc<Runtime>, ids: &[UniqueId]) -> Vec<Schemas> {
-    let stores = |node: &Node| {
+    let nodes = ids.iter().filter_map(|id| runtime.manifest().nodes.get(id));
+    by_database(nodes.filter(|node| leaves_relation(runtime, node)).map(|node| schema_of(node)))
+}
+
+/// Whether running a node makes a relation: a model, or a test that keeps its failures.
+pub fn leaves_relation(runtime: &Runtime, node: &Node) -> bool {
+    let stores = || {
         node.resource_type == ResourceType::Test
             && (node.config.flag("store_failures").unwrap_or(runtime.flags.store_failures)
                 || node.config.text("store_failures_as").is_some_and(|kind| kind != "ephemeral"))
     };
-    let nodes = ids.iter().filter_map(|id| runtime.manifest().nodes.get(id));
-    by_database(nodes.filter(|node| node.is_relational() || stores(node)).map(|node| schema_of(node)))
+    node.is_relational() || stores()
 }
 
 fn all(manifest: &Manifest) -> impl Iterator<Item = (Option<&str>, &str)> {

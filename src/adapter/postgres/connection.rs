@@ -21,8 +21,8 @@ use super::types::Reader;
 use super::wire::{Status, Wire, unexpected};
 use super::{Dialect, literal, types};
 use crate::adapter::{
-    AdapterError, AdapterResponse, BoundView, CacheKey, Cancel, CatalogColumn, CatalogTable, Cell, Connection, Fetch,
-    Listing, Path, QueryResult, RelationKind, ResultColumn, Schemas, SeedLoad,
+    AdapterError, AdapterResponse, BoundView, CacheKey, Cancel, CatalogColumn, CatalogTable, Cell, Claim, Claimed,
+    Connection, Fetch, Listing, Path, QueryResult, RelationKind, ResultColumn, Schemas, SeedLoad,
 };
 
 /// Rows of a seed are sent in parts of about this size.
@@ -71,7 +71,12 @@ impl WireConnection {
         WireConnection { wire, dialect, settings, is_begun: false, begin_is_due: false, type_names: HashMap::new() }
     }
 
-    fn run(&mut self, sql: &str, fetch: Fetch) -> Result<QueryResult, AdapterError> {
+    /// The server's process for this session, as it told us at the beginning.
+    pub(super) fn process_id(&self) -> Option<i32> {
+        self.wire.key.map(|key| key.process_id)
+    }
+
+    pub(super) fn run(&mut self, sql: &str, fetch: Fetch) -> Result<QueryResult, AdapterError> {
         let result = self.converse(sql, fetch);
         // The caller ends only the transactions that it began: one that a statement's own text
         // began and broke would refuse everything from now on.
@@ -433,6 +438,17 @@ impl Connection for WireConnection {
         self.verify_databases(schemas)?;
         let found = self.run(&(self.dialect.tables)(schemas), Fetch::All)?;
         Ok(tables(&self.settings.database, found.rows))
+    }
+
+    fn claim(&mut self, claim: &Claim) -> Result<Claimed, AdapterError> {
+        match self.dialect.advisory_locks {
+            true => self.try_claim(claim),
+            false => Ok(Claimed::Impossible("the warehouse has no locks for it")),
+        }
+    }
+
+    fn wait_for_claim(&mut self, claim: &Claim) -> Result<Claimed, AdapterError> {
+        self.wait_for_locks(claim, claim.wait)
     }
 
     fn cancel_handle(&self) -> Arc<dyn Cancel> {

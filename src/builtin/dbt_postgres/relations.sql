@@ -105,6 +105,10 @@
   drop index if exists {{ adapter.quote(relation.schema) }}.{{ adapter.quote(index_name) }}
 {%- endmacro -%}
 
+{%- macro postgres__reset_csv_table(model, full_refresh, old_relation, agate_table) -%}
+  {{ return(tf_reset_by_delete(model, full_refresh, old_relation, agate_table)) }}
+{%- endmacro -%}
+
 {#- Seeds go by the server's COPY, row by row out of their file. -#}
 {%- macro postgres__load_csv_rows(model, agate_table) -%}
   {%- set quote = model['config'].get('quote_columns', none) -%}

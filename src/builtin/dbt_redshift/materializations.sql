@@ -37,12 +37,7 @@
 {#- `truncate` commits at once in Redshift, which would leave an empty seed if
     the load then failed. -#}
 {%- macro redshift__reset_csv_table(model, full_refresh, old_relation, agate_table) -%}
-  {%- if full_refresh -%}
-    {{ return(default__reset_csv_table(model, full_refresh, old_relation, agate_table)) }}
-  {%- endif -%}
-  {%- set empty = 'delete from ' ~ old_relation.render() -%}
-  {%- call statement('_') -%}{{ empty }}{%- endcall -%}
-  {{ return(empty) }}
+  {{ return(tf_reset_by_delete(model, full_refresh, old_relation, agate_table)) }}
 {%- endmacro -%}
 
 {%- macro redshift__get_batch_size() -%}

@@ -34,8 +34,20 @@
     {%- do adapter.truncate_relation(old_relation) -%}
     {{ return('truncate table ' ~ old_relation.render()) }}
   {%- endif -%}
+  {%- do adapter.ensure_transaction() -%}
   {%- do adapter.drop_relation(old_relation) -%}
   {{ return(create_csv_table(model, agate_table)) }}
+{%- endmacro -%}
+
+{#- Readers see the old rows until the new ones are committed: where `truncate`
+    empties the table for them at once, its rows are deleted. -#}
+{%- macro tf_reset_by_delete(model, full_refresh, old_relation, agate_table) -%}
+  {%- if full_refresh -%}
+    {{ return(default__reset_csv_table(model, full_refresh, old_relation, agate_table)) }}
+  {%- endif -%}
+  {%- set emptied = 'delete from ' ~ old_relation.render() -%}
+  {%- call statement('_') -%}{{ emptied }}{%- endcall -%}
+  {{ return(emptied) }}
 {%- endmacro -%}
 
 {%- macro get_csv_sql(create_or_truncate_sql, insert_sql) -%}
