@@ -7,9 +7,12 @@
 //! Source: docs.getdbt.com/reference/artifacts/dbt-artifacts, schemas.getdbt.com.
 
 pub mod read;
+mod seen;
 pub mod semantic;
 #[cfg(test)]
 mod tests;
+
+pub use seen::SeenColumns;
 
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};

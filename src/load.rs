@@ -19,7 +19,7 @@ use crate::invocation::{DBT_VERSION, Environment};
 use crate::project::{Package, Vars};
 use crate::target::Target;
 
-pub use builtin::{BuiltinPackage, builtin_packages, is_builtin};
+pub use builtin::{BuiltinPackage, OWN, builtin_packages, is_builtin};
 use files::read_optional;
 pub use files::{Checksum, File, FileKind, MAX_HASHED_SEED_BYTES, MAX_TEXT_BYTES, MAX_YAML_BYTES};
 pub(crate) use files::{hex, reason};
@@ -130,8 +130,10 @@ pub fn project(request: &Request) -> Result<Warned<ProjectFiles>, Diagnostics> {
         problems.extend(unread);
         return Err(problems);
     }
+    let mut builtin = builtin_packages(settings.target.adapter);
+    builtin.retain(|package| package.name != OWN || all.iter().all(|(other, _)| *other.name != *package.name));
     let project_files = ProjectFiles {
-        builtin: builtin_packages(settings.target.adapter),
+        builtin,
         packages: all.into_iter().map(|(package, _)| package).collect(),
         target: settings.target,
         target_path: settings.target_path,

@@ -464,6 +464,9 @@ pub struct Freshness {
     pub filter: Option<String>,
 }
 
+/// The periods of an age.
+pub const PERIODS: [&str; 3] = ["minute", "hour", "day"];
+
 /// An age: `count` periods; both or none are set.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Threshold {

@@ -22,6 +22,7 @@ mod layers;
 mod macros;
 mod names;
 mod node;
+mod own_tests;
 mod properties;
 mod python;
 mod python_model;
@@ -188,7 +189,8 @@ fn make_engine(inputs: &Inputs<'_>, found: &[FoundMacro]) -> Result<Engine, Diag
     let capabilities = inputs.capabilities;
     let mut options = inputs.engine.clone();
     options.root_package = inputs.files.root().name.to_string();
-    options.internal_packages = inputs.files.builtin.iter().map(|package| package.name.to_owned()).collect();
+    let internal = inputs.files.builtin.iter().filter(|package| package.name != crate::load::OWN);
+    options.internal_packages = internal.map(|package| package.name.to_owned()).collect();
     let prefixes = [capabilities.adapter].into_iter().chain(capabilities.parents.iter().copied());
     options.adapter_prefixes = prefixes.map(str::to_owned).collect();
     let dispatch = &inputs.files.root().config.dispatch;

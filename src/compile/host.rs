@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use minijinja::{Error, State, Value};
 
 use crate::adapter::{AdapterResponse, Relation};
+use crate::artifact::SeenColumns;
 use crate::diagnostic::Diagnostic;
 use crate::jinja::config_object::ConfigObject;
 use crate::jinja::context::{Function, Host, fault};
@@ -108,6 +109,7 @@ const NAMES: &[&str] = &[
     "post_hooks",
     "validation",
     "doc",
+    "tform_seen",
     "sql",
     "compiled_code",
 ];
@@ -241,6 +243,7 @@ impl Inner {
             "try_or_compiler_error" => ("try_or_compiler_error", try_or_compiler_error),
             "load_agate_table" => ("load_agate_table", |inner, _, _| inner.load_agate_table()),
             "submit_python_job" => ("submit_python_job", |_, _, _| Err(fault(PYTHON_REFUSED))),
+            "tform_seen" => ("tform_seen", |inner, _, arguments| inner.seen(arguments)),
             "doc" => ("doc", |inner, _, arguments| inner.doc(arguments)),
             _ => return None,
         };
@@ -369,6 +372,23 @@ impl Inner {
             return Err(fault(format!("can only load_agate_table for seeds (got a {})", self.node.resource_type)));
         }
         self.runtime.seed_table(&self.node).map_err(error)
+    }
+
+    /// `tform_seen()`: the columns that were remembered in the name of this node, or none;
+    /// `tform_seen(columns)` remembers these.
+    fn seen(&self, arguments: Arguments) -> Result<Value, Error> {
+        let [columns] = arguments.bind("tform_seen", ["columns"]).map_err(fault)?;
+        let target = self.runtime.globals.target.get_attr("name").map(|name| values::text(&name)).unwrap_or_default();
+        let file = SeenColumns::of(&self.runtime.target_path, &target, &self.node);
+        let found = match columns {
+            None => file.read().map_err(error)?,
+            Some(columns) => {
+                let columns = serde_json::to_value(&columns).unwrap_or_default();
+                file.remember(&columns).map_err(error)?;
+                Some(columns)
+            }
+        };
+        Ok(found.map_or_else(values::none, |columns| values::from_json(&columns)))
     }
 
     fn doc(&self, arguments: Arguments) -> Result<Value, Error> {

@@ -15,8 +15,12 @@ pub struct BuiltinPackage {
 
 include!(concat!(env!("OUT_DIR"), "/builtin_macros.rs"));
 
+/// The package of the tests that tform adds. It is called by its name only, as an installed
+/// package is; a project or an installed package of that name takes its place.
+pub const OWN: &str = "tform";
+
 /// The packages of built-in macros for an adapter, in the order in which names are looked
-/// for: the adapter's own, that of its parent, `dbt`.
+/// for: the adapter's own, that of its parent, `dbt`; then [`OWN`].
 pub fn builtin_packages(adapter: &str) -> Vec<BuiltinPackage> {
     static PACKAGES: OnceLock<Vec<BuiltinPackage>> = OnceLock::new();
     let all = PACKAGES.get_or_init(|| {
@@ -31,10 +35,10 @@ pub fn builtin_packages(adapter: &str) -> Vec<BuiltinPackage> {
         packages
     });
     let wanted: &[&str] = match adapter {
-        "duckdb" => &["dbt_duckdb", "dbt"],
-        "postgres" => &["dbt_postgres", "dbt"],
-        "redshift" => &["dbt_redshift", "dbt_postgres", "dbt"],
-        _ => &["dbt"],
+        "duckdb" => &["dbt_duckdb", "dbt", OWN],
+        "postgres" => &["dbt_postgres", "dbt", OWN],
+        "redshift" => &["dbt_redshift", "dbt_postgres", "dbt", OWN],
+        _ => &["dbt", OWN],
     };
     wanted.iter().filter_map(|name| all.iter().find(|package| package.name == *name)).cloned().collect()
 }
@@ -54,9 +58,9 @@ mod tests {
     #[test]
     fn each_adapter_has_its_packages_and_those_of_its_parents() {
         let names = |adapter| builtin_packages(adapter).iter().map(|package| package.name).collect::<Vec<_>>();
-        assert_eq!(names("duckdb"), ["dbt_duckdb", "dbt"]);
-        assert_eq!(names("redshift"), ["dbt_redshift", "dbt_postgres", "dbt"]);
-        let dbt = builtin_packages("duckdb").pop().unwrap();
+        assert_eq!(names("duckdb"), ["dbt_duckdb", "dbt", "tform"]);
+        assert_eq!(names("redshift"), ["dbt_redshift", "dbt_postgres", "dbt", "tform"]);
+        let dbt = builtin_packages("duckdb").remove(1);
         assert!(dbt.files.len() > 20);
         assert!(dbt.files.iter().all(|file| file.path.starts_with("dbt/macros/") && file.path.ends_with(".sql")));
         assert!(dbt.files.iter().any(|file| file.text.contains("macro")));

@@ -11,12 +11,14 @@ use super::capture::Calls;
 use super::configure::{self, Own};
 use super::names::Namer;
 use super::node::resolve_names;
+use super::own_tests;
 use super::properties::{TestProperties, holds_jinja};
 use super::python;
 use super::test_names::{self, TestName};
 use super::workspace::{Names, Workspace, to_value};
 use crate::diagnostic::{Diagnostic, Span};
 use crate::jinja::{Scope, TemplateSource, values};
+use crate::load;
 use crate::manifest::{
     CallTarget, Checksum, Code, Detail, Docs, GenericTestDetail, Node, Origin, RefCall, ResourceType, SourceCall,
     TestMetadata, UniqueId, Version,
@@ -438,6 +440,9 @@ fn calls(
         return Ok(calls);
     };
     let macro_id = format!("macro.{}.{}", source.package, source.name);
+    if load::is_builtin(&source.file) {
+        own_tests::check(&macro_id, &parts.arguments, &test.span)?;
+    }
     let mut calls = Calls::default();
     calls.add_macro(&macro_id);
     if matches!(macro_id.as_str(), "macro.dbt.test_unique" | "macro.dbt.test_not_null") {
@@ -585,6 +590,9 @@ fn missing_macro(workspace: &Workspace<'_>, target: &Target<'_>, parts: &Parts, 
         .at(test.span.clone())
         .suggest(&test.name, near.iter().map(String::as_str));
     match &parts.namespace {
+        Some(namespace) if namespace == load::OWN && workspace.package_named(namespace).is_none() => {
+            problem.hint("the guide's page of tests lists those of tform")
+        }
         Some(namespace) if workspace.package_named(namespace).is_none() => {
             problem.hint(format!("package `{namespace}` is not installed: run `tform deps`, or add it to packages.yml"))
         }

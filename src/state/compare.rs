@@ -183,6 +183,7 @@ fn changed_macros<'a>(current: &'a Manifest, previous: &Manifest) -> HashSet<&'a
     let adapter = current.metadata.adapter_type.as_deref().unwrap_or_default();
     let is_ours = |package: &str| {
         package == "dbt"
+            || package == "tform"
             || package == "dbt_postgres"
             || package.strip_prefix("dbt_").is_some_and(|rest| rest == adapter)
     };

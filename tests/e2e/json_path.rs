@@ -1,11 +1,12 @@
 //! A small language to pick from a JSON file: `.a.b`, `."a.b"`, `[0]`, `[]` (each), and after a
-//! bar `keys`, `length` or `{a, b}` (only these fields of an object).
+//! bar `keys`, `length` or `{a, b}` (only these fields of an object); `| sort` at the end sorts the lines.
 
 use serde_json::{Map, Value};
 
 /// What the path leads to, one result per line: text as it is, the rest as JSON.
 pub fn pick(value: &Value, path: &str) -> Result<Vec<String>, String> {
     let mut values = vec![value.clone()];
+    let (path, sorts) = path.strip_suffix("| sort").map_or((path, false), |rest| (rest.trim_end(), true));
     for (index, part) in path.split('|').enumerate() {
         let part = part.trim();
         let mut next = Vec::new();
@@ -18,7 +19,11 @@ pub fn pick(value: &Value, path: &str) -> Result<Vec<String>, String> {
         }
         values = next;
     }
-    Ok(values.iter().map(shown).collect())
+    let mut lines: Vec<String> = values.iter().map(shown).collect();
+    if sorts {
+        lines.sort();
+    }
+    Ok(lines)
 }
 
 fn shown(value: &Value) -> String {

@@ -52,3 +52,8 @@ from child
 left join (select {{ field }} as to_field from {{ to }}) as parent on parent.to_field = child.from_field
 where parent.to_field is null
 {%- endmacro -%}
+
+{#- Not one of dbt's: the newest value of a field, as `tform.freshness`. -#}
+{%- test freshness(model, field=none, warn_after=none, error_after=none, filter=none, column_name=none) -%}
+  {{ tform.test_freshness(model, field, warn_after, error_after, filter, column_name) }}
+{%- endtest -%}
