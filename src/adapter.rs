@@ -133,6 +133,18 @@ pub enum SeedType {
     Time,
 }
 
+/// From how many data tests of a relation on one query for all of them is faster than one for each, as
+/// measured (docs_site/guide/fused-tests.md); `None`: never.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SharedTests {
+    /// Tests that count rows (`not_null`, `accepted_values`).
+    pub scan: Option<usize>,
+    /// Tests that compare rows (`unique`), asked by counting distinct values.
+    pub unique: Option<usize>,
+    /// Tests that read another relation too, and so share no more than a statement.
+    pub query: Option<usize>,
+}
+
 /// What differs between warehouses and is no more than data.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Capabilities {
@@ -169,6 +181,8 @@ pub struct Capabilities {
     /// Whether moments in filters are written with their offset; without, where it keeps
     /// the warehouse from skipping blocks.
     pub event_time_offset: bool,
+    /// Which data tests are asked together where nothing says otherwise.
+    pub shared_tests: SharedTests,
     /// The expression for the present moment.
     pub date_function: &'static str,
     /// The place holder of a bound value.

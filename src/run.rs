@@ -11,6 +11,7 @@ mod clone;
 mod diff;
 mod lock;
 pub mod freshness;
+mod fuse;
 pub mod node;
 pub mod outcome;
 pub mod schedule;
@@ -90,7 +91,7 @@ pub fn execute(runtime: &Arc<Runtime>, request: &Request, interrupt: &Interrupt)
     runtime.assign_invocation(&main)?;
     let rendering = Rendering { runtime, worker: &main };
     let mut run = Run::default();
-    let runner = Runner::new(runtime, request, interrupt);
+    let runner = Runner::new(runtime, request, interrupt)?;
     if matches!(request.task, Task::Build | Task::Clone) {
         lock::hold(runtime, &main, &runner.ids)?;
     }
@@ -174,10 +175,14 @@ struct Runner<'a> {
     outcomes: Mutex<Vec<Outcome>>,
     /// What the warehouse says by itself about the age of sources; asked by the first that needs it.
     ages: OnceLock<Result<FromMetadata, Diagnostic>>,
+    /// Tests that are asked together; their tasks come after those of `ids`.
+    groups: Vec<fuse::Group>,
+    /// Tests of groups that have run, by task.
+    asked: Mutex<HashMap<usize, fuse::Asked>>,
 }
 
 impl<'a> Runner<'a> {
-    fn new(runtime: &'a Arc<Runtime>, request: &'a Request, interrupt: &'a Interrupt) -> Self {
+    fn new(runtime: &'a Arc<Runtime>, request: &'a Request, interrupt: &'a Interrupt) -> Result<Self, Diagnostics> {
         let graph = &runtime.graph;
         let mut plan = plan::plan(graph, &request.selected, request.blocking);
         if request.task == Task::Clone {
@@ -187,7 +192,6 @@ impl<'a> Runner<'a> {
         let ids: Vec<UniqueId> = plan.tasks.iter().map(|position| graph.id(*position).clone()).collect();
         let facts = plan.tasks.iter().map(|position| Arc::new(facts_of(runtime, *position))).collect();
         let (task, waits_for, index, outcomes) = (request.task, plan.waits_for, AtomicUsize::new(0), Mutex::default());
-        let ages = OnceLock::new();
         let mut runner = Runner {
             runtime,
             interrupt,
@@ -200,16 +204,38 @@ impl<'a> Runner<'a> {
             total: 0,
             index,
             outcomes,
-            ages,
+            ages: OnceLock::new(),
+            groups: Vec::new(),
+            asked: Mutex::default(),
         };
         runner.total = (0..runner.ids.len()).filter(|task| !runner.is_silent(*task)).count();
-        runner
+        if task == Task::Build {
+            runner.add_groups()?;
+        }
+        Ok(runner)
+    }
+
+    /// Puts a task before the tests of each group.
+    fn add_groups(&mut self) -> Result<(), Diagnostics> {
+        let nodes = (0..self.ids.len()).filter_map(|task| match self.resource(task) {
+            Some(Resource::Node(node)) => Some((task, node)),
+            _ => None,
+        });
+        self.groups = fuse::plan(self.runtime, nodes, &self.waits_for)?;
+        for group in &self.groups {
+            let task = self.waits_for.len();
+            let waits_for = group.members.first().map(|first| self.waits_for[first.task].clone());
+            self.waits_for.push(waits_for.unwrap_or_default());
+            group.members.iter().for_each(|member| self.waits_for[member.task].push(task));
+        }
+        Ok(())
     }
 
     fn run(&self, request: &Request) {
         // Milliseconds; what is not known counts as one, so that the longest path decides.
         let weight = |id: &UniqueId| request.durations.get(id).map_or(1, |seconds| 1 + (seconds * 1000.0) as u64);
-        let weights: Vec<u64> = self.ids.iter().map(weight).collect();
+        let mut weights: Vec<u64> = self.ids.iter().map(weight).collect();
+        weights.resize(self.waits_for.len(), 1);
         let plan = Plan::weighted(&self.waits_for, &weights);
         let left = schedule::execute(&plan, self.runtime.flags.threads, self);
         let reason = if self.interrupt.is_set() { "Skipping due to interrupt" } else { "Skipping due to fail_fast" };
@@ -233,10 +259,13 @@ impl<'a> Runner<'a> {
     }
 
     fn resource(&self, task: usize) -> Option<Resource<'a>> {
-        self.runtime.manifest().resource(&self.ids[task])
+        self.runtime.manifest().resource(self.ids.get(task)?)
     }
 
     fn is_silent(&self, task: usize) -> bool {
+        if task >= self.ids.len() {
+            return true;
+        }
         let builds = matches!(self.task, Task::Build | Task::Clone);
         builds && matches!(self.resource(task), Some(Resource::Node(node)) if node.is_ephemeral())
     }
@@ -266,7 +295,12 @@ impl<'a> Runner<'a> {
     /// Runs a node that has code or a file.
     fn run_node(&self, worker: &Worker, task: usize, node: &Arc<Node>) -> Step {
         let facts = &self.facts[task];
-        let mut stopwatch = Stopwatch::start();
+        let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner).remove(&task);
+        let (mut stopwatch, asked) = match asked {
+            Some(asked) => (asked.stopwatch, asked.ready.map(|ready| (ready, asked.passed))),
+            None => (Stopwatch::start(), None),
+        };
+        stopwatch.resume();
         let waiting = NodeInfo { started_at: Some(stopwatch.started_at), ..NodeInfo::waiting(facts) };
         let info = waiting.with_status(Status::Started);
         let position = self.next_position();
@@ -278,10 +312,10 @@ impl<'a> Runner<'a> {
         self.runtime.emit(Event::NodeStart(info.clone()));
         let mut left = Left::default();
         let rendering = Rendering { runtime: self.runtime, worker };
-        let report = self
-            .runtime
-            .assign(worker, node, Some(info.clone()))
-            .and_then(|()| self.work(&rendering, node, &info, &mut stopwatch, &mut left));
+        let report = self.runtime.assign(worker, node, Some(info.clone())).and_then(|()| match asked {
+            Some((ready, passed)) => self.judge(&rendering, &info, (&ready, passed), &mut left),
+            None => self.work(&rendering, node, &info, &mut stopwatch, &mut left),
+        });
         let refused = worker.session.last_error();
         let statement = worker.session.refused_statement();
         worker.session.rollback();
@@ -318,6 +352,20 @@ impl<'a> Runner<'a> {
             Step::Failed if node.config.text("on_error") == Some("continue") => Step::Done,
             step => step,
         }
+    }
+
+    /// The result of a test that its group has compiled, and perhaps passed.
+    fn judge(
+        &self,
+        rendering: &Rendering<'_>,
+        info: &NodeInfo,
+        (ready, passed): (&node::Ready, Option<Report>),
+        left: &mut Left,
+    ) -> Result<Report, Diagnostic> {
+        left.take(ready);
+        self.runtime.emit(Event::NodeCompiling(info.with_status(Status::Compiling)));
+        self.runtime.emit(Event::NodeExecuting(info.with_status(Status::Executing)));
+        passed.map_or_else(|| node::test(rendering, ready), Ok)
     }
 
     fn work(
@@ -457,6 +505,10 @@ impl Work for Runner<'_> {
     }
 
     fn run(&self, worker: &mut Worker, task: usize) -> Step {
+        if let Some(group) = task.checked_sub(self.ids.len()).and_then(|at| self.groups.get(at)) {
+            self.run_group(worker, group);
+            return Step::Done;
+        }
         match self.resource(task) {
             _ if self.is_silent(task) => Step::Done,
             Some(Resource::Node(node)) => self.run_node(worker, task, node),

@@ -12,6 +12,7 @@ mod names;
 pub mod project;
 mod query;
 mod read;
+mod scalar;
 mod scope;
 mod select;
 mod shape;
@@ -20,6 +21,8 @@ mod tables;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+
+pub use scalar::{Scalar, scalar};
 
 /// The SQL that a warehouse speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use super::{
     Adapter, AdapterError, Capabilities, ColumnDialect, Connection, ConstraintSupport, Constraints, Facts, Policy,
-    RelationStyle,
+    RelationStyle, SharedTests,
 };
 use connection::{DuckdbConnection, adapter_error};
 pub use settings::{Attachment, Extension, Settings, database_name};
@@ -254,6 +254,7 @@ pub static CAPABILITIES: Capabilities = Capabilities {
     refusal_keeps_transaction: true,
     missing_has_no_columns: true,
     event_time_offset: true,
+    shared_tests: SharedTests { scan: None, unique: None, query: None },
     date_function: "now()",
     binding_character: "?",
     seed_types: ["text", "integer", "bigint", "float8", "boolean", "date", "timestamp without time zone", "time"],

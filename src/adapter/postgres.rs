@@ -16,7 +16,7 @@ mod wire;
 
 use super::{
     Adapter, AdapterError, Capabilities, ColumnDialect, Connection, ConstraintSupport, Constraints, ErrorKind, Fetch,
-    Policy, RelationKind, RelationStyle, Schemas,
+    Policy, RelationKind, RelationStyle, Schemas, SharedTests,
 };
 pub use connection::WireConnection;
 pub(super) use literal::text as literal_text;
@@ -171,6 +171,7 @@ pub static CAPABILITIES: Capabilities = Capabilities {
     refusal_keeps_transaction: false,
     missing_has_no_columns: false,
     event_time_offset: true,
+    shared_tests: SharedTests { scan: Some(2), unique: Some(1), query: None },
     date_function: "now()",
     binding_character: "%s",
     seed_types: ["text", "integer", "bigint", "float8", "boolean", "date", "timestamp without time zone", "time"],

@@ -14,6 +14,7 @@ use super::postgres::{
 };
 use super::{
     Capabilities, ColumnDialect, ConstraintSupport, Constraints, ErrorKind, Policy, RelationKind, RelationStyle,
+    SharedTests,
 };
 use crate::diagnostic::Diagnostic;
 
@@ -128,6 +129,7 @@ pub static CAPABILITIES: Capabilities = Capabilities {
     missing_has_no_columns: false,
     // An offset makes the literal a moment with time zone, which no sort key is.
     event_time_offset: false,
+    shared_tests: SharedTests { scan: None, unique: None, query: None },
     date_function: "getdate()",
     binding_character: "%s",
     seed_types: [

@@ -432,6 +432,7 @@ fn run_flags(invocation: &Invocation, files: &ProjectFiles) -> RunFlags {
         fail_fast: flags.fail_fast,
         empty: flags.empty,
         store_failures: flags.store_failures,
+        fuse: flags.fuse,
         sample: flags.sample.as_ref().map(|window| EventTime { start: Some(window.start), end: Some(window.end) }),
         event_time: (bounds != (None, None)).then_some(EventTime { start: bounds.0, end: bounds.1 }),
         threads: invocation.threads.unwrap_or(threads),

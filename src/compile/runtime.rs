@@ -37,6 +37,8 @@ pub struct RunFlags {
     pub fail_fast: bool,
     pub empty: bool,
     pub store_failures: bool,
+    /// Whether data tests share queries; `None`: where that is faster.
+    pub fuse: Option<bool>,
     pub sample: Option<EventTime>,
     pub event_time: Option<EventTime>,
     pub threads: usize,

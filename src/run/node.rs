@@ -17,6 +17,7 @@ use crate::manifest::{Node, ResourceType};
 use super::outcome::{BatchResults, Report};
 
 /// A compiled node together with what its materialization sees.
+#[derive(Debug)]
 pub struct Ready {
     pub node: Arc<Node>,
     pub compiled: Compiled,

@@ -1,7 +1,7 @@
 //! What became of a node: its status, the message that people and artifacts see, what it left.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value as Json};
@@ -101,11 +101,30 @@ pub struct Stopwatch {
     pub started_at: DateTime<Utc>,
     compile: Option<(DateTime<Utc>, DateTime<Utc>)>,
     execute_from: Option<DateTime<Utc>>,
+    /// What was spent before the last pause.
+    spent: Duration,
 }
 
 impl Stopwatch {
     pub fn start() -> Self {
-        Stopwatch { begun: Instant::now(), started_at: Utc::now(), compile: None, execute_from: None }
+        let (begun, started_at) = (Instant::now(), Utc::now());
+        Stopwatch { begun, started_at, compile: None, execute_from: None, spent: Duration::ZERO }
+    }
+
+    /// What comes now is not the node's time.
+    pub fn pause(&mut self) {
+        self.spent += self.begun.elapsed();
+    }
+
+    /// Ends a pause.
+    pub fn resume(&mut self) {
+        self.begun = Instant::now();
+    }
+
+    /// A query that began at `since` was also for this node, during a pause; `share` of its time is the node's.
+    pub fn executed_since(&mut self, since: DateTime<Utc>, share: Duration) {
+        self.execute_from = Some(since);
+        self.spent += share;
     }
 
     /// Compiling ends, executing begins.
@@ -116,7 +135,7 @@ impl Stopwatch {
     }
 
     pub fn seconds(&self) -> f64 {
-        self.begun.elapsed().as_secs_f64()
+        (self.spent + self.begun.elapsed()).as_secs_f64()
     }
 
     fn timing(&self, end: DateTime<Utc>) -> Vec<Timing> {

@@ -18,7 +18,7 @@ const LEVEL: usize = 2048;
 /// The deepest chain that is read; 400 MB of addresses, of which only what is used is taken.
 const DEEPEST: usize = 200_000;
 /// How deep parentheses and the like may nest.
-const NESTING: usize = 400;
+pub(super) const NESTING: usize = 400;
 /// Deeper parentheses at the start of a `from` are tried in both meanings, at each level.
 const FROM_NESTING: usize = 12;
 
@@ -27,21 +27,34 @@ const FROM_NESTING: usize = 12;
 /// # Errors
 /// If it is not one query, or not in a syntax that is known here.
 pub(super) fn with_query<T>(sql: &str, dialect: Dialect, then: impl FnOnce(&Query) -> T) -> Result<T, String> {
-    let own: &dyn Grammar = match dialect {
-        Dialect::Duckdb => &dialects::DuckDbDialect,
-        Dialect::Postgres => &dialects::PostgreSqlDialect {},
-        Dialect::Redshift => &dialects::RedshiftSqlDialect {},
-    };
-    let depth = depth(&tokens(sql, own)?)?;
-    stacker::maybe_grow(64 * 1024 + depth * LEVEL, 256 * 1024 + depth * LEVEL, || {
+    let own = grammar(dialect);
+    measured(tokens(sql, own)?, |_| {
         // What only the parser of this dialect does not know may be known to the general one.
         let general = |error| parse(sql, &dialects::GenericDialect {}, dialect).map_err(|_| error);
         let query = parse(sql, own, dialect).or_else(general)?;
         Ok(then(&query))
-    })
+    })?
 }
 
-fn tokens(sql: &str, grammar: &dyn Grammar) -> Result<Vec<TokenWithSpan>, String> {
+/// The grammar of a dialect.
+pub(super) fn grammar(dialect: Dialect) -> &'static dyn Grammar {
+    match dialect {
+        Dialect::Duckdb => &dialects::DuckDbDialect,
+        Dialect::Postgres => &dialects::PostgreSqlDialect {},
+        Dialect::Redshift => &dialects::RedshiftSqlDialect {},
+    }
+}
+
+/// Calls `then` on a stack that is large enough for the tree of these tokens.
+///
+/// # Errors
+/// If they are more than any stack holds.
+pub(super) fn measured<T>(tokens: Vec<TokenWithSpan>, then: impl FnOnce(Vec<TokenWithSpan>) -> T) -> Result<T, String> {
+    let depth = depth(&tokens)?;
+    Ok(stacker::maybe_grow(64 * 1024 + depth * LEVEL, 256 * 1024 + depth * LEVEL, || then(tokens)))
+}
+
+pub(super) fn tokens(sql: &str, grammar: &dyn Grammar) -> Result<Vec<TokenWithSpan>, String> {
     Tokenizer::new(grammar, sql).tokenize_with_location().map_err(|error| format!("not readable as SQL: {error}"))
 }
 
