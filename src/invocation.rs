@@ -236,8 +236,6 @@ pub struct Flags {
     pub fail_fast: bool,
     pub empty: bool,
     pub store_failures: bool,
-    /// `--fuse`, `--no-fuse`.
-    pub fuse: Option<bool>,
     pub sample: Option<SampleWindow>,
     pub event_time_start: Option<DateTime<Utc>>,
     pub event_time_end: Option<DateTime<Utc>>,
@@ -636,7 +634,6 @@ fn flags(settings: &Settings, warn_error_options: WarnErrorOptions, diagnostics:
         fail_fast: settings.flag("fail_fast"),
         empty: settings.flag("empty"),
         store_failures: settings.flag("store_failures"),
-        fuse: settings.value("fuse").as_bool(),
         sample: settings.text("sample").and_then(|text| settings::window(&text, Utc::now()).ok()),
         event_time_start: start,
         event_time_end: end,

@@ -12,6 +12,8 @@
 //! lock:              # two runs do not build the same relation at once
 //!   enabled: true    # by default where the warehouse has locks for it (PostgreSQL)
 //!   wait_seconds: 600
+//! tests:
+//!   fuse: auto       # or true, false: whether data tests of a relation share queries
 //! ```
 //!
 //! A further key is a field of [`Settings`], a name in [`KEYS`] and a line in [`read`].
@@ -25,7 +27,7 @@ use crate::graph::{LayerRule, LayerRules};
 use crate::yaml::{self, Fields, Node};
 
 /// The keys of `tform.yml`.
-const KEYS: [&str; 2] = ["layers", "lock"];
+const KEYS: [&str; 3] = ["layers", "lock", "tests"];
 
 /// Everything that `tform.yml` says.
 #[derive(Debug, Clone, Default)]
@@ -33,6 +35,14 @@ pub struct Settings {
     /// Those that folders suggest where the file has none.
     pub layers: LayerRules,
     pub lock: LockRules,
+    pub tests: TestRules,
+}
+
+/// How data tests are run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TestRules {
+    /// Whether those of a relation share queries; `None`: where that is faster.
+    pub fuse: Option<bool>,
 }
 
 /// Whether a run keeps others from building the same relations, and how long it waits for them.
@@ -70,7 +80,20 @@ pub fn read(file: &Arc<SourceFile>) -> Result<Warned<Settings>, Diagnostics> {
     if let Some(node) = fields.get("lock") {
         settings.lock = lock(node, &mut fields);
     }
+    if let Some(node) = fields.mapping("tests") {
+        settings.tests = tests(node, &mut fields);
+    }
     fields.problems.finish(settings)
+}
+
+/// The rules under `tests`.
+fn tests(node: &Node, within: &mut Fields<'_>) -> TestRules {
+    let mut fields = Fields::new(within.file, node);
+    fields.refuse_unknown(&["fuse"], "in `tests`");
+    let is_auto = node.get("fuse").and_then(Node::as_str) == Some("auto");
+    let rules = TestRules { fuse: if is_auto { None } else { fields.flag("fuse") } };
+    within.problems.extend(fields.problems);
+    rules
 }
 
 /// The rules under `lock`; `lock: false` is `enabled: false`.

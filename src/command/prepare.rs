@@ -424,15 +424,15 @@ fn run_flags(invocation: &Invocation, files: &ProjectFiles) -> RunFlags {
     let flags = &invocation.flags;
     let threads = files.target.threads;
     // The flag goes before the file in both directions.
-    let given = flags.get("lock").and_then(Json::as_bool);
-    let lock = LockRules { enabled: given.or(files.own_settings.lock.enabled), ..files.own_settings.lock };
+    let given = |name: &str| flags.get(name).and_then(Json::as_bool);
+    let lock = LockRules { enabled: given("lock").or(files.own_settings.lock.enabled), ..files.own_settings.lock };
     let bounds = (flags.event_time_start, flags.event_time_end);
     RunFlags {
         full_refresh: flags.full_refresh,
         fail_fast: flags.fail_fast,
         empty: flags.empty,
         store_failures: flags.store_failures,
-        fuse: flags.fuse,
+        fuse: given("fuse").or(files.own_settings.tests.fuse),
         sample: flags.sample.as_ref().map(|window| EventTime { start: Some(window.start), end: Some(window.end) }),
         event_time: (bounds != (None, None)).then_some(EventTime { start: bounds.0, end: bounds.1 }),
         threads: invocation.threads.unwrap_or(threads),
