@@ -19,30 +19,33 @@ pub struct Server {
     _child: Child,
 }
 
-static SERVER: LazyLock<Result<Server, String>> = LazyLock::new(start);
+static SERVER: LazyLock<Result<Server, String>> = LazyLock::new(Server::start);
 
 /// The server of this process.
 pub fn server() -> Result<&'static Server, String> {
     SERVER.as_ref().map_err(Clone::clone)
 }
 
-fn start() -> Result<Server, String> {
-    let listener = TcpListener::bind("127.0.0.1:0").map_err(|error| error.to_string())?;
-    let port = listener.local_addr().map_err(|error| error.to_string())?.port();
-    drop(listener);
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tools/postgres.sh");
-    let mut child = Command::new(script)
-        .arg(port.to_string())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .map_err(|error| error.to_string())?;
-    let mut line = String::new();
-    if let Some(output) = child.stdout.take() {
-        BufReader::new(output).read_line(&mut line).map_err(|error| error.to_string())?;
-    }
-    match line.trim().strip_prefix("ready ") {
-        Some(folder) => Ok(Server { port, folder: PathBuf::from(folder), _child: child }),
-        None => Err("PostgreSQL did not start; install Debian's `postgresql`".to_owned()),
+impl Server {
+    /// A server; who wants to do harm to one takes it for himself.
+    pub fn start() -> Result<Server, String> {
+        let listener = TcpListener::bind("127.0.0.1:0").map_err(|error| error.to_string())?;
+        let port = listener.local_addr().map_err(|error| error.to_string())?.port();
+        drop(listener);
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tools/postgres.sh");
+        let mut child = Command::new(script)
+            .arg(port.to_string())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .map_err(|error| error.to_string())?;
+        let mut line = String::new();
+        if let Some(output) = child.stdout.take() {
+            BufReader::new(output).read_line(&mut line).map_err(|error| error.to_string())?;
+        }
+        match line.trim().strip_prefix("ready ") {
+            Some(folder) => Ok(Server { port, folder: PathBuf::from(folder), _child: child }),
+            None => Err("PostgreSQL did not start; install Debian's `postgresql`".to_owned()),
+        }
     }
 }
