@@ -116,13 +116,11 @@ pub fn of(runtime: &Runtime, node: &Node) -> Option<Gate> {
     if package_of(runtime, &own, package, &node.package_name).is_some_and(|package| !is_ours(&package)) {
         return None;
     }
-    let has_filter = node.config.text("where").is_some_and(|filter| !filter.is_empty());
     let gate = Form::ALL.into_iter().find_map(|(form, word)| {
         let macro_name = format!("{package}.tf_gate_{word}_{}", test.name);
         runtime.engine.resolve(&macro_name, &node.package_name).map(|_| Gate { form, macro_name })
     })?;
-    let fits = !(gate.form == Form::Figure && has_filter);
-    (fits && passes_without_rows(runtime, node)).then_some(gate)
+    passes_without_rows(runtime, node).then_some(gate)
 }
 
 /// Whether a test's configs are such that it passes, and leaves nothing, when its query gives no row.
@@ -220,6 +218,8 @@ fn aggregate(form: Form, text: &str, filter: Option<&str>, dialect: Dialect) -> 
     let asked = sql::scalar(text, dialect)?;
     let when = match filter {
         None => None,
+        // It looks at all rows.
+        Some(_) if form == Form::Figure => return None,
         // The test sees the rows under another name, so that a name in its text means something else.
         Some(_) if asked.is_qualified => return None,
         Some(filter) => sql::scalar(filter, dialect).map(|_| Some(filter))?,
@@ -297,5 +297,6 @@ mod tests {
         assert_eq!(check(Form::Rows, "a is null", Some("b > 1 limit 3")), None);
         assert_eq!(check(Form::Rows, "t.a is null", Some("b > 1")), None);
         assert_eq!(check(Form::Unique, "a, b", None), None);
+        assert_eq!(check(Form::Figure, "count(*)", Some("b > 1")), None);
     }
 }
