@@ -454,14 +454,33 @@ pub struct Quoting {
     pub column: Option<bool>,
 }
 
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Freshness {
-    #[serde(default)]
-    pub warn_after: Threshold,
-    #[serde(default)]
-    pub error_after: Threshold,
+    /// `None` where the table switches off what its source has (`warn_after: null`).
+    #[serde(default = "no_threshold")]
+    pub warn_after: Option<Threshold>,
+    #[serde(default = "no_threshold")]
+    pub error_after: Option<Threshold>,
     #[serde(default)]
     pub filter: Option<String>,
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "serde takes the field's own type")]
+fn no_threshold() -> Option<Threshold> {
+    Some(Threshold::default())
+}
+
+impl Default for Freshness {
+    fn default() -> Freshness {
+        Freshness { warn_after: no_threshold(), error_after: no_threshold(), filter: None }
+    }
+}
+
+impl Freshness {
+    /// Whether there is a threshold at all.
+    pub fn is_set(&self) -> bool {
+        [&self.warn_after, &self.error_after].into_iter().flatten().any(|threshold| threshold.count.is_some())
+    }
 }
 
 /// The periods of an age.

@@ -22,6 +22,7 @@ mod layers;
 mod macros;
 mod names;
 mod node;
+mod own_properties;
 mod own_tests;
 mod properties;
 mod python;

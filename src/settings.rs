@@ -19,6 +19,8 @@
 //! A further key is a field of [`Settings`], a name in [`KEYS`] and a line in [`read`].
 //! A key that nobody knows is an error: a setting that is misspelt must not be lost.
 
+mod models;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,14 +28,20 @@ use crate::diagnostic::{Diagnostic, Diagnostics, SourceFile, Warned};
 use crate::graph::{LayerRule, LayerRules};
 use crate::yaml::{self, Fields, Node};
 
+pub use models::{ModelSettings, RowAge};
+
 /// The keys of `tform.yml`.
-const KEYS: [&str; 3] = ["layers", "lock", "tests"];
+const KEYS: [&str; 4] = ["layers", "lock", "models", "tests"];
 
 /// Everything that `tform.yml` says.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
     /// Those that folders suggest where the file has none.
     pub layers: LayerRules,
+    /// Of models, seeds and snapshots.
+    pub models: Vec<ModelSettings>,
+    /// The file, where there is one.
+    pub file: Option<Arc<SourceFile>>,
     pub lock: LockRules,
     pub tests: TestRules,
 }
@@ -73,7 +81,11 @@ pub fn read(file: &Arc<SourceFile>) -> Result<Warned<Settings>, Diagnostics> {
     let mut fields = Fields::new(file, &root);
     fields.problems = warnings;
     fields.refuse_unknown(&KEYS, "in `tform.yml`");
-    let mut settings = Settings::default();
+    let mut settings = Settings { file: Some(file.clone()), ..Settings::default() };
+    if let Some(list) = fields.list("models") {
+        settings.models = list.iter().filter_map(|node| models::model(node, &mut fields)).collect();
+        repeated(&settings.models, &mut fields.problems);
+    }
     if let Some(list) = fields.list("layers") {
         settings.layers = LayerRules(list.iter().filter_map(|node| layer(node, &mut fields)).collect());
     }
@@ -113,6 +125,16 @@ fn lock(node: &Node, within: &mut Fields<'_>) -> LockRules {
     }
     within.problems.extend(fields.problems);
     rules
+}
+
+/// Says of each model that has two entries.
+fn repeated(models: &[ModelSettings], problems: &mut Diagnostics) {
+    for (at, model) in models.iter().enumerate() {
+        if let Some(first) = models[..at].iter().find(|other| other.name == model.name) {
+            let problem = Diagnostic::error(format!("`{}` has two entries in `models`", model.name));
+            problems.push(problem.at(model.span.clone()).note_at("the other entry", first.span.clone()));
+        }
+    }
 }
 
 /// One entry of `layers`.

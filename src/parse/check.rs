@@ -18,6 +18,7 @@ pub fn all(workspace: &Workspace<'_>, manifest: &Manifest, problems: &mut Diagno
         problems.extend(deprecated(node));
         problems.extend(empty(node));
     }
+    super::own_properties::check(workspace, manifest, problems);
     microbatch::check(workspace, manifest, problems);
     names_with_spaces(workspace, manifest, problems);
     problems.extend(no_time_spine(manifest));

@@ -40,7 +40,9 @@ pub fn manifest(
         gather(finished, problems).into_iter().partition(|node| node.resource_type == ResourceType::Function);
     add_nodes(&mut manifest, nodes, problems);
     add_functions(&mut manifest, functions, files, problems);
-    let tests = node_tests(workspace, &namer, files, &manifest, problems);
+    let own = super::own_properties::read(workspace, &manifest, problems);
+    let with_tests: Vec<&PropertiesFile> = files.iter().chain(&own).collect();
+    let tests = node_tests(workspace, &namer, &with_tests, &manifest, problems);
     add_nodes(&mut manifest, tests, problems);
     add_sources(workspace, &namer, files, &mut manifest, problems);
     add_entries(workspace, files, &mut manifest, problems);
@@ -360,7 +362,7 @@ struct PlannedTest<'p> {
 fn node_tests(
     workspace: &Workspace<'_>,
     namer: &Namer,
-    files: &[PropertiesFile],
+    files: &[&PropertiesFile],
     manifest: &Manifest,
     problems: &mut Diagnostics,
 ) -> Vec<Node> {

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 pub use self::node::{ColumnProperties, NodeProperties, TestProperties, VersionProperties};
+pub use self::node::{columns as columns_of, tests as tests_of};
 pub use self::source::{FreshnessSetting, Settings, SourceProperties, TableProperties};
 use crate::diagnostic::{Diagnostic, Diagnostics, SourceFile, Span};
 use crate::yaml::{self, Map as YamlMap, Node};

@@ -160,7 +160,7 @@ fn joined_config(table: &Table<'_>) -> Result<Map<String, Value>, String> {
 
 impl FreshnessSetting {
     fn to_json(&self) -> Value {
-        let threshold = |threshold: &Option<Threshold>| json!(threshold.clone().unwrap_or_default());
+        let threshold = |threshold: &Option<Threshold>| json!(threshold);
         match self {
             FreshnessSetting::Off => Value::Null,
             FreshnessSetting::Given { warn_after, error_after, filter } => {

@@ -229,7 +229,8 @@ fn a_table_of_a_source_has_what_it_and_its_source_say() {
     assert_eq!(orders.relation_name.as_deref(), Some("\"shop\".\"raw_s\".\"ords\""));
     assert_eq!(orders.tags, ["a", "b"]);
     let freshness = orders.freshness.as_ref().unwrap();
-    assert_eq!((freshness.warn_after.count, freshness.error_after.count), (Some(1), Some(2)));
+    let count = |threshold: &Option<crate::manifest::Threshold>| threshold.as_ref().and_then(|one| one.count);
+    assert_eq!((count(&freshness.warn_after), count(&freshness.error_after)), (Some(1), Some(2)));
     assert_eq!(orders.unrendered_schema.as_deref(), Some("{{ 'raw' ~ '_s' }}"));
     let items = &manifest.sources["source.shop.raw.items"];
     assert!(items.freshness.is_none() && items.loaded_at_field.is_none());

@@ -38,7 +38,9 @@ impl Measured {
 
     /// How fresh that is by the thresholds of the source.
     pub fn status(&self, freshness: &Freshness) -> Status {
-        let exceeded = |threshold: &Threshold| seconds(threshold).is_some_and(|limit| self.age() > limit);
+        let exceeded = |threshold: &Option<Threshold>| {
+            threshold.as_ref().and_then(seconds).is_some_and(|limit| self.age() > limit)
+        };
         match (exceeded(&freshness.error_after), exceeded(&freshness.warn_after)) {
             (true, _) => Status::Error,
             (false, true) => Status::Warn,
@@ -273,9 +275,9 @@ mod tests {
 
     #[test]
     fn a_threshold_is_exceeded_only_beyond_it() {
-        let after = |count, period: &str| Threshold { count: Some(count), period: Some(period.to_owned()) };
+        let after = |count, period: &str| Some(Threshold { count: Some(count), period: Some(period.to_owned()) });
         let both = Freshness { warn_after: after(2, "minute"), error_after: after(1, "hour"), filter: None };
-        let only_error = Freshness { warn_after: Threshold::default(), ..both.clone() };
+        let only_error = Freshness { warn_after: None, ..both.clone() };
         for (age, freshness, expected) in [
             (120, &both, Status::Pass),
             (121, &both, Status::Warn),

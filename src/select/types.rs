@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use super::criteria::resource_type;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::invocation::{SelectionOptions, Which};
-use crate::manifest::Resource;
+use crate::manifest::{Freshness, Resource};
 use crate::resource::ResourceType::{self, *};
 
 const REFABLE: [ResourceType; 3] = [Model, Seed, Snapshot];
@@ -71,10 +71,9 @@ pub(super) fn concerns(which: Which, resource: Resource<'_>) -> bool {
     match resource {
         // A model without a line of code is listed, but never run.
         Resource::Node(node) => which == Which::List || node.resource_type == Seed || !node.raw_code.trim().is_empty(),
-        Resource::Source(source) if which == Which::SourceFreshness => source
-            .freshness
-            .as_ref()
-            .is_some_and(|freshness| freshness.warn_after.count.is_some() || freshness.error_after.count.is_some()),
+        Resource::Source(source) if which == Which::SourceFreshness => {
+            source.freshness.as_ref().is_some_and(Freshness::is_set)
+        }
         _ => true,
     }
 }

@@ -1,0 +1,77 @@
+//! What `tform.yml` adds to models, seeds and snapshots: tests, which dbt does not see, and
+//! the age of their rows.
+
+use serde_json::Map;
+
+use super::PropertiesFile;
+use super::properties::{NodeProperties, Properties, Reading, Section, columns_of, tests_of};
+use super::workspace::{Names, Workspace};
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::manifest::{Manifest, ResourceType};
+use crate::settings::ModelSettings;
+
+/// Where the file is, relative to the project.
+pub const PATH: &str = "tform.yml";
+
+/// The tests of `tform.yml` as a properties file; nodes that are not there are problems.
+pub fn read(workspace: &Workspace<'_>, manifest: &Manifest, problems: &mut Diagnostics) -> Option<PropertiesFile> {
+    let settings = &workspace.inputs.files.own_settings;
+    let file = settings.file.as_ref()?;
+    let render = |text: &str, span| workspace.yaml_value(0, text, &span, Names::default());
+    let mut reading = Reading { file, render: &render, warns: true, problems: Diagnostics::new() };
+    let mut properties = Properties::default();
+    for model in &settings.models {
+        match section(manifest, &model.name) {
+            Some(section) => properties.nodes.push(node(&mut reading, section, model)),
+            None => {
+                let names = manifest.nodes.values().filter(|node| node.resource_type.is_refable());
+                let problem = Diagnostic::error(format!("there is no model, seed or snapshot `{}`", model.name));
+                let problem = problem.at(model.span.clone());
+                problems.push(problem.suggest(&model.name, names.map(|node| node.name.as_str())));
+            }
+        }
+    }
+    problems.extend(reading.problems);
+    Some(PropertiesFile { package: 0, path: PATH.to_owned(), resource_path: PATH.to_owned(), properties })
+}
+
+/// Says what is wrong with what nodes and sources say of the age of their rows.
+pub fn check(workspace: &Workspace<'_>, manifest: &Manifest, problems: &mut Diagnostics) {
+    let settings = &workspace.inputs.files.own_settings;
+    let nodes = manifest.nodes.values().filter(|node| node.resource_type.is_refable());
+    problems.extend(nodes.filter_map(|node| settings.rows_of(node).err()));
+    problems.extend(manifest.sources.values().filter_map(|source| settings.rows_of_source(source).err()));
+}
+
+fn section(manifest: &Manifest, name: &str) -> Option<Section> {
+    let node = manifest.nodes.values().find(|node| node.name == name && node.resource_type.is_refable())?;
+    Some(match node.resource_type {
+        ResourceType::Seed => Section::Seeds,
+        ResourceType::Snapshot => Section::Snapshots,
+        _ => Section::Models,
+    })
+}
+
+fn node(reading: &mut Reading<'_>, section: Section, model: &ModelSettings) -> NodeProperties {
+    let (columns, tests) = match model.entry.as_map() {
+        Some(map) => (columns_of(reading, map), tests_of(reading, map).unwrap_or_default()),
+        None => (Vec::new(), Vec::new()),
+    };
+    NodeProperties {
+        section,
+        name: model.name.clone(),
+        span: model.span.clone(),
+        description: String::new(),
+        config: Map::new(),
+        columns,
+        tests,
+        quote_columns: None,
+        constraints: Vec::new(),
+        latest_version: None,
+        versions: Vec::new(),
+        deprecation_date: None,
+        time_spine: None,
+        relation: None,
+        signature: Map::new(),
+    }
+}
