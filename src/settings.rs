@@ -28,7 +28,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics, SourceFile, Warned};
 use crate::graph::{LayerRule, LayerRules};
 use crate::yaml::{self, Fields, Node};
 
-pub use models::{ModelSettings, RowAge};
+pub use models::{ModelSettings, RowAge, Scope, scope_of};
 
 /// The keys of `tform.yml`.
 const KEYS: [&str; 4] = ["layers", "lock", "models", "tests"];

@@ -7,8 +7,8 @@ use super::PropertiesFile;
 use super::properties::{NodeProperties, Properties, Reading, Section, columns_of, tests_of};
 use super::workspace::{Names, Workspace};
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::manifest::{Manifest, ResourceType};
-use crate::settings::ModelSettings;
+use crate::manifest::{Manifest, Node, ResourceType};
+use crate::settings::{ModelSettings, Scope, scope_of};
 
 /// Where the file is, relative to the project.
 pub const PATH: &str = "tform.yml";
@@ -41,6 +41,26 @@ pub fn check(workspace: &Workspace<'_>, manifest: &Manifest, problems: &mut Diag
     let nodes = manifest.nodes.values().filter(|node| node.resource_type.is_refable());
     problems.extend(nodes.filter_map(|node| settings.rows_of(node).err()));
     problems.extend(manifest.sources.values().filter_map(|source| settings.rows_of_source(source).err()));
+    for test in manifest.nodes.values().filter(|node| node.resource_type == ResourceType::Test) {
+        match scope_of(test) {
+            Err(problem) => problems.push(problem),
+            Ok(Some(Scope::Fresh)) if !has_window(workspace, manifest, test) => problems.push(
+                Diagnostic::error(format!(
+                    "test `{}` has `scope: fresh`, and what it tests has no fresh window",
+                    test.name
+                ))
+                .at_opt(test.origin.properties.clone())
+                .hint("give it `freshness_field` and `fresh_window` in `tform.yml`, or under `tform` in its `meta`"),
+            ),
+            Ok(_) => {}
+        }
+    }
+}
+
+/// Whether it is known which rows of what a test tests are fresh. What is wrong there is said of it.
+fn has_window(workspace: &Workspace<'_>, manifest: &Manifest, test: &Node) -> bool {
+    let settings = &workspace.inputs.files.own_settings;
+    settings.tested_rows(manifest, test).is_none_or(|(_, rows)| rows.is_ok_and(|rows| rows.window.is_some()))
 }
 
 fn section(manifest: &Manifest, name: &str) -> Option<Section> {

@@ -13,13 +13,16 @@
 //!         data_tests: [not_null]
 //! ```
 //!
-//! `freshness_field`, `fresh_window` and `freshness` may stand in a model's `meta` too, where
-//! dbt lets them be. What `tform.yml` says wins.
+//! `freshness_field`, `fresh_window` and `freshness` may stand in a model's `meta` too, under
+//! `tform`, where dbt lets them be. What `tform.yml` says wins. The `meta` of a test may have
+//! `tform: {scope: fresh}`.
+
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
 use crate::diagnostic::{Diagnostic, Span};
-use crate::manifest::{Freshness, Node, PERIODS, Source, Threshold};
+use crate::manifest::{Freshness, Manifest, Node, PERIODS, Source, Threshold, UniqueId};
 use crate::yaml::{self, Fields};
 
 /// One entry of `models`.
@@ -41,6 +44,8 @@ pub struct RowAge {
     pub freshness: Option<Freshness>,
 }
 
+/// The keys of `meta.tform` of models, seeds, snapshots and sources.
+const META_KEYS: [&str; 3] = ["freshness_field", "fresh_window", "freshness"];
 const KEYS: [&str; 6] = ["name", "freshness_field", "fresh_window", "freshness", "data_tests", "columns"];
 
 /// Reads one entry of `models`.
@@ -67,20 +72,18 @@ pub(super) fn model(node: &yaml::Node, within: &mut Fields<'_>) -> Option<ModelS
 }
 
 impl RowAge {
-    /// What the `meta` of a resource says; what is there for somebody else is let be.
+    /// What `tform` in the `meta` of a resource says.
     ///
     /// # Errors
     /// What is wrong with a setting.
     pub fn of_meta(meta: &Map<String, Value>) -> Result<RowAge, String> {
         let mut rows = RowAge::default();
-        for key in ["freshness_field", "fresh_window"] {
-            if let Some(value) = meta.get(key) {
-                rows.set(key, value).map_err(|problem| format!("{problem} (in `meta`)"))?;
+        let Some(ours) = meta.get("tform").and_then(Value::as_object) else { return Ok(rows) };
+        for (key, value) in ours {
+            if !META_KEYS.contains(&key.as_str()) {
+                return Err(format!("unknown key `{key}` in `meta.tform`; it has {}", META_KEYS.join(", ")));
             }
-        }
-        let ours = |value: &&Value| value.get("warn_after").or(value.get("error_after")).is_some();
-        if let Some(value) = meta.get("freshness").filter(ours) {
-            rows.set("freshness", value).map_err(|problem| format!("{problem} (in `meta`)"))?;
+            rows.set(key, value).map_err(|problem| format!("{problem} (in `meta.tform`)"))?;
         }
         Ok(rows)
     }
@@ -142,6 +145,31 @@ fn threshold(key: &str, value: &Value) -> Result<Threshold, String> {
     }
 }
 
+/// Which rows a test looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// Those in the fresh window.
+    Fresh,
+    /// All, whatever the command line says.
+    All,
+}
+
+/// `meta: {tform: {scope: fresh}}` of a test.
+///
+/// # Errors
+/// Another word.
+pub fn scope_of(test: &Node) -> Result<Option<Scope>, Diagnostic> {
+    match test.meta.get("tform").and_then(|ours| ours.get("scope")) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(word)) if word == "fresh" => Ok(Some(Scope::Fresh)),
+        Some(Value::String(word)) if word == "all" => Ok(Some(Scope::All)),
+        Some(other) => {
+            Err(Diagnostic::error(format!("`scope` of test `{}` is {other}, not `fresh` or `all`", test.name))
+                .at_opt(test.origin.properties.clone()))
+        }
+    }
+}
+
 impl super::Settings {
     /// The settings of a model, seed or snapshot.
     pub fn model(&self, name: &str) -> Option<&ModelSettings> {
@@ -172,6 +200,20 @@ impl super::Settings {
         Ok(rows)
     }
 
+    /// What a generic test tests, with the age of its rows; none for other tests. Before the
+    /// graph is resolved, a test on a source is known by the source's names in it.
+    pub fn tested_rows(&self, manifest: &Manifest, test: &Node) -> Option<(UniqueId, Result<RowAge, Diagnostic>)> {
+        let detail = test.generic_test()?;
+        if let Some(id) = &detail.attached_node {
+            return Some((id.clone(), self.rows_of(manifest.nodes.get(id)?)));
+        }
+        let model = detail.test_metadata.kwargs.get("model")?.as_str()?;
+        let is_tested =
+            |source: &&Arc<Source>| model.contains(&format!("source('{}', '{}')", source.source_name, source.name));
+        let source = manifest.sources.values().find(is_tested)?;
+        Some((source.unique_id.clone(), self.rows_of_source(source)))
+    }
+
     /// The age of the rows of a source's table: its own field, and `fresh_window` of its `meta`.
     ///
     /// # Errors
@@ -190,28 +232,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_in_meta_for_somebody_else_is_let_be() {
-        let of = |meta: Value| RowAge::of_meta(meta.as_object().unwrap());
-        assert_eq!(of(json!({"freshness": "daily", "owner": 1})), Ok(RowAge::default()));
+    fn meta_has_settings_under_our_name() {
+        let of = |ours: Value| RowAge::of_meta(json!({"tform": ours, "freshness": "daily"}).as_object().unwrap());
+        assert_eq!(of(json!(null)), Ok(RowAge::default()));
         let day = Threshold { count: Some(1), period: Some("day".to_owned()) };
         let rows = of(json!({"freshness_field": "at", "fresh_window": {"count": 1, "period": "day"}})).unwrap();
         assert_eq!((rows.field.as_deref(), rows.window), (Some("at"), Some(day)));
-        for (meta, expected) in [
+        let like = "must be a mapping such as `{count: 3, period: day}`, with minute, hour, day (in `meta.tform`)";
+        for (ours, expected) in [
+            (json!({"fresh_window": "3 days"}), format!("`fresh_window` {like}")),
+            (json!({"freshness": {"warn_after": {"count": 1, "period": "year"}}}), format!("`warn_after` {like}")),
             (
-                json!({"fresh_window": "3 days"}),
-                "`fresh_window` must be a mapping such as `{count: 3, period: day}`, with minute, hour, day (in `meta`)",
-            ),
-            (json!({"freshness_field": 1}), "`freshness_field` must be the name of a column (in `meta`)"),
-            (
-                json!({"freshness": {"warn_after": {"count": 1, "period": "year"}}}),
-                "`warn_after` must be a mapping such as `{count: 3, period: day}`, with minute, hour, day (in `meta`)",
+                json!({"freshness_field": 1}),
+                "`freshness_field` must be the name of a column (in `meta.tform`)".to_owned(),
             ),
             (
                 json!({"freshness": {"warn_after": {"count": 1, "period": "day"}, "field": "a"}}),
-                "unknown key `field` in `freshness`; it has `warn_after`, `error_after` and `filter` (in `meta`)",
+                "unknown key `field` in `freshness`; it has `warn_after`, `error_after` and `filter` (in `meta.tform`)"
+                    .to_owned(),
+            ),
+            (
+                json!({"window": 1}),
+                "unknown key `window` in `meta.tform`; it has freshness_field, fresh_window, freshness".to_owned(),
             ),
         ] {
-            assert_eq!(of(meta), Err(expected.to_owned()));
+            assert_eq!(of(ours), Err(expected));
         }
     }
 }
