@@ -44,8 +44,8 @@ pub struct RowAge {
     pub freshness: Option<Freshness>,
 }
 
-/// The keys of `meta.tform` of models, seeds, snapshots and sources.
-const META_KEYS: [&str; 3] = ["freshness_field", "fresh_window", "freshness"];
+/// The keys of `meta.tform` of models, seeds, snapshots and sources; `fuse` is for their tests.
+const META_KEYS: [&str; 4] = ["freshness_field", "fresh_window", "freshness", "fuse"];
 const KEYS: [&str; 6] = ["name", "freshness_field", "fresh_window", "freshness", "data_tests", "columns"];
 
 /// Reads one entry of `models`.
@@ -253,7 +253,8 @@ mod tests {
             ),
             (
                 json!({"window": 1}),
-                "unknown key `window` in `meta.tform`; it has freshness_field, fresh_window, freshness".to_owned(),
+                "unknown key `window` in `meta.tform`; it has freshness_field, fresh_window, freshness, fuse"
+                    .to_owned(),
             ),
         ] {
             assert_eq!(of(ours), Err(expected));
