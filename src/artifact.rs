@@ -6,6 +6,7 @@
 //! and readers never see half of one.
 //! Source: docs.getdbt.com/reference/artifacts/dbt-artifacts, schemas.getdbt.com.
 
+pub mod graph_summary;
 pub mod read;
 mod seen;
 pub mod semantic;
@@ -33,6 +34,7 @@ pub const MANIFEST: &str = "manifest.json";
 pub const RUN_RESULTS: &str = "run_results.json";
 pub const SOURCES: &str = "sources.json";
 pub const CATALOG: &str = "catalog.json";
+pub const GRAPH_SUMMARY: &str = "graph_summary.json";
 pub const SEMANTIC_MANIFEST: &str = "semantic_manifest.json";
 
 const MANIFEST_SCHEMA: &str = "https://schemas.getdbt.com/dbt/manifest/v12.json";

@@ -27,7 +27,7 @@ use crate::jinja::{Scope as RenderScope, TemplateSource, values};
 use crate::manifest::{Detail, InjectedCte, Node, Resource, UniqueId};
 
 use host::NodeHost;
-use runtime::{EphemeralCode, Runtime, Worker};
+use runtime::{EphemeralCode, MacroOrigin, Runtime, Worker};
 
 /// A node's SQL, with what was put into it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,7 +62,9 @@ pub fn node(rendering: &Rendering<'_>, node: &Arc<Node>, host: &NodeHost) -> Res
     let code = render(rendering, node, host)?;
     let direct = std::mem::take(&mut host.gathered().ephemeral);
     let mut ctes = Vec::new();
-    collect_ctes(rendering, &direct, &mut ctes, &mut HashSet::new())?;
+    if !rendering.runtime.flags.keeps_ephemeral {
+        collect_ctes(rendering, &direct, &mut ctes, &mut HashSet::new())?;
+    }
     Ok(Compiled { sql: cte::inject(&code, &ctes).into(), ctes })
 }
 
@@ -103,10 +105,8 @@ pub fn with_foreign_keys(
 /// Renders a node's own code.
 fn render(rendering: &Rendering<'_>, node: &Arc<Node>, host: &NodeHost) -> Result<String, Diagnostic> {
     let runtime = rendering.runtime;
-    if let Some(code) = node.code().filter(|code| code.language == "python") {
-        return Err(
-            Diagnostic::error(format!("`{}` is a model in {}", node.name, code.language)).note(host::PYTHON_REFUSED)
-        );
+    if node.code().is_some_and(|code| code.language == "python") {
+        return python(runtime, node);
     }
     let host = match node.generic_test() {
         Some(test) => {
@@ -119,6 +119,18 @@ fn render(rendering: &Rendering<'_>, node: &Arc<Node>, host: &NodeHost) -> Resul
     let template = template_of(node);
     let scope = RenderScope::new(&node.package_name, context(runtime, node, host));
     runtime.engine.render(&template, &scope).map(|rendered| rendered.value)
+}
+
+/// The code of a Python model: for a materialization of the project or of a package that takes it.
+fn python(runtime: &Runtime, node: &Node) -> Result<String, Diagnostic> {
+    let materialization = runtime.materialization(node.config.materialized());
+    if let Some(materialization) = &materialization {
+        materialization.check_language("python")?;
+    }
+    match materialization.filter(|found| found.origin != MacroOrigin::BuiltIn) {
+        Some(_) => Ok(node.raw_code.to_string()),
+        None => Err(Diagnostic::error(format!("`{}` is a model in python", node.name)).note(host::PYTHON_REFUSED)),
+    }
 }
 
 /// The node's code with its place in the user's file, as far as it has one.
@@ -218,7 +230,9 @@ fn ephemeral(rendering: &Rendering<'_>, id: &UniqueId) -> Result<Arc<EphemeralCo
         let sql = render(rendering, node, &host)?;
         let refers_to = std::mem::take(&mut host.gathered().ephemeral);
         let name = crate::adapter::Relation::ephemeral_name(&node.alias);
-        runtime.write_code("compiled", (node, None), &sql)?;
+        let mut ctes = Vec::new();
+        collect_ctes(rendering, &refers_to, &mut ctes, &mut HashSet::new())?;
+        runtime.write_code("compiled", (node, None), &cte::inject(&sql, &ctes))?;
         Ok(Arc::new(EphemeralCode { name, sql: sql.trim_end().into(), refers_to }))
     });
     result.clone()

@@ -30,6 +30,8 @@ pub enum ExitCode {
     Success,
     /// A node failed to build, or (not detailed) a test failed.
     NodeFailed,
+    /// A node did not compile, or could not be shown.
+    NotCompiled,
     /// Usage, a broken project, anything unexpected.
     Unhandled,
     /// Only data tests failed.
@@ -44,8 +46,8 @@ impl ExitCode {
     pub fn code(self, codes: ExitCodes) -> u8 {
         match (self, codes) {
             (ExitCode::Success, _) => 0,
-            (ExitCode::NodeFailed, _) => 1,
-            (ExitCode::Unhandled, _) => 2,
+            (ExitCode::NodeFailed, _) | (ExitCode::NotCompiled, ExitCodes::Detailed) => 1,
+            (ExitCode::Unhandled, _) | (ExitCode::NotCompiled, ExitCodes::Standard) => 2,
             (ExitCode::TestsFailed, ExitCodes::Standard) => 1,
             (ExitCode::TestsFailed, ExitCodes::Detailed) => 3,
             (ExitCode::NothingSelected, ExitCodes::Standard) => 2,

@@ -13,32 +13,53 @@ use super::{
 /// What a statement is answered.
 pub const REFUSED: &str = "compiling it asks the warehouse";
 
+/// What a connection that nothing may open is answered.
+pub const FORBIDDEN: &str = "connection never acquired for thread: `--no-introspect` keeps the warehouse unasked";
+
 /// Another adapter's facts without its connections.
-pub struct Offline(pub Arc<dyn Adapter>);
+pub struct Offline {
+    adapter: Arc<dyn Adapter>,
+    looks_empty: bool,
+}
+
+impl Offline {
+    /// To whoever lists relations the warehouse looks empty.
+    pub fn empty(adapter: Arc<dyn Adapter>) -> Arc<Offline> {
+        Arc::new(Offline { adapter, looks_empty: true })
+    }
+
+    /// Whoever asks the warehouse anything is refused.
+    pub fn forbidden(adapter: Arc<dyn Adapter>) -> Arc<Offline> {
+        Arc::new(Offline { adapter, looks_empty: false })
+    }
+}
 
 impl Adapter for Offline {
     fn capabilities(&self) -> &'static Capabilities {
-        self.0.capabilities()
+        self.adapter.capabilities()
     }
 
     fn version(&self) -> String {
-        self.0.version()
+        self.adapter.version()
     }
 
     fn default_database(&self) -> &str {
-        self.0.default_database()
+        self.adapter.default_database()
     }
 
     fn default_schema(&self) -> &str {
-        self.0.default_schema()
+        self.adapter.default_schema()
     }
 
     fn open(&self, _name: &str) -> Result<Box<dyn Connection>, AdapterError> {
-        Ok(Box::new(Empty))
+        match self.looks_empty {
+            true => Ok(Box::new(Empty)),
+            false => Err(AdapterError::unsupported(FORBIDDEN)),
+        }
     }
 
     fn facts(&self) -> Facts {
-        self.0.facts()
+        self.adapter.facts()
     }
 }
 

@@ -3,7 +3,7 @@
 //!
 //! Source: docs.getdbt.com/reference/dbt-commands.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::compile::runtime::Runtime;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::event::{Event, Level, NodeResult, RunEnd};
 use crate::graph::{Blocking, NodeSet};
-use crate::invocation::{ExitCode, Invocation, Which};
+use crate::invocation::{Command, ExitCode, Invocation, Preview, Which};
 use crate::jinja::values;
 use crate::manifest::{Node, ResourceType};
 use crate::resource::UniqueId;
@@ -27,7 +27,7 @@ use crate::run::{self, Request, Run, Task};
 use crate::state;
 
 use super::prepare::{self, Prepared};
-use super::{Call, preflight};
+use super::{Call, preflight, show};
 
 const NOTHING_TO_DO: &str = "Nothing to do. Try checking your model configs and model specification args";
 
@@ -40,6 +40,7 @@ pub(super) fn run(call: &Call) -> Result<ExitCode, Diagnostics> {
         return retry(call);
     }
     let prepared = prepare::project(call)?;
+    prepare::write_graph_summary(call, &prepared)?;
     let selected = prepare::select(call, &prepared)?;
     preflight::check(&prepared.graph, &selected, call.invocation.which)?;
     execute(call, prepared, selected, call.invocation.which, Batching::at(call.invocation.started_at))
@@ -118,6 +119,7 @@ fn execute(
     // Only set here, once.
     let _ = prepared.globals.selected_resources.set(values::list(ids));
     let runtime = prepared.runtime(invocation, deferred);
+    call.warnings(overriding_packages(&runtime, &selected))?;
     let request = Request {
         task: match which {
             Which::Compile => Task::Compile,
@@ -134,7 +136,39 @@ fn execute(
     if invocation.flags.write_json {
         write_artifacts(invocation, which, &runtime, &run)?;
     }
+    if let Command::Compile(preview) = &invocation.command {
+        show_compiled(call, &runtime, &run, preview);
+    }
     finish(call, run, which)
+}
+
+/// Warnings about packages that replace materializations of tform's own, once for each.
+fn overriding_packages(runtime: &Runtime, selected: &NodeSet) -> Diagnostics {
+    let nodes = runtime.graph.ids_of(selected).filter_map(|id| runtime.manifest().nodes.get(id));
+    let names: BTreeSet<&str> =
+        nodes.filter(|node| run::node::is_built(node.resource_type)).map(|node| node.config.materialized()).collect();
+    let warnings = names.into_iter().filter_map(|name| {
+        let package = runtime.overriding_package(name)?;
+        let text = format!("Installed package '{package}' is overriding the built-in materialization '{name}'. Overrides of built-in materializations from installed packages will be deprecated in future versions of dbt. For more information: https://docs.getdbt.com/reference/global-configs/legacy-behaviors");
+        let warning = Diagnostic::warning_of("PackageMaterializationOverrideDeprecation", text);
+        Some(warning.fact("package_name", package).fact("materialization_name", name))
+    });
+    let mut found = Diagnostics::new();
+    found.extend(warnings);
+    found
+}
+
+/// Shows the SQL of those compiled nodes that the user named.
+fn show_compiled(call: &Call, runtime: &Runtime, run: &Run, preview: &Preview) {
+    let criteria = &call.invocation.selection.select;
+    for outcome in &run.outcomes {
+        let (Some(sql), Some(node)) = (&outcome.compiled_code, runtime.manifest().nodes.get(&outcome.id)) else {
+            continue;
+        };
+        if criteria.iter().any(|criterion| criterion.contains(&node.name)) {
+            call.emit(show::compiled_event(node, sql, preview));
+        }
+    }
 }
 
 /// Compiles nodes for another command, and writes what came of it.
@@ -166,7 +200,8 @@ fn finish(call: &Call, run: Run, which: Which) -> Result<ExitCode, Diagnostics> 
             .iter()
             .filter(|result| result.status.is_failure())
             .for_each(|result| call.reporter.result_block(result));
-        return Ok(code);
+        // Nothing was to be built: what does not compile is a mistake in the project, as in dbt.
+        return Ok(if code == ExitCode::Success { code } else { ExitCode::NotCompiled });
     }
     if which != Which::Clone {
         call.reporter.finished_running(&end);

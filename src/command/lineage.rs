@@ -68,7 +68,7 @@ fn runtime(call: &Call, mut prepared: Prepared, introspect: bool) -> Result<Arc<
     if !introspect {
         let adapter = adapter::open(&prepared.files.target, &call.invocation.project_dir)?;
         let reporter = call.reporter.clone();
-        prepared.warehouse = Warehouse::new(Arc::new(Offline(adapter)), move |event| reporter.emit(event));
+        prepared.warehouse = Warehouse::new(Offline::empty(adapter), move |event| reporter.emit(event));
     }
     Ok(prepared.runtime(&call.invocation, HashMap::new()))
 }

@@ -34,6 +34,7 @@ const DEFAULT_KEYS: &[&str] = &[
 /// Everything that is wrong in the project or in the selection.
 pub(super) fn run(call: &Call, options: &ListOptions) -> Result<ExitCode, Diagnostics> {
     let prepared = prepare::project(call)?;
+    prepare::write_graph_summary(call, &prepared)?;
     let selected = prepare::select(call, &prepared)?;
     let graph = &prepared.graph;
     if selected.is_empty() {

@@ -6,13 +6,15 @@ use std::sync::{Arc, Mutex, OnceLock};
 use minijinja::Value;
 use serde_json::{Value as Json, json};
 
+use crate::adapter::offline::Offline;
 use crate::adapter::{self, Capabilities, ConstraintKind, ConstraintSupport, Path, PolicyChange, Warehouse};
 use crate::artifact;
+use crate::artifact::graph_summary::GraphSummary;
 use crate::compile::runtime::{CommentSetting, Deferred, EventTime, RunFlags, Runtime};
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
 use crate::event::{Action, Event, Level, found_line};
 use crate::graph::{self, Graph, NodeSet, ResolveOptions};
-use crate::invocation::{DBT_VERSION, ExitCode, Invocation};
+use crate::invocation::{Command, DBT_VERSION, ExitCode, Invocation};
 use crate::jinja::adapter_object::{self, AdapterObject, AdapterOptions};
 use crate::jinja::context::Globals;
 use crate::jinja::{Engine, EngineOptions, Message, MessageKind, relation_object, values};
@@ -68,6 +70,18 @@ pub(crate) fn write_manifest(call: &Call, prepared: &Prepared) -> Result<(), Dia
     artifact::write(&prepared.files.target_path, artifact::MANIFEST, prepared.graph.manifest())
 }
 
+/// Writes `graph_summary.json`: each resource under a number, with the numbers of what stands on it.
+///
+/// # Errors
+/// If the file cannot be written.
+pub(crate) fn write_graph_summary(call: &Call, prepared: &Prepared) -> Result<(), Diagnostic> {
+    if !call.invocation.flags.write_json {
+        return Ok(());
+    }
+    let summary = GraphSummary::new(&prepared.graph, &call.invocation.invocation_id);
+    artifact::write(&prepared.files.target_path, artifact::GRAPH_SUMMARY, &summary)
+}
+
 /// [`project`] that leaves the manifest of the last invocation where it is.
 ///
 /// # Errors
@@ -83,8 +97,9 @@ pub(crate) fn project_without_manifest(call: &Call) -> Result<Prepared, Diagnost
     }
     call.emit(vars_hash(invocation));
     let reporter = call.reporter.clone();
-    let warehouse =
-        Warehouse::new(adapter::open(&files.target, &invocation.project_dir)?, move |event| reporter.emit(event));
+    let adapter = adapter::open(&files.target, &invocation.project_dir)?;
+    let adapter = if may_introspect(invocation) { adapter } else { Offline::forbidden(adapter) };
+    let warehouse = Warehouse::new(adapter, move |event| reporter.emit(event));
     call.emit(Event::AdapterRegistered {
         adapter: files.target.adapter.to_owned(),
         version: warehouse.adapter().version(),
@@ -111,6 +126,14 @@ pub(crate) fn project_without_manifest(call: &Call) -> Result<Prepared, Diagnost
     call.emit(Event::FoundStats { found: found(graph.manifest()) });
     call.emit(Event::Formatting);
     Ok(Prepared { files, graph, engine, globals, warehouse, adapter_options })
+}
+
+/// Whether compiling may ask the warehouse (docs.getdbt.com/reference/commands/compile#introspective-queries).
+fn may_introspect(invocation: &Invocation) -> bool {
+    match &invocation.command {
+        Command::Compile(preview) => preview.introspect,
+        _ => true,
+    }
 }
 
 /// Whether microbatch models are built batch by batch.
@@ -440,5 +463,6 @@ fn run_flags(invocation: &Invocation, files: &ProjectFiles) -> RunFlags {
         skip_after_failed_start: invocation.flags.behaviour("skip_nodes_if_on_run_start_fails"),
         lock,
         populates_cache: flags.introspect && flags.behaviour("populate_cache"),
+        keeps_ephemeral: matches!(&invocation.command, Command::Compile(preview) if !preview.inject_ephemeral_ctes),
     }
 }

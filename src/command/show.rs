@@ -29,11 +29,19 @@ use super::prepare;
 /// # Errors
 /// Everything that is wrong in the project or the selection. A query that fails is the command's failure.
 pub(super) fn run(call: &Call, preview: &Preview) -> Result<ExitCode, Diagnostics> {
+    let selection = &call.invocation.selection;
+    let direct = preview.inline.as_ref().or(preview.inline_direct.as_ref());
+    if direct.is_none() && selection.select.is_empty() && selection.selector.is_none() {
+        let problem = Diagnostic::error("Either --select or --inline must be passed to show")
+            .hint("`--select MODEL` shows rows of a model, `--inline \"select ...\"` those of a query");
+        return Err(Diagnostics::from(problem).of_kind("Runtime Error"));
+    }
     let prepared = prepare::project(call)?;
-    if let Some(sql) = preview.inline.as_ref().or(preview.inline_direct.as_ref()) {
+    prepare::write_graph_summary(call, &prepared)?;
+    if let Some(sql) = direct {
         let runtime = prepared.runtime(&call.invocation, HashMap::new());
         let node = Arc::new(inline_node(&runtime, sql));
-        let shown = show(call, &runtime, &node, preview);
+        let shown = show(call, &runtime, &node, preview)?;
         let code = shown.code;
         if preview.inline_direct.is_none() {
             write_results(call, &runtime, vec![shown])?;
@@ -53,10 +61,10 @@ pub(super) fn run(call: &Call, preview: &Preview) -> Result<ExitCode, Diagnostic
     }
     let deferred = prepare::deferred(call, &prepared, &selected)?;
     let runtime = prepared.runtime(&call.invocation, deferred);
-    let shown: Vec<Shown> = nodes.iter().map(|node| show(call, &runtime, node, preview)).collect();
+    let shown = nodes.iter().map(|node| show(call, &runtime, node, preview)).collect::<Result<Vec<Shown>, _>>()?;
     let failed = shown.iter().any(|shown| shown.code != ExitCode::Success);
     write_results(call, &runtime, shown)?;
-    Ok(if failed { ExitCode::NodeFailed } else { ExitCode::Success })
+    Ok(if failed { ExitCode::NotCompiled } else { ExitCode::Success })
 }
 
 /// What became of a shown node.
@@ -84,6 +92,7 @@ fn write_results(call: &Call, runtime: &Runtime, shown: Vec<Shown>) -> Result<()
 pub(super) fn compile_inline(call: &Call, preview: &Preview) -> Result<ExitCode, Diagnostics> {
     let begun = Instant::now();
     let prepared = prepare::project(call)?;
+    prepare::write_graph_summary(call, &prepared)?;
     let runtime = prepared.runtime(&call.invocation, HashMap::new());
     let node = Arc::new(inline_node(&runtime, preview.inline.as_deref().unwrap_or_default()));
     let worker = runtime.worker("inline");
@@ -101,7 +110,7 @@ pub(super) fn compile_inline(call: &Call, preview: &Preview) -> Result<ExitCode,
             }
             Ok(ExitCode::Success)
         }
-        Err(diagnostic) => Ok(failed(call, &rendering, &node, &diagnostic)),
+        Err(diagnostic) => failed(call, &rendering, &node, &diagnostic),
     }
 }
 
@@ -109,8 +118,8 @@ pub(super) fn compile_inline(call: &Call, preview: &Preview) -> Result<ExitCode,
 pub(super) fn compiled_event(node: &Node, sql: &str, preview: &Preview) -> Event {
     let inline = node.resource_type == ResourceType::SqlOperation;
     let compiled = if preview.json {
-        let name = if inline { Json::Null } else { json!(node.name) };
-        serde_json::to_string_pretty(&json!({"node": name, "compiled": sql})).unwrap_or_default()
+        let compiled = if inline { json!({"compiled": sql}) } else { json!({"node": node.name, "compiled": sql}) };
+        serde_json::to_string_pretty(&compiled).unwrap_or_default()
     } else {
         sql.to_owned()
     };
@@ -129,7 +138,7 @@ fn inline_node(runtime: &Runtime, sql: &str) -> Node {
     node
 }
 
-fn show(call: &Call, runtime: &Arc<Runtime>, node: &Arc<Node>, preview: &Preview) -> Shown {
+fn show(call: &Call, runtime: &Arc<Runtime>, node: &Arc<Node>, preview: &Preview) -> Result<Shown, Diagnostics> {
     let begun = Instant::now();
     let worker = runtime.worker("show");
     let rendering = Rendering { runtime, worker: &worker };
@@ -143,20 +152,37 @@ fn show(call: &Call, runtime: &Arc<Runtime>, node: &Arc<Node>, preview: &Preview
         }
         Err(diagnostic) => {
             let message = Some(message_of(node, &diagnostic, worker.session.last_error().as_ref()));
-            let code = failed(call, &rendering, node, &diagnostic);
+            let code = failed(call, &rendering, node, &diagnostic)?;
             (code, RunResult { message, ..RunResult::new(&node.unique_id, Status::Error) })
         }
     };
     result.execution_time = begun.elapsed().as_secs_f64();
     result.compiled = Some(sql.is_some());
     result.compiled_code = sql;
-    Shown { code, result }
+    Ok(Shown { code, result })
 }
 
-fn failed(call: &Call, rendering: &Rendering<'_>, node: &Node, diagnostic: &Diagnostic) -> ExitCode {
+/// Tells why a node failed.
+///
+/// # Errors
+/// If it is an inline query that does not even compile: that is a mistake in the command.
+fn failed(
+    call: &Call,
+    rendering: &Rendering<'_>,
+    node: &Node,
+    diagnostic: &Diagnostic,
+) -> Result<ExitCode, Diagnostics> {
     let engine = rendering.worker.session.last_error();
+    if node.resource_type == ResourceType::SqlOperation && engine.is_none() {
+        let problem = message_of(node, diagnostic, None);
+        let text = format!("Error while parsing node: {}\n{problem}", node.name);
+        let info = json!({"node_name": node.name, "node_path": node.path, "node_status": "failed", "unique_id": node.unique_id});
+        let data = json!({"exc": problem, "node_info": info});
+        call.emit(Event::notice_with("ParseInlineNodeError", Level::Error, text, data));
+        return Err(Diagnostic::error("Error parsing inline query").into());
+    }
     call.emit(Event::notice("MainEncounteredError", Level::Error, message_of(node, diagnostic, engine.as_ref())));
-    ExitCode::NodeFailed
+    Ok(ExitCode::NotCompiled)
 }
 
 fn compiled(rendering: &Rendering<'_>, node: &Arc<Node>) -> Result<Arc<str>, Diagnostic> {
@@ -206,16 +232,27 @@ fn shown(cell: &Cell) -> String {
     }
 }
 
+/// A node's name, that of a versioned model with its version.
+fn shown_name(node: &Node) -> String {
+    match &node.detail {
+        Detail::Model(model) => {
+            model.version.as_ref().map_or_else(|| node.name.clone(), |version| format!("{}.v{version}", node.name))
+        }
+        _ => node.name.clone(),
+    }
+}
+
 fn table_event(node: &Node, result: &QueryResult, preview: &Preview) -> Event {
     let names = result.unique_names();
     let inline = node.resource_type == ResourceType::SqlOperation;
+    let node_name = shown_name(node);
     let text = if preview.json {
         let rows: Vec<Json> = result
             .rows
             .iter()
             .map(|row| Json::Object(names.iter().cloned().zip(row.iter().map(Cell::to_json)).collect::<Map<_, _>>()))
             .collect();
-        let shown = if inline { json!({"show": rows}) } else { json!({"node": node.name, "show": rows}) };
+        let shown = if inline { json!({"show": rows}) } else { json!({"node": node_name, "show": rows}) };
         serde_json::to_string_pretty(&shown).unwrap_or_default()
     } else {
         let rows: Vec<Vec<Option<String>>> = result
@@ -228,5 +265,5 @@ fn table_event(node: &Node, result: &QueryResult, preview: &Preview) -> Event {
             (0..names.len()).map(|index| result.rows.iter().all(|row| row.get(index).is_none_or(is_number))).collect();
         report::preview(&names, &rows, &numeric)
     };
-    Event::ShowNode { node_name: node.name.clone(), text, json: preview.json, inline }
+    Event::ShowNode { node_name, text, json: preview.json, inline }
 }

@@ -11,8 +11,16 @@ pub fn inject(sql: &str, ctes: &[InjectedCte]) -> String {
     }
     let list = ctes.iter().map(|cte| cte.sql.as_str()).collect::<Vec<_>>().join(", ");
     match with_clause(sql) {
-        Some(end) => format!("{} {list}, {}", &sql[..end], sql[end..].trim_start()),
-        None => format!("with {list} {sql}"),
+        Some(end) => {
+            let (head, rest) = sql.split_at(end);
+            let statement = rest.trim_start();
+            let blank = &rest[..rest.len() - statement.len()];
+            format!("{head}{blank}{list}, {statement}")
+        }
+        None => {
+            let statement = sql.trim_start();
+            format!("{}with{list} {statement}", &sql[..sql.len() - statement.len()])
+        }
     }
 }
 
@@ -82,11 +90,12 @@ mod tests {
 
     #[test]
     fn expressions_join_the_statement_or_its_own_with() {
-        check("select 2", "with  a as (1),  b as (1) select 2");
+        check("select 2", "with a as (1),  b as (1) select 2");
+        check("  -- c", "  with a as (1),  b as (1) -- c");
         check("with x as (2) select 3", "with  a as (1),  b as (1), x as (2) select 3");
         check("-- c\nWITH RECURSIVE x as (2) select 3", "-- cWITH RECURSIVE  a as (1),  b as (1), x as (2) select 3");
         check("/* /* c */ */with x as (2) select 3", "/* /* c */ */with  a as (1),  b as (1), x as (2) select 3");
-        check("without", "with  a as (1),  b as (1) without");
+        check("without", "with a as (1),  b as (1) without");
     }
 
     #[test]

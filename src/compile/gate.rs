@@ -14,7 +14,7 @@ use std::sync::Arc;
 use minijinja::Value;
 
 use super::host::NodeHost;
-use super::runtime::Runtime;
+use super::runtime::{MacroOrigin, Runtime};
 use super::{Compiled, Rendering};
 use crate::jinja::{Arguments, Scope, relation_object, values};
 use crate::load;
@@ -91,7 +91,7 @@ pub fn tests_are_judged_as_usual(runtime: &Runtime) -> bool {
     let plain = |name: &&str| runtime.engine.resolve(name, root).is_some_and(|found| load::is_builtin(&found.file));
     let dispatched = |name: &&str| package_of(runtime, name, "dbt", root).is_none_or(|package| is_ours(&package));
     let materialization = runtime.materialization("test");
-    materialization.is_some_and(|name| name.split_once('.').is_some_and(|(package, _)| is_ours(package)))
+    materialization.is_some_and(|found| found.origin == MacroOrigin::BuiltIn)
         && JUDGES.iter().all(plain)
         && DISPATCHED_JUDGES.iter().all(dispatched)
 }

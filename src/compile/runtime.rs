@@ -51,6 +51,8 @@ pub struct RunFlags {
     /// Whether compiling asks the warehouse which relations there are (not with `--no-introspect`
     /// or `--no-populate-cache`: then nothing is connected to unless a template asks).
     pub populates_cache: bool,
+    /// Ephemeral models stay references to CTEs that are not there (`--no-inject-ephemeral-ctes`).
+    pub keeps_ephemeral: bool,
 }
 
 /// A relation that stands in for a node that was not built here (`--defer`).
@@ -296,33 +298,110 @@ impl Runtime {
     }
 }
 
+/// Where a macro comes from; those that go before others first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum MacroOrigin {
+    Project,
+    Installed,
+    BuiltIn,
+}
+
+/// The macro that a materialization block became.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Materialization {
+    pub package: String,
+    pub name: String,
+    pub origin: MacroOrigin,
+    /// Of models that it can build; empty where that is not known.
+    pub languages: Vec<String>,
+    /// 0 for this very warehouse, more for those that it inherits from and for all.
+    generality: usize,
+}
+
+impl Materialization {
+    /// The name by which the engine finds the macro.
+    pub fn path(&self) -> String {
+        format!("{}.{}", self.package, self.name)
+    }
+
+    fn rank(&self) -> (usize, MacroOrigin) {
+        (self.generality, self.origin)
+    }
+
+    /// Refuses models in a language that the materialization is not made for.
+    ///
+    /// # Errors
+    /// If `language` is none of those that it names.
+    pub fn check_language(&self, language: &str) -> Result<(), Diagnostic> {
+        if self.languages.is_empty() || self.languages.iter().any(|known| known == language) {
+            return Ok(());
+        }
+        let languages: Vec<String> = self.languages.iter().map(|known| format!("'{known}'")).collect();
+        let message = format!(
+            "Materialization \"{}\" only supports languages [{}]; got \"{language}\"",
+            self.name,
+            languages.join(", ")
+        );
+        Err(Diagnostic::error(message))
+    }
+}
+
 /// The prefix of the macros that materialization blocks become.
 const MATERIALIZATION: &str = "materialization_";
 
 impl Runtime {
     /// The macro that materializes `name`: one for this warehouse before a general one, and
-    /// among equals the root project's before a package's before tform's own.
-    pub fn materialization(&self, name: &str) -> Option<String> {
+    /// among equals the root project's before a package's before tform's own. A package replaces
+    /// what tform has only where the project says so by a materialization of its own, or by
+    /// `require_explicit_package_overrides_for_builtin_materializations: false`
+    /// (docs.getdbt.com/reference/global-configs/behavior-changes#package-override-for-built-in-materialization).
+    pub fn materialization(&self, name: &str) -> Option<Materialization> {
+        let candidates = self.materializations(name);
+        let first = candidates.iter().min_by_key(|found| found.rank())?;
+        if self.overrides_builtin(first, &candidates) && !self.lets_packages_override() {
+            let own = candidates.iter().filter(|found| found.origin != MacroOrigin::Installed);
+            return own.min_by_key(|found| found.rank()).cloned();
+        }
+        Some(first.clone())
+    }
+
+    /// The package that replaces tform's own materialization `name`, where that is allowed.
+    pub fn overriding_package(&self, name: &str) -> Option<String> {
+        let candidates = self.materializations(name);
+        let first = candidates.iter().min_by_key(|found| found.rank())?;
+        let overrides = self.overrides_builtin(first, &candidates) && self.lets_packages_override();
+        overrides.then(|| first.package.clone())
+    }
+
+    fn overrides_builtin(&self, first: &Materialization, candidates: &[Materialization]) -> bool {
+        first.origin == MacroOrigin::Installed && candidates.iter().any(|found| found.origin == MacroOrigin::BuiltIn)
+    }
+
+    fn lets_packages_override(&self) -> bool {
+        let flag = "require_explicit_package_overrides_for_builtin_materializations";
+        self.adapter_options.behavior.get(flag) == Some(&false)
+    }
+
+    fn materializations(&self, name: &str) -> Vec<Materialization> {
         let capabilities = self.capabilities();
-        let prefixes =
+        let adapters =
             std::iter::once(capabilities.adapter).chain(capabilities.parents.iter().copied()).chain(["default"]);
-        prefixes.into_iter().find_map(|prefix| {
-            let full = format!("{MATERIALIZATION}{name}_{prefix}");
-            let packages: Vec<&str> = self
-                .engine
-                .macros()
-                .filter(|source| source.name == full)
-                .map(|source| source.package.as_str())
-                .collect();
-            let rank = |package: &&&str| match **package {
-                package if package == self.globals.project_name => 0,
-                package if self.internal_packages.iter().any(|internal| internal == package) => 1,
-                // An imported package must be named explicitly to replace what tform has
-                // (docs.getdbt.com/reference/global-configs/behavior-changes#package-override-for-built-in-materialization).
-                _ => 2,
+        let names: Vec<String> = adapters.map(|adapter| format!("{MATERIALIZATION}{name}_{adapter}")).collect();
+        let sources = self.engine.macros();
+        let found = sources.filter_map(|source| {
+            let generality = names.iter().position(|name| *name == source.name)?;
+            let package = source.package.to_string();
+            let origin = match package.as_str() {
+                package if package == self.globals.project_name => MacroOrigin::Project,
+                package if self.internal_packages.iter().any(|internal| internal == package) => MacroOrigin::BuiltIn,
+                _ => MacroOrigin::Installed,
             };
-            packages.iter().min_by_key(rank).map(|package| format!("{package}.{full}"))
-        })
+            let macros = &self.manifest().macros;
+            let entry = macros.get(format!("macro.{package}.{}", source.name).as_str());
+            let languages = entry.and_then(|entry| entry.supported_languages.clone()).unwrap_or_default();
+            Some(Materialization { package, name: source.name.clone(), origin, languages, generality })
+        });
+        found.collect()
     }
 
     /// Every materialization's name, for suggestions.

@@ -170,14 +170,15 @@ fn exit_codes_are_dbts_unless_detailed_ones_are_asked_for() {
         [
             ExitCode::Success,
             ExitCode::NodeFailed,
+            ExitCode::NotCompiled,
             ExitCode::TestsFailed,
             ExitCode::NothingSelected,
             ExitCode::Unreachable,
         ]
         .map(|code| code.code(codes))
     };
-    assert_eq!(codes(ExitCodes::Standard), [0, 1, 1, 2, 2]);
-    assert_eq!(codes(ExitCodes::Detailed), [0, 1, 3, 4, 5]);
+    assert_eq!(codes(ExitCodes::Standard), [0, 1, 2, 1, 2, 2]);
+    assert_eq!(codes(ExitCodes::Detailed), [0, 1, 1, 3, 4, 5]);
 }
 
 #[test]

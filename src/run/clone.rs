@@ -27,7 +27,7 @@ const MATERIALIZATION: &str = "clone";
 /// What the materialization raises or the warehouse refuses.
 pub fn run(rendering: &Rendering<'_>, node: &Arc<Node>) -> Result<(Report, Option<String>), Diagnostic> {
     let runtime = rendering.runtime;
-    let macro_name = runtime
+    let materialization = runtime
         .materialization(MATERIALIZATION)
         .ok_or_else(|| Diagnostic::error(format!("there is no materialization `{MATERIALIZATION}`")))?;
     let origin = runtime.deferred.contains_key(&node.unique_id).then(|| runtime.ref_relation(node));
@@ -39,7 +39,7 @@ pub fn run(rendering: &Rendering<'_>, node: &Arc<Node>) -> Result<(Report, Optio
     let host = NodeHost::new(runtime, node, rendering.worker.clone(), extras);
     let context = compile::context(runtime, node, host.clone());
     let scope = Scope::new(&node.package_name, context);
-    let value = runtime.engine.call(&macro_name, Arguments::default(), &scope)?.value;
+    let value = runtime.engine.call(&materialization.path(), Arguments::default(), &scope)?.value;
     node::settle(rendering.worker, node, &value)?;
     let main = host.gathered().results.remove("main");
     let build_path = host.gathered().build_path.take();

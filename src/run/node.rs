@@ -7,7 +7,7 @@ use minijinja::Value;
 use serde_json::{Map, Value as Json};
 
 use crate::compile::host::{BatchContext, NodeHost, Stored};
-use crate::compile::runtime::{Runtime, Worker};
+use crate::compile::runtime::{Materialization, Runtime, Worker};
 use crate::compile::{self, Compiled, Rendering};
 use crate::diagnostic::Diagnostic;
 use crate::event::{Event, Level, Status};
@@ -103,13 +103,16 @@ fn materialize_once(
 ) -> Result<Materialized, Diagnostic> {
     let runtime = rendering.runtime;
     let node = &ready.node;
-    let macro_name = materialization(runtime, node)?;
+    let materialization = materialization(runtime, node)?;
+    if node.resource_type == ResourceType::Model {
+        materialization.check_language(node.code().map_or("sql", |code| &code.language))?;
+    }
     let mut extras = vec![("sql", Value::from(ready.compiled.sql.as_ref()))];
     extras.extend(batch.map(|batch| ("model", model_of(batch, node))));
     let host = NodeHost::of_batch(runtime, node, rendering.worker.clone(), extras, batch);
     let context = compile::context(runtime, node, host.clone());
     let scope = Scope::new(&node.package_name, context);
-    let value = runtime.engine.call(&macro_name, Arguments::default(), &scope)?.value;
+    let value = runtime.engine.call(&materialization.path(), Arguments::default(), &scope)?.value;
     settle(rendering.worker, node, &value)?;
     let main = host.gathered().results.remove("main").ok_or_else(|| {
         Diagnostic::error("main is not being called during running model")
@@ -157,7 +160,7 @@ pub(super) fn settle(worker: &Worker, node: &Node, value: &Value) -> Result<(), 
 
 /// The macro that materializes a node: one for this warehouse before a general one, and
 /// among equals the root project's before a package's before tform's own.
-fn materialization(runtime: &Runtime, node: &Node) -> Result<String, Diagnostic> {
+fn materialization(runtime: &Runtime, node: &Node) -> Result<Materialization, Diagnostic> {
     let name = node.config.materialized();
     runtime.materialization(name).ok_or_else(|| {
         let adapter = runtime.capabilities().adapter;
