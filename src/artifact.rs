@@ -128,6 +128,17 @@ pub struct RunResult {
     pub relation_name: Option<String>,
     #[serde(default)]
     pub batch_results: Option<BatchResults>,
+    #[serde(default)]
+    pub overload_results: Option<OverloadResults>,
+}
+
+/// The overloads of a function, by the stem of the file that has their body.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OverloadResults {
+    #[serde(default)]
+    pub successful: Vec<String>,
+    #[serde(default)]
+    pub failed: Vec<String>,
 }
 
 impl RunResult {

@@ -102,10 +102,32 @@ pub fn with_foreign_keys(
     Ok(Arc::new(complete_node))
 }
 
+/// A function with the bodies of its overloads rendered; any other node as it is.
+///
+/// # Errors
+/// What is wrong in the template of an overload.
+pub fn with_overloads(rendering: &Rendering<'_>, node: &Arc<Node>, host: &NodeHost) -> Result<Arc<Node>, Diagnostic> {
+    if node.function().is_none_or(|function| function.overloads.is_empty()) {
+        return Ok(node.clone());
+    }
+    let runtime = rendering.runtime;
+    let mut complete = Node::clone(node);
+    if let Detail::Function(function) = &mut complete.detail {
+        for overload in &mut function.overloads {
+            let Some(body) = &overload.raw_body else { continue };
+            let template = TemplateSource::text(&format!("{}.sql", overload.defined_in), body);
+            let scope = RenderScope::new(&node.package_name, context(runtime, node, host.clone()));
+            overload.compiled_body = Some(runtime.engine.render(&template, &scope)?.value.into());
+        }
+    }
+    Ok(Arc::new(complete))
+}
+
 /// Renders a node's own code.
 fn render(rendering: &Rendering<'_>, node: &Arc<Node>, host: &NodeHost) -> Result<String, Diagnostic> {
     let runtime = rendering.runtime;
-    if node.code().is_some_and(|code| code.language == "python") {
+    let is_function = node.function().is_some();
+    if node.code().is_some_and(|code| code.language == "python" && !is_function) {
         return python(runtime, node);
     }
     let host = match node.generic_test() {

@@ -192,12 +192,12 @@ pub struct HookLine {
     pub statement: String,
 }
 
-/// One batch of a microbatch model.
+/// One batch of a microbatch model, or one overload of a function.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BatchLine {
     pub node: NodeInfo,
     pub position: Position,
-    /// `batch 2020-01-01 of sql microbatch model main.a`.
+    /// `batch 2020-01-01 of sql microbatch model main.a`, `function f overload g`.
     pub description: String,
 }
 
@@ -337,6 +337,12 @@ pub enum Event {
         line: BatchLine,
         status: Status,
         message: String,
+        seconds: f64,
+    },
+    LogStartOverload(BatchLine),
+    LogOverloadResult {
+        line: BatchLine,
+        status: Status,
         seconds: f64,
     },
     LogHookStartLine(HookLine),
@@ -511,7 +517,7 @@ impl Event {
             | Event::LogSnapshotResult { line, .. }
             | Event::LogFreshnessResult { line, .. }
             | Event::LogFunctionResult { line, .. } => level_of(line.status),
-            Event::LogBatchResult { status, .. } => level_of(*status),
+            Event::LogBatchResult { status, .. } | Event::LogOverloadResult { status, .. } => level_of(*status),
             Event::RunResultWarning(_) | Event::RunResultWarningMessage(_) | Event::JinjaLogWarning { .. } => {
                 Level::Warn
             }
@@ -553,7 +559,10 @@ impl Event {
             | Event::LogFreshnessResult { line, .. }
             | Event::LogFunctionResult { line, .. }
             | Event::LogNodeNoOpResult { line, .. } => Some(&line.node),
-            Event::LogStartBatch(line) | Event::LogBatchResult { line, .. } => Some(&line.node),
+            Event::LogStartBatch(line)
+            | Event::LogBatchResult { line, .. }
+            | Event::LogStartOverload(line)
+            | Event::LogOverloadResult { line, .. } => Some(&line.node),
             Event::LogHookStartLine(hook) | Event::LogHookEndLine { hook, .. } => Some(&hook.node),
             Event::JinjaLogInfo { node, .. }
             | Event::JinjaLogDebug { node, .. }
@@ -591,6 +600,8 @@ impl Event {
             Event::LogNodeNoOpResult { .. } => "LogNodeNoOpResult",
             Event::LogStartBatch(_) => "LogStartBatch",
             Event::LogBatchResult { .. } => "LogBatchResult",
+            Event::LogStartOverload(_) => "LogStartOverload",
+            Event::LogOverloadResult { .. } => "LogOverloadResult",
             Event::LogHookStartLine(_) => "LogHookStartLine",
             Event::LogHookEndLine { .. } => "LogHookEndLine",
             Event::SkippingDetails { .. } => "SkippingDetails",

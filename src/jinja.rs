@@ -330,9 +330,10 @@ impl Engine {
         match found {
             Some(entry) => Ok(Value::from_dyn_object(entry.clone())),
             None => {
-                let within = namespace.map(|namespace| format!(" in namespace `{namespace}`")).unwrap_or_default();
-                Err(Diagnostic::error(format!("no macro named `{name}` was found{within}"))
-                    .note(format!("searched for: `{}`", candidates.join("`, `"))))
+                let (namespace, searched) = (namespace.unwrap_or("None"), candidates.join("', '"));
+                Err(Diagnostic::error(format!(
+                    "In dispatch: No macro named '{name}' found within namespace: '{namespace}'\n    Searched for: '{searched}'"
+                )))
             }
         }
     }

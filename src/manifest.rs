@@ -173,7 +173,7 @@ pub struct InjectedCte {
     pub sql: String,
 }
 
-/// Something in `nodes`: a model, analysis, test, snapshot, seed, hook or inline query.
+/// Something in `nodes` or `functions`: a model, analysis, test, snapshot, seed, function, hook or inline query.
 ///
 /// What only some of them have stands in `detail`.
 #[derive(Debug, Clone, Serialize)]
@@ -237,6 +237,7 @@ pub enum Detail {
     Model(Box<ModelDetail>),
     Snapshot(Code),
     GenericTest(Box<GenericTestDetail>),
+    Function(Box<FunctionDetail>),
     /// A singular test, an analysis, an inline query.
     Code(Code),
     Hook(HookDetail),
@@ -340,6 +341,40 @@ pub struct TestMetadata {
     pub namespace: Option<String>,
 }
 
+/// A user-defined function (docs.getdbt.com/docs/build/udfs).
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct FunctionDetail {
+    #[serde(flatten)]
+    pub code: Code,
+    /// Each `{name, data_type, description, default_value}`.
+    #[serde(default)]
+    pub arguments: Vec<Value>,
+    /// `{data_type, description}`.
+    #[serde(default)]
+    pub returns: Value,
+    /// The same name for other arguments.
+    #[serde(default)]
+    pub overloads: Vec<Overload>,
+}
+
+/// A further body of a function, for other arguments.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Overload {
+    /// The stem of the file that has the body.
+    pub defined_in: String,
+    #[serde(default)]
+    pub arguments: Vec<Value>,
+    /// As of the function itself; `None` where it returns the same.
+    #[serde(default)]
+    pub returns: Option<Value>,
+    #[serde(default)]
+    pub description: Option<String>,
+    #[serde(default)]
+    pub raw_body: Option<Arc<str>>,
+    #[serde(default)]
+    pub compiled_body: Option<Arc<str>>,
+}
+
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct HookDetail {
     #[serde(flatten)]
@@ -354,6 +389,7 @@ impl Node {
             Detail::Seed(_) => None,
             Detail::Model(model) => Some(&model.code),
             Detail::GenericTest(test) => Some(&test.code),
+            Detail::Function(function) => Some(&function.code),
             Detail::Snapshot(code) | Detail::Code(code) => Some(code),
             Detail::Hook(hook) => Some(&hook.code),
         }
@@ -364,6 +400,7 @@ impl Node {
             Detail::Seed(_) => None,
             Detail::Model(model) => Some(&mut model.code),
             Detail::GenericTest(test) => Some(&mut test.code),
+            Detail::Function(function) => Some(&mut function.code),
             Detail::Snapshot(code) | Detail::Code(code) => Some(code),
             Detail::Hook(hook) => Some(&mut hook.code),
         }
@@ -383,6 +420,13 @@ impl Node {
         }
     }
 
+    pub fn function(&self) -> Option<&FunctionDetail> {
+        match &self.detail {
+            Detail::Function(function) => Some(function),
+            _ => None,
+        }
+    }
+
     /// The ids of the nodes that this one is built from.
     pub fn parents(&self) -> &[UniqueId] {
         self.code().map_or(&[], |code| &code.depends_on.nodes)
@@ -392,9 +436,9 @@ impl Node {
         self.resource_type == ResourceType::Model && self.config.materialized() == "ephemeral"
     }
 
-    /// Whether a relation in the warehouse stands for it.
+    /// Whether a relation or a function in the warehouse stands for it.
     pub fn is_relational(&self) -> bool {
-        self.resource_type.is_refable() && !self.is_ephemeral()
+        (self.resource_type.is_refable() && !self.is_ephemeral()) || self.resource_type == ResourceType::Function
     }
 
     /// The name with which people look for it (`name` or `name.v2`).
@@ -638,7 +682,7 @@ pub struct Fixture {
     pub fixture: Option<String>,
 }
 
-/// A metric, semantic model, saved query or function: kept as parsed, so that projects
+/// A metric, semantic model or saved query: kept as parsed, so that projects
 /// with a semantic layer work; `body` has everything that has no field here.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct SemanticResource {
@@ -718,7 +762,7 @@ pub struct Manifest {
     pub saved_queries: IndexMap<UniqueId, Arc<SemanticResource>>,
     pub semantic_models: IndexMap<UniqueId, Arc<SemanticResource>>,
     pub unit_tests: IndexMap<UniqueId, Arc<UnitTest>>,
-    pub functions: IndexMap<UniqueId, Arc<SemanticResource>>,
+    pub functions: IndexMap<UniqueId, Arc<Node>>,
 }
 
 /// Any resource that takes part in the graph, by reference.
@@ -741,7 +785,7 @@ impl Manifest {
             "metric" => self.metrics.get(id).map(Resource::Semantic),
             "semantic_model" => self.semantic_models.get(id).map(Resource::Semantic),
             "saved_query" => self.saved_queries.get(id).map(Resource::Semantic),
-            "function" => self.functions.get(id).map(Resource::Semantic),
+            "function" => self.functions.get(id).map(Resource::Node),
             _ => self.nodes.get(id).map(Resource::Node),
         }
     }
@@ -749,7 +793,7 @@ impl Manifest {
     /// Every resource that takes part in the graph.
     pub fn resources(&self) -> impl Iterator<Item = Resource<'_>> {
         let semantic = self.metrics.values().chain(self.semantic_models.values());
-        let semantic = semantic.chain(self.saved_queries.values()).chain(self.functions.values());
+        let semantic = semantic.chain(self.saved_queries.values());
         self.nodes
             .values()
             .map(Resource::Node)
@@ -757,6 +801,25 @@ impl Manifest {
             .chain(self.exposures.values().map(Resource::Exposure))
             .chain(self.unit_tests.values().map(Resource::UnitTest))
             .chain(semantic.map(Resource::Semantic))
+            .chain(self.functions.values().map(Resource::Node))
+    }
+
+    /// A node by its id: one of `nodes`, or a function.
+    pub fn node(&self, id: &str) -> Option<&Arc<Node>> {
+        self.nodes.get(id).or_else(|| self.functions.get(id))
+    }
+
+    /// As [`Manifest::node`], to change it.
+    pub fn node_mut(&mut self, id: &str) -> Option<&mut Arc<Node>> {
+        match self.nodes.get_mut(id) {
+            Some(node) => Some(node),
+            None => self.functions.get_mut(id),
+        }
+    }
+
+    /// What the warehouse has something for: the nodes and the functions.
+    pub fn nodes_and_functions(&self) -> impl Iterator<Item = &Arc<Node>> {
+        self.nodes.values().chain(self.functions.values())
     }
 }
 

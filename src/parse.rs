@@ -16,6 +16,7 @@ mod docs;
 mod draft;
 mod exposure;
 mod extract;
+mod function;
 mod generic_test;
 mod join;
 mod layers;

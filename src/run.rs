@@ -11,6 +11,7 @@ mod clone;
 mod diff;
 mod lock;
 pub mod freshness;
+mod function;
 mod fuse;
 pub mod node;
 pub mod outcome;
@@ -345,6 +346,8 @@ impl<'a> Runner<'a> {
             ctes: left.ctes,
             build_path: left.build_path,
             batches: report.batches,
+            overloads: report.overloads,
+            overload_bodies: left.overload_bodies,
             measured: None,
         });
         match step_after(status, self.runtime.flags.fail_fast) {
@@ -417,6 +420,13 @@ impl<'a> Runner<'a> {
             (_, ResourceType::UnitTest) => {
                 self.runtime.emit(Event::NodeExecuting(info.with_status(Status::Executing)));
                 unit_test::run(rendering, &ready)
+            }
+            (_, ResourceType::Function) => {
+                self.runtime.emit(Event::NodeExecuting(info.with_status(Status::Executing)));
+                let previous = self.batching.overloads.get(&node.unique_id);
+                let (report, build_path) = function::build(rendering, &ready, info, previous)?;
+                left.build_path = build_path;
+                Ok(report)
             }
             (_, _) => {
                 self.runtime.emit(Event::NodeExecuting(info.with_status(Status::Executing)));
@@ -548,6 +558,7 @@ pub(crate) struct Left {
     pub path: Option<String>,
     pub ctes: Vec<crate::manifest::InjectedCte>,
     pub build_path: Option<String>,
+    pub overload_bodies: Vec<Option<Arc<str>>>,
 }
 
 impl Left {
@@ -555,6 +566,8 @@ impl Left {
         self.code = Some(ready.compiled.sql.clone());
         self.path.clone_from(&ready.path);
         self.ctes.clone_from(&ready.compiled.ctes);
+        let overloads = ready.node.function().into_iter().flat_map(|function| &function.overloads);
+        self.overload_bodies = overloads.map(|overload| overload.compiled_body.clone()).collect();
     }
 }
 
@@ -571,6 +584,8 @@ fn plain_outcome(id: &UniqueId, result: Arc<NodeResult>) -> Outcome {
         ctes: Vec::new(),
         build_path: None,
         batches: None,
+        overloads: None,
+        overload_bodies: Vec::new(),
         measured: None,
     }
 }
@@ -636,6 +651,7 @@ pub(crate) fn description(node: &Node) -> String {
         }
         ResourceType::Seed => format!("seed file {schema}"),
         ResourceType::Snapshot => format!("snapshot {schema}"),
+        ResourceType::Function => format!("function {schema}"),
         ResourceType::Test => format!("test {}", node.name),
         ResourceType::UnitTest => format!("unit_test {}", unit_test_name(node)),
         kind => format!("{} {}", kind.as_str().replace('_', " "), node.name),
@@ -687,6 +703,7 @@ fn result_line(node: &Node, result: &NodeResult, position: Position, description
             let set = node.config.set_values().map(|(key, value)| (key.to_owned(), value.clone()));
             Event::LogSnapshotResult { line, description: relation_text(node), config: set.collect() }
         }
+        ResourceType::Function => Event::LogFunctionResult { line, description: description.to_owned() },
         _ => Event::LogModelResult { line, description: description.to_owned() },
     }
 }
@@ -706,7 +723,7 @@ fn group(runtime: &Runtime, node: &Node) -> Option<Map<String, Json>> {
 /// The results as on-run-end hooks see them (docs.getdbt.com/reference/dbt-jinja-functions/on-run-end-context#results).
 pub(crate) fn results_value(runtime: &Runtime, outcomes: &[Outcome]) -> Value {
     let each = outcomes.iter().filter_map(|outcome| {
-        let node = runtime.manifest().nodes.get(&outcome.id)?;
+        let node = runtime.manifest().node(&outcome.id)?;
         let result = &outcome.result;
         let node = match (&outcome.compiled_code, &outcome.compiled_path) {
             (Some(code), Some(path)) => {

@@ -18,8 +18,8 @@ use super::{RunResults, Sources};
 use crate::config::NodeConfig;
 use crate::diagnostic::Diagnostic;
 use crate::manifest::{
-    Code, Detail, Disabled, Exposure, GenericTestDetail, Group, HookDetail, Macro, Manifest, ModelDetail, Node, Origin,
-    SeedDependsOn, SeedDetail, SemanticResource, Source, UnitTest,
+    Code, Detail, Disabled, Exposure, FunctionDetail, GenericTestDetail, Group, HookDetail, Macro, Manifest,
+    ModelDetail, Node, Origin, SeedDependsOn, SeedDetail, SemanticResource, Source, UnitTest,
 };
 use crate::resource::{ResourceType, UniqueId};
 
@@ -124,7 +124,7 @@ pub fn parse_manifest(text: &str) -> Result<Manifest, String> {
         saved_queries: section(&raw, "saved_queries", |value| semantic(value, ResourceType::SavedQuery))?,
         semantic_models: section(&raw, "semantic_models", |value| semantic(value, ResourceType::SemanticModel))?,
         unit_tests: section(&raw, "unit_tests", unit_test)?,
-        functions: section(&raw, "functions", |value| semantic(value, ResourceType::Function))?,
+        functions: section(&raw, "functions", node)?,
     })
 }
 
@@ -260,6 +260,7 @@ fn detail(kind: ResourceType, value: &Value) -> Result<Detail, String> {
         }),
         ResourceType::Model => Detail::Model(Box::new(ModelDetail::deserialize(value).map_err(text)?)),
         ResourceType::Snapshot => Detail::Snapshot(Code::deserialize(value).map_err(text)?),
+        ResourceType::Function => Detail::Function(Box::new(FunctionDetail::deserialize(value).map_err(text)?)),
         ResourceType::Test if value.get("test_metadata").is_some_and(|metadata| !metadata.is_null()) => {
             Detail::GenericTest(Box::new(GenericTestDetail::deserialize(value).map_err(text)?))
         }
@@ -349,10 +350,9 @@ fn disabled(raw: &IndexMap<String, Box<RawValue>>) -> Result<IndexMap<UniqueId, 
             ResourceType::Source => Disabled::Source(Box::new(source(value)?)),
             ResourceType::Exposure => Disabled::Exposure(Box::new(exposure(value)?)),
             ResourceType::UnitTest => Disabled::UnitTest(Box::new(unit_test(value)?)),
-            kind @ (ResourceType::Metric
-            | ResourceType::SemanticModel
-            | ResourceType::SavedQuery
-            | ResourceType::Function) => Disabled::Semantic(Box::new(semantic(value, kind)?)),
+            kind @ (ResourceType::Metric | ResourceType::SemanticModel | ResourceType::SavedQuery) => {
+                Disabled::Semantic(Box::new(semantic(value, kind)?))
+            }
             _ => Disabled::Node(Box::new(node(value)?)),
         })
     };

@@ -237,7 +237,7 @@ fn fill(
     };
     for resource in runtime.manifest().resources().filter(wants) {
         let key = match resource {
-            Resource::Node(node) if node.is_relational() => {
+            Resource::Node(node) if node.is_relational() && node.function().is_none() => {
                 key(node.database.as_deref().unwrap_or(&default), &node.schema, &node.alias)
             }
             Resource::Source(source) => {

@@ -19,7 +19,7 @@ use crate::event::{Event, Level, NodeResult, RunEnd};
 use crate::graph::{Blocking, NodeSet};
 use crate::invocation::{Command, ExitCode, Invocation, Preview, Which};
 use crate::jinja::values;
-use crate::manifest::{Node, ResourceType};
+use crate::manifest::{Detail, Node, ResourceType};
 use crate::resource::UniqueId;
 use crate::run::microbatch::{Batching, parse_time};
 use crate::run::outcome::Outcome;
@@ -87,7 +87,11 @@ fn batching(again: &state::retry::Retry, now: DateTime<Utc>) -> Batching {
         let (successful, failed) = (spans(&batches.successful)?, spans(&batches.failed)?);
         Some((id.clone(), run::outcome::BatchResults { successful, failed }))
     });
-    Batching { now: parse_time(&again.started_at).unwrap_or(now), previous: previous.collect() }
+    Batching {
+        now: parse_time(&again.started_at).unwrap_or(now),
+        previous: previous.collect(),
+        overloads: again.overloads.clone(),
+    }
 }
 
 fn execute(
@@ -253,7 +257,7 @@ fn write_artifacts(invocation: &Invocation, which: Which, runtime: &Arc<Runtime>
     // Ephemeral models are no results of their own, unless somebody asked for them.
     let asked_for = which == Which::Compile && !invocation.selection.select.is_empty();
     let told = |outcome: &&Outcome| {
-        let node = runtime.manifest().nodes.get(&outcome.id);
+        let node = runtime.manifest().node(&outcome.id);
         asked_for || outcome.result.status.is_failure() || !node.is_some_and(|node| node.is_ephemeral())
     };
     let results = run.outcomes.iter().filter(told).map(|outcome| run_result(runtime, outcome)).collect();
@@ -261,7 +265,7 @@ fn write_artifacts(invocation: &Invocation, which: Which, runtime: &Arc<Runtime>
     artifact::write(&runtime.target_path, artifact::RUN_RESULTS, &results)?;
     let mut manifest = runtime.manifest().clone();
     for outcome in &run.outcomes {
-        let (Some(sql), Some(node)) = (&outcome.compiled_code, manifest.nodes.get_mut(&outcome.id)) else { continue };
+        let (Some(sql), Some(node)) = (&outcome.compiled_code, manifest.node_mut(&outcome.id)) else { continue };
         let node = Arc::make_mut(node);
         complete(node, outcome, sql);
     }
@@ -271,6 +275,11 @@ fn write_artifacts(invocation: &Invocation, which: Which, runtime: &Arc<Runtime>
 /// Puts what compiling and running found into the node of the manifest.
 fn complete(node: &mut Node, outcome: &Outcome, sql: &Arc<str>) {
     node.build_path.clone_from(&outcome.build_path);
+    if let Detail::Function(function) = &mut node.detail {
+        for (overload, body) in function.overloads.iter_mut().zip(&outcome.overload_bodies) {
+            overload.compiled_body.clone_from(body);
+        }
+    }
     if let Some(code) = node.code_mut() {
         code.compiled = Some(true);
         code.compiled_code = Some(sql.clone());
@@ -282,7 +291,7 @@ fn complete(node: &mut Node, outcome: &Outcome, sql: &Arc<str>) {
 
 fn run_result(runtime: &Runtime, outcome: &Outcome) -> RunResult {
     let result = &outcome.result;
-    let node = runtime.manifest().nodes.get(&outcome.id);
+    let node = runtime.manifest().node(&outcome.id);
     let has_code = node.map_or(outcome.compiled_code.is_some(), |node| node.resource_type != ResourceType::Seed);
     let spans = |spans: &[(chrono::DateTime<chrono::Utc>, chrono::DateTime<chrono::Utc>)]| {
         spans.iter().map(|(start, end)| (start.to_rfc3339(), end.to_rfc3339())).collect()
@@ -301,6 +310,7 @@ fn run_result(runtime: &Runtime, outcome: &Outcome) -> RunResult {
             .batches
             .as_ref()
             .map(|batches| BatchResults { successful: spans(&batches.successful), failed: spans(&batches.failed) }),
+        overload_results: outcome.overloads.clone(),
         ..RunResult::new(&outcome.id, result.status)
     }
 }

@@ -365,7 +365,8 @@ pub(crate) fn deferred(
     let session = prepared.warehouse.session("defer");
     let adapter = AdapterObject::running(&prepared.adapter_options, &session);
     let mut found = HashMap::new();
-    for (id, node) in &graph.manifest().nodes {
+    for node in graph.manifest().nodes_and_functions() {
+        let id = &node.unique_id;
         let is_selected = graph.position(id).is_some_and(|position| selected.contains(position));
         let exists = || {
             let path = Path::new(node.database.as_deref(), Some(&node.schema), Some(&node.alias));

@@ -50,7 +50,7 @@ pub(super) fn run(call: &Call, preview: &Preview) -> Result<ExitCode, Diagnostic
     }
     let selected = prepare::select(call, &prepared)?;
     let nodes: Vec<Arc<Node>> =
-        prepared.graph.ids_of(&selected).filter_map(|id| prepared.graph.manifest().nodes.get(id)).cloned().collect();
+        prepared.graph.ids_of(&selected).filter_map(|id| prepared.graph.manifest().node(id)).cloned().collect();
     if nodes.is_empty() {
         call.emit(Event::notice(
             "NothingToDo",

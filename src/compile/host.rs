@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use minijinja::{Error, State, Value};
 
-use crate::adapter::{AdapterResponse, Relation};
+use crate::adapter::{AdapterResponse, Relation, RelationKind};
 use crate::artifact::SeenColumns;
 use crate::diagnostic::Diagnostic;
 use crate::jinja::config_object::ConfigObject;
@@ -312,10 +312,11 @@ impl Inner {
     }
 
     fn call_function(&self, arguments: Arguments) -> Result<Value, Error> {
-        let name = arguments.positional.last().map(values::text).unwrap_or_default();
-        Err(fault(format!(
-            "function `{name}` cannot be called: user-defined functions are kept in the graph but not built (docs.getdbt.com/docs/build/udfs)"
-        )))
+        let call = package_and_name(&arguments)?;
+        let target = self.runtime.find_function(&self.node, &call).map_err(error)?;
+        let mut relation = self.runtime.ref_relation(&target);
+        relation.kind = Some(RelationKind::Function);
+        Ok(relation_object::value_of(relation))
     }
 
     fn load_result(&self, arguments: Arguments) -> Result<Value, Error> {
@@ -416,6 +417,15 @@ pub fn ref_call(arguments: Arguments) -> Result<RefCall, Error> {
             Ok([package, name]) => Ok(RefCall { name, package: Some(package), version }),
             Err(names) => Err(fault(format!("ref() takes at most two arguments ({} given)", names.len()))),
         },
+    }
+}
+
+/// The names in a call of `function`: one, or that of the package before it.
+fn package_and_name(arguments: &Arguments) -> Result<Vec<String>, Error> {
+    let names: Vec<String> = arguments.positional.iter().map(values::text).collect();
+    match names.len() {
+        1 | 2 => Ok(names),
+        given => Err(fault(format!("function() takes one or two arguments ({given} given)"))),
     }
 }
 

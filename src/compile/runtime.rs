@@ -131,6 +131,19 @@ impl Runtime {
         found.cloned().ok_or_else(|| missing(node, &call.name, "a node named"))
     }
 
+    /// The user-defined function that `function(...)` in `node` means: `[name]` or `[package, name]`.
+    ///
+    /// # Errors
+    /// If there is none, or it is switched off.
+    pub fn find_function(&self, node: &Node, call: &[String]) -> Result<Arc<Node>, Diagnostic> {
+        let found = match self.graph.lookup().find_function(&node.package_name, call) {
+            Target::Found(id) => self.manifest().functions.get(id),
+            _ => None,
+        };
+        let name = call.last().map_or("", String::as_str);
+        found.cloned().ok_or_else(|| missing(node, name, "a function named"))
+    }
+
     /// The table that a `source` in `node` means.
     ///
     /// # Errors

@@ -33,7 +33,8 @@ static MODEL: LazyLock<Defaults> =
     LazyLock::new(|| table(node_with("view", json!({"access": "protected", "freshness": null}))));
 static NODE: LazyLock<Defaults> = LazyLock::new(|| table(node_with("view", json!({}))));
 static FUNCTION: LazyLock<Defaults> = LazyLock::new(|| {
-    let own = json!({"type": "scalar", "volatility": null, "runtime_version": null, "entry_point": null});
+    let own = json!({"type": "scalar", "volatility": null, "runtime_version": null, "entry_point": null,
+        "snowflake": {"quote_args": true}});
     table(node_with("function", own))
 });
 static SEED: LazyLock<Defaults> =

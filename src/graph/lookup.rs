@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use serde_json::Value;
 
 use crate::manifest::{Disabled, Manifest, Node, RefCall, SemanticResource};
-use crate::resource::UniqueId;
+use crate::resource::{ResourceType, UniqueId};
 
 /// What a name stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,12 +60,11 @@ impl Lookup {
             let name = format!("{}.{}", source.source_name, source.name);
             add(&mut lookup.sources, name, &source.package_name, &source.unique_id);
         }
-        for (names, resources) in
-            [(&mut lookup.metrics, &manifest.metrics), (&mut lookup.functions, &manifest.functions)]
-        {
-            for resource in resources.values() {
-                add(names, resource.name.clone(), &resource.package_name, &resource.unique_id);
-            }
+        for metric in manifest.metrics.values() {
+            add(&mut lookup.metrics, metric.name.clone(), &metric.package_name, &metric.unique_id);
+        }
+        for function in manifest.functions.values() {
+            add(&mut lookup.functions, function.name.clone(), &function.package_name, &function.unique_id);
         }
         for model in manifest.semantic_models.values() {
             for measure in measures(model) {
@@ -88,6 +87,9 @@ impl Lookup {
             Disabled::Source(source) => {
                 let name = format!("{}.{}", source.source_name, source.name);
                 self.disabled_others.insert((name, source.package_name.clone()));
+            }
+            Disabled::Node(node) if node.resource_type == ResourceType::Function => {
+                self.disabled_others.insert((node.name.clone(), node.package_name.clone()));
             }
             Disabled::Semantic(resource) => {
                 self.disabled_others.insert((resource.name.clone(), resource.package_name.clone()));

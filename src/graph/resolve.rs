@@ -99,12 +99,16 @@ pub(super) fn link(manifest: &mut Manifest, lookup: &Lookup, options: &ResolveOp
             Arc::make_mut(exposure).depends_on.nodes = outcome.parents;
         }
     }
-    let outcomes = outcomes.skip(manifest.unit_tests.len());
+    let mut outcomes = outcomes.skip(manifest.unit_tests.len());
     let semantic = manifest.metrics.values_mut().chain(manifest.semantic_models.values_mut());
-    let semantic = semantic.chain(manifest.saved_queries.values_mut()).chain(manifest.functions.values_mut());
-    for (resource, outcome) in semantic.zip(outcomes) {
+    for (resource, outcome) in semantic.chain(manifest.saved_queries.values_mut()).zip(&mut outcomes) {
         if let Some(outcome) = outcome {
             Arc::make_mut(resource).depends_on.nodes = outcome.parents;
+        }
+    }
+    for (function, outcome) in manifest.functions.values_mut().zip(outcomes) {
+        if let (Some(outcome), Some(code)) = (outcome, Arc::make_mut(function).code_mut()) {
+            code.depends_on.nodes = outcome.parents;
         }
     }
 }

@@ -110,8 +110,8 @@ fn dispatch_prefers_the_adapter_and_the_root_project() {
     assert_eq!(shown("flavour", None).as_deref(), Ok("<macro root.duckdb__flavour>"));
     assert_eq!(shown("pick", Some("utils")).as_deref(), Ok("<macro utils.default__pick>"));
     insta::assert_snapshot!(shown("gone", Some("utils")).unwrap_err(), @r"
-    error: no macro named `gone` was found in namespace `utils`
-      = note: searched for: `root.duckdb__gone`, `root.default__gone`, `utils.duckdb__gone`, `utils.default__gone`
+    error: In dispatch: No macro named 'gone' found within namespace: 'utils'
+        Searched for: 'root.duckdb__gone', 'root.default__gone', 'utils.duckdb__gone', 'utils.default__gone'
     ");
 }
 

@@ -267,9 +267,46 @@ impl RelationObject {
                 let fields = FIELDS.iter().map(|name| (*name, self.field(name).unwrap_or_else(values::none)));
                 Ok(Some(values::dict_of(fields.collect::<Vec<_>>())))
             }
+            "get_function_config" => {
+                let [model] = arguments.bind(method, ["model"])?;
+                function_config(&required(model, method, "model")?).map(Some)
+            }
+            "get_function_macro_name" => {
+                let [config] = arguments.bind(method, ["config"])?;
+                let config = required(config, method, "config")?;
+                let field = |name: &str| values::text(&config.get_attr(name).unwrap_or_default());
+                Ok(Some(Value::from(format!("{}_function_{}", field("type"), field("language")))))
+            }
             _ => class_method(relation.style, method, arguments),
         }
     }
+}
+
+/// What a materialization asks about a user-defined function; none for any other node.
+///
+/// # Errors
+/// A function in Python that does not say how it is run.
+fn function_config(model: &Value) -> Result<Value, Fault> {
+    let field = |of: &Value, name: &str| of.get_attr(name).ok().filter(|value| !value.is_undefined());
+    if field(model, "resource_type").as_ref().and_then(Value::as_str) != Some("function") {
+        return Ok(values::none());
+    }
+    let config = field(model, "config").unwrap_or_default();
+    let setting = |name: &str| field(&config, name).unwrap_or_else(values::none);
+    let language = field(model, "language").unwrap_or_else(values::none);
+    if language.as_str() == Some("python") {
+        for (name, article) in [("runtime_version", "A"), ("entry_point", "An")] {
+            if setting(name).is_none() {
+                return Err(format!("{article} `{name}` is required for python functions"));
+            }
+        }
+    }
+    Ok(values::dict_of([
+        ("language", language),
+        ("type", setting("type")),
+        ("runtime_version", setting("runtime_version")),
+        ("entry_point", setting("entry_point")),
+    ]))
 }
 
 /// `relation.View`, `api.Relation.Table`, ...

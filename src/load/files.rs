@@ -208,7 +208,7 @@ fn groups(paths: &ResourcePaths) -> Vec<Group> {
         group(FileKind::Documentation, &paths.docs.clone().unwrap_or_else(|| paths.all()), &["md"]),
         group(FileKind::Properties, &paths.all(), &["yml", "yaml"]),
         group(FileKind::Fixture, &below("fixtures"), &["csv", "sql"]),
-        group(FileKind::Function, &paths.functions, &["sql", "py"]),
+        group(FileKind::Function, &paths.functions, &["sql", "py", "js"]),
     ]
 }
 

@@ -49,9 +49,8 @@ fn read_file(workspace: &Workspace<'_>, package: usize, file: &File) -> Result<V
         return snapshots(workspace, package, file);
     }
     let mut draft = file_draft(workspace, package, file);
-    if draft.is_python && draft.resource_type == ResourceType::Function {
-        // The code of a function in Python names no relations.
-    } else if draft.is_python {
+    // Functions in Python are templates, unlike models.
+    if draft.is_python() && draft.resource_type != ResourceType::Function {
         if let Some(code) = &draft.code {
             draft.calls = python_model::calls(code)?;
         }
@@ -93,7 +92,11 @@ fn file_draft(workspace: &Workspace<'_>, package: usize, file: &File) -> Draft {
         fqn,
         raw_code: raw_code.into(),
         checksum: Checksum { name: file.checksum.name.to_owned(), checksum: file.checksum.checksum.clone() },
-        is_python: file.extension() == "py",
+        language: match file.extension().as_str() {
+            "py" => "python",
+            "js" => "javascript",
+            _ => "sql",
+        },
         calls: Calls::default(),
         static_config: None,
         written_config: None,
@@ -156,7 +159,7 @@ fn yaml_snapshots(workspace: &Workspace<'_>, file: &PropertiesFile) -> Vec<Resul
             fqn,
             raw_code: format!("select * from {{{{ {relation} }}}}").into(),
             checksum: Checksum { name: checksum.name.to_owned(), checksum: checksum.checksum },
-            is_python: false,
+            language: "sql",
             code: None,
             calls,
             static_config: None,
@@ -190,7 +193,7 @@ fn hooks(workspace: &Workspace<'_>, package: usize) -> Vec<Result<Draft, Diagnos
                 path,
                 raw_code: hook.sql.as_str().into(),
                 checksum: Checksum { name: checksum.name.to_owned(), checksum: checksum.checksum.clone() },
-                is_python: false,
+                language: "sql",
                 code: Some(place_of(&hook.sql, &hook.span)),
                 calls: Calls::default(),
                 static_config: None,

@@ -18,7 +18,7 @@ use super::properties::{
 };
 use super::source::{self, Table};
 use super::workspace::Workspace;
-use super::{PropertiesFile, check, gather, semantic, unit_test};
+use super::{PropertiesFile, check, function, gather, semantic, unit_test};
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
 use crate::manifest::{Disabled, Manifest, Metadata, Node, Quoting, ResourceType, Source, UniqueId, Version};
 
@@ -39,7 +39,7 @@ pub fn manifest(
     let (functions, nodes): (Vec<Node>, Vec<Node>) =
         gather(finished, problems).into_iter().partition(|node| node.resource_type == ResourceType::Function);
     add_nodes(&mut manifest, nodes, problems);
-    add_functions(&mut manifest, functions, files, problems);
+    function::add(&mut manifest, functions, problems);
     let own = super::own_properties::read(workspace, &manifest, problems);
     let with_tests: Vec<&PropertiesFile> = files.iter().chain(&own).collect();
     let tests = node_tests(workspace, &namer, &with_tests, &manifest, problems);
@@ -326,28 +326,6 @@ fn add_nodes(manifest: &mut Manifest, nodes: Vec<Node>, problems: &mut Diagnosti
             continue;
         }
         manifest.nodes.insert(id, Arc::new(node));
-    }
-}
-
-/// Adds functions: in the manifest they are nodes with a signature.
-fn add_functions(manifest: &mut Manifest, functions: Vec<Node>, files: &[PropertiesFile], problems: &mut Diagnostics) {
-    let described = |node: &Node| {
-        let path = node.origin.properties.as_ref()?;
-        let entries = files.iter().flat_map(|file| &file.properties.nodes);
-        entries.filter(|entry| entry.section == Section::Functions).find(|entry| entry.span == *path)
-    };
-    for node in functions {
-        let signature = described(&node).map(|entry| entry.signature.clone()).unwrap_or_default();
-        match semantic::function(&node, &signature) {
-            Ok(made) if !made.config.enabled() => {
-                let id = made.unique_id.clone();
-                manifest.disabled.entry(id).or_default().push(Disabled::Semantic(Box::new(made)));
-            }
-            Ok(made) => {
-                manifest.functions.insert(made.unique_id.clone(), Arc::new(made));
-            }
-            Err(problem) => problems.push(problem.at_opt(node.origin.properties.clone())),
-        }
     }
 }
 

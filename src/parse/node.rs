@@ -15,6 +15,7 @@ use super::configure::{self, Own};
 use super::contract;
 use super::docs;
 use super::extract;
+use super::function;
 use super::names::{Component, Named, Namer};
 use super::properties::{ColumnProperties, NodeProperties, VersionProperties, holds_jinja};
 use super::workspace::Workspace;
@@ -38,7 +39,8 @@ pub struct Draft {
     pub fqn: Vec<String>,
     pub raw_code: Arc<str>,
     pub checksum: Checksum,
-    pub is_python: bool,
+    /// `sql`, `python` or `javascript`.
+    pub language: &'static str,
     pub code: Option<Span>,
     pub calls: Calls,
     /// The configs as the file has them, where dbt does not render it.
@@ -126,7 +128,7 @@ pub fn finish(
     let place = patch.map(|patch| patch.properties.span.clone()).or_else(|| draft.code.clone());
     let mut properties_config = patch.map(Patch::config).unwrap_or_default();
     let has_patch_config = !properties_config.is_empty() || patch.is_some_and(|patch| patch.version.is_some());
-    if draft.is_python && draft.resource_type == ResourceType::Model {
+    if draft.is_python() && draft.resource_type == ResourceType::Model {
         properties_config.entry("materialized").or_insert_with(|| "table".into());
     }
     let own = Own { properties: &properties_config, calls: &draft.calls.config };
@@ -208,7 +210,7 @@ fn detail(workspace: &Workspace<'_>, draft: &Draft, config: &NodeConfig) -> Deta
         return Detail::Seed(SeedDetail { root_path: Some(root), depends_on: SeedDependsOn::default() });
     }
     let mut code = Code {
-        language: if draft.is_python { "python" } else { "sql" }.to_owned(),
+        language: draft.language.to_owned(),
         refs: calls.refs.clone(),
         sources: calls.sources.clone(),
         metrics: calls.metrics.clone(),
@@ -236,6 +238,7 @@ fn detail(workspace: &Workspace<'_>, draft: &Draft, config: &NodeConfig) -> Deta
             }))
         }
         ResourceType::Snapshot => Detail::Snapshot(code),
+        ResourceType::Function => Detail::Function(Box::new(function::detail(code))),
         _ => match draft.hook {
             Some((index, _)) => Detail::Hook(HookDetail { code, index: Some(index) }),
             None => Detail::Code(code),
@@ -283,6 +286,9 @@ fn describe(workspace: &Workspace<'_>, node: &mut Node, patch: &Patch<'_>) -> Re
                 CallTarget::Source(call) => model.code.sources.push(call),
             }
         }
+    }
+    if let Detail::Function(function) = &mut node.detail {
+        function::describe(function, &patch.properties.signature);
     }
     contract::check(node).map_err(|problem| problem.at(span.clone()))?;
     contract::add_checksum(node);
@@ -499,6 +505,10 @@ fn take_extraction(draft: &mut Draft, found: extract::Extraction, span: &Span) {
 }
 
 impl Draft {
+    pub fn is_python(&self) -> bool {
+        self.language == "python"
+    }
+
     /// The `model` dictionary that templates see while the node is parsed.
     pub fn dictionary(&self, workspace: &Workspace<'_>) -> Value {
         let config =
@@ -524,7 +534,7 @@ impl Draft {
             "columns": {},
             "meta": {},
             "raw_code": &*self.raw_code,
-            "language": if self.is_python { "python" } else { "sql" },
+            "language": self.language,
         })
     }
 }

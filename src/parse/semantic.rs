@@ -16,7 +16,7 @@ use super::properties::Section;
 use super::workspace::Workspace;
 use crate::diagnostic::Diagnostic;
 use crate::manifest::{
-    CallTarget, DependsOn, Disabled, Manifest, Node, Origin, RefCall, ResourceType, SemanticResource, UniqueId,
+    CallTarget, DependsOn, Disabled, Manifest, Origin, RefCall, ResourceType, SemanticResource, UniqueId,
 };
 
 /// Adds an entry of `metrics`, `semantic_models` or `saved_queries` to the manifest.
@@ -112,7 +112,7 @@ fn put(manifest: &mut Manifest, placed: &Placed<'_>, made: SemanticResource) -> 
 }
 
 /// A mapping with exactly these fields, each as given or else its default.
-fn shape(given: &Value, fields: &[(&str, Value)]) -> Value {
+pub(super) fn shape(given: &Value, fields: &[(&str, Value)]) -> Value {
     let whole = fields.iter().map(|(name, default)| {
         ((*name).to_owned(), given.get(*name).filter(|value| !value.is_null()).unwrap_or(default).clone())
     });
@@ -463,63 +463,6 @@ fn collect_measures(
             collect_measures(manifest, by_name, other, measures, depth + 1);
         }
     }
-}
-
-/// A function: a node with arguments and a type that it returns
-/// (docs.getdbt.com/docs/build/udfs).
-///
-/// # Errors
-/// An argument without a default behind one with a default.
-pub fn function(node: &Node, signature: &Map<String, Value>) -> Result<SemanticResource, Diagnostic> {
-    let given = signature.get("arguments").and_then(Value::as_array).into_iter().flatten();
-    let fields = ["name", "data_type", "description", "default_value"].map(|name| (name, Value::Null));
-    let arguments: Vec<Value> = given.map(|argument| shape(argument, &fields)).collect();
-    let has_default = |argument: &Value| !argument["default_value"].is_null();
-    let first_default = arguments.iter().position(has_default).unwrap_or(arguments.len());
-    if let Some(argument) = arguments[first_default..].iter().find(|argument| !has_default(argument)) {
-        let (name, function) = (super::python::text(&argument["name"]), &node.name);
-        return Err(Diagnostic::error(format!(
-            "Non-defaulted argument '{name}' of function '{function}' comes after a defaulted argument. Non-defaulted \
-             arguments cannot come after defaulted arguments. "
-        )));
-    }
-    let returns = signature.get("returns").cloned().unwrap_or_else(|| json!({"data_type": "INVALID_TYPE"}));
-    let mut body = match serde_json::to_value(node) {
-        Ok(Value::Object(body)) => body,
-        _ => Map::new(),
-    };
-    for typed in [
-        "name",
-        "resource_type",
-        "package_name",
-        "path",
-        "original_file_path",
-        "unique_id",
-        "fqn",
-        "refs",
-        "depends_on",
-        "config",
-    ] {
-        body.remove(typed);
-    }
-    body.insert("arguments".to_owned(), Value::Array(arguments));
-    body.insert("returns".to_owned(), shape(&returns, &[("data_type", Value::Null), ("description", Value::Null)]));
-    let code = node.code().cloned().unwrap_or_default();
-    Ok(SemanticResource {
-        name: node.name.clone(),
-        resource_type: ResourceType::Function,
-        package_name: node.package_name.clone(),
-        path: node.path.clone(),
-        original_file_path: node.original_file_path.clone(),
-        unique_id: node.unique_id.clone(),
-        fqn: node.fqn.clone(),
-        body,
-        refs: code.refs,
-        metrics: Vec::new(),
-        depends_on: code.depends_on,
-        config: node.config.clone(),
-        origin: node.origin.clone(),
-    })
 }
 
 #[cfg(test)]

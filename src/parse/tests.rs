@@ -289,7 +289,8 @@ fn exposures_groups_functions_and_the_semantic_layer_are_kept() {
     let metrics: Vec<&str> = manifest.metrics.keys().map(|id| &**id).collect();
     assert_eq!(metrics.len(), 2);
     assert!(manifest.saved_queries.contains_key("saved_query.shop.q"));
-    assert_eq!(manifest.functions["function.shop.f"].body["returns"]["data_type"], "boolean");
+    let function = manifest.functions["function.shop.f"].function().expect("a function");
+    assert_eq!(function.returns["data_type"], "boolean");
 }
 
 #[test]

@@ -203,6 +203,13 @@ fn line_data(event: &Event) -> Value {
             data["status"] = Value::from(if named { status.as_str() } else { message.as_str() });
             data
         }
+        Event::LogStartOverload(line) => overload_data(line),
+        Event::LogOverloadResult { line, status, seconds } => {
+            let mut data = overload_data(line);
+            data["execution_time"] = Value::from(*seconds);
+            data["status"] = Value::from(status.as_str());
+            data
+        }
         Event::LogHookStartLine(hook) => hook_data(hook),
         Event::LogHookEndLine { hook, status, seconds } => {
             let mut data = hook_data(hook);
@@ -301,6 +308,14 @@ fn batch_data(line: &BatchLine) -> Value {
         "batch_index": line.position.index,
         "description": line.description,
         "total_batches": line.position.total,
+    })
+}
+
+fn overload_data(line: &BatchLine) -> Value {
+    json!({
+        "description": line.description,
+        "overload_index": line.position.index,
+        "total_overloads": line.position.total,
     })
 }
 

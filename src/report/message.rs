@@ -141,6 +141,20 @@ fn node_line(event: &Event, style: Style) -> String {
             let line = Line::new(format!("{word} {}", line.description), style.paint(color, state)).at(line.position);
             format!("Batch {}", line.after(*seconds).text(style))
         }
+        Event::LogStartOverload(BatchLine { position, description, .. }) => {
+            let line = Line::new(format!("START {description}"), "RUN".to_owned()).at(*position);
+            format!("Overload {}", line.text(style))
+        }
+        Event::LogOverloadResult { line, status, seconds } => {
+            let (word, color) = match status {
+                Status::Error => ("ERROR creating", Color::Red),
+                Status::Skipped => ("SKIP", Color::Yellow),
+                _ => ("OK created", Color::Green),
+            };
+            let state = style.paint(color, &status.as_str().to_uppercase());
+            let line = Line::new(format!("{word} {}", line.description), state).at(line.position);
+            format!("Overload {}", line.after(*seconds).text(style))
+        }
         Event::LogHookStartLine(hook) => {
             let line = Line::new(format!("START hook: {}", hook.statement), "RUN".to_owned());
             line.at(hook.position).cut().text(style)

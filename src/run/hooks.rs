@@ -138,7 +138,7 @@ fn run_one(
 fn built(runtime: &Runtime, outcomes: &[Outcome]) -> Vec<(Option<String>, String)> {
     let mut found = Vec::new();
     for outcome in outcomes {
-        let Some(node) = runtime.manifest().nodes.get(&outcome.id).filter(|node| node.is_relational()) else {
+        let Some(node) = runtime.manifest().node(&outcome.id).filter(|node| node.is_relational()) else {
             continue;
         };
         let schema = (node.database.clone(), node.schema.clone());

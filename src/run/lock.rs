@@ -20,7 +20,7 @@ pub fn hold(runtime: &Arc<Runtime>, worker: &Worker, ids: &[UniqueId]) -> Result
         return Ok(());
     }
     let default = runtime.warehouse.adapter().default_database();
-    let nodes = ids.iter().filter_map(|id| runtime.manifest().nodes.get(id));
+    let nodes = ids.iter().filter_map(|id| runtime.manifest().node(id));
     let built = nodes.filter(|node| schemas::leaves_relation(runtime, node));
     let relations =
         built.map(|node| (node.database.as_deref().unwrap_or(default), node.schema.as_str(), node.alias.as_str()));

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Datelike, Duration, Months, NaiveDate, NaiveDateTime, NaiveTime, Timelike, Utc};
 
+use crate::artifact::OverloadResults;
 use crate::resource::UniqueId;
 
 use super::outcome::BatchResults;
@@ -114,11 +115,13 @@ pub struct Batching {
     pub now: DateTime<Utc>,
     /// What a retry knows of models that succeeded in part: only the failed batches are built again.
     pub previous: HashMap<UniqueId, BatchResults>,
+    /// What a retry knows of functions of which some overloads were made.
+    pub overloads: HashMap<UniqueId, OverloadResults>,
 }
 
 impl Batching {
     pub fn at(now: DateTime<Utc>) -> Self {
-        Batching { now, previous: HashMap::new() }
+        Batching { now, previous: HashMap::new(), overloads: HashMap::new() }
     }
 }
 

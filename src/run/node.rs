@@ -36,6 +36,7 @@ pub fn compile(rendering: &Rendering<'_>, node: &Arc<Node>, batch: Option<&Batch
     let compiled = compile::node(rendering, node, &host)?;
     let path = runtime.write_code("compiled", (node, batch), &compiled.sql)?;
     let node = compile::with_foreign_keys(rendering, node, &host)?;
+    let node = compile::with_overloads(rendering, &node, &host)?;
     Ok(Ready { node: with_code(&node, &compiled, &path), compiled, path: Some(path) })
 }
 

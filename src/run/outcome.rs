@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value as Json};
 
 use crate::adapter::AdapterError;
+use crate::artifact::OverloadResults;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::event::{NodeFacts, NodeInfo, NodeResult, Status, Timing};
 use crate::load;
@@ -25,6 +26,9 @@ pub struct Outcome {
     pub ctes: Vec<crate::manifest::InjectedCte>,
     pub build_path: Option<String>,
     pub batches: Option<BatchResults>,
+    pub overloads: Option<OverloadResults>,
+    /// The compiled bodies of a function's overloads, in order.
+    pub overload_bodies: Vec<Option<Arc<str>>>,
     /// When a source was last loaded, where that was asked and known.
     pub measured: Option<Measured>,
 }
@@ -48,6 +52,7 @@ pub struct Report {
     pub adapter_response: Map<String, Json>,
     pub stored_failures: Option<String>,
     pub batches: Option<BatchResults>,
+    pub overloads: Option<OverloadResults>,
 }
 
 impl Report {
@@ -59,6 +64,7 @@ impl Report {
             adapter_response: Map::new(),
             stored_failures: None,
             batches: None,
+            overloads: None,
         }
     }
 

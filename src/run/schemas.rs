@@ -66,7 +66,7 @@ pub fn of_project(runtime: &Runtime) -> Vec<Schemas> {
 
 /// The schemas into which the selected nodes are built.
 fn wanted(runtime: &Arc<Runtime>, ids: &[UniqueId]) -> Vec<Schemas> {
-    let nodes = ids.iter().filter_map(|id| runtime.manifest().nodes.get(id));
+    let nodes = ids.iter().filter_map(|id| runtime.manifest().node(id));
     by_database(nodes.filter(|node| leaves_relation(runtime, node)).map(|node| schema_of(node)))
 }
 
@@ -81,7 +81,7 @@ pub fn leaves_relation(runtime: &Runtime, node: &Node) -> bool {
 }
 
 fn all(manifest: &Manifest) -> impl Iterator<Item = (Option<&str>, &str)> {
-    manifest.nodes.values().filter(|node| node.is_relational()).map(|node| schema_of(node))
+    manifest.nodes_and_functions().filter(|node| node.is_relational()).map(|node| schema_of(node))
 }
 
 fn schema_of(node: &Node) -> (Option<&str>, &str) {

@@ -10,7 +10,9 @@ use serde_json::{Map, Value};
 
 use crate::config::merge::canonical_key;
 use crate::diagnostic::Diagnostic;
-use crate::manifest::{Detail, Disabled, Exposure, Manifest, Node, Resource, SemanticResource, Source};
+use crate::manifest::{
+    Detail, Disabled, Exposure, FunctionDetail, Manifest, Node, Overload, Resource, SemanticResource, Source,
+};
 use crate::resource::{ResourceType, UniqueId};
 
 /// What `state:` can ask about.
@@ -221,6 +223,10 @@ fn same_node(new: &Node, old: &Node) -> bool {
         }
         _ => true,
     };
+    let same_signature = match (new.function(), old.function()) {
+        (Some(new), Some(old)) => same_signature(new, old),
+        _ => true,
+    };
     same_body(new, old)
         && same_node_config(new, old)
         && same_persisted_descriptions(new, old)
@@ -228,6 +234,15 @@ fn same_node(new: &Node, old: &Node) -> bool {
         && same_relation(new, old)
         && same_contract(new, old)
         && same_reference
+        && same_signature
+}
+
+/// What a function takes and gives, with its overloads but for their descriptions.
+fn same_signature(new: &FunctionDetail, old: &FunctionDetail) -> bool {
+    let signature = |overload: &Overload| Overload { description: None, compiled_body: None, ..overload.clone() };
+    new.arguments == old.arguments
+        && new.returns == old.returns
+        && new.overloads.iter().map(signature).eq(old.overloads.iter().map(signature))
 }
 
 fn same_body(new: &Node, old: &Node) -> bool {

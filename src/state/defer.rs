@@ -41,8 +41,8 @@ impl Deferral {
     /// What the nodes of `current` can be read from instead. With `favor_state`, what is not
     /// selected is always read from there, whether or not this environment has it.
     pub fn new(current: &Manifest, previous: &Manifest, favor_state: bool) -> Self {
-        let nodes = previous.nodes.values().filter(|node| node.is_relational());
-        let known = nodes.filter(|node| current.nodes.contains_key(&node.unique_id));
+        let nodes = previous.nodes_and_functions().filter(|node| node.is_relational());
+        let known = nodes.filter(|node| current.node(&node.unique_id).is_some());
         let relations = known.map(|node| (node.unique_id.clone(), DeferredRelation::of(node))).collect();
         Deferral { relations, favor_state }
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
-use crate::artifact::{BatchResults, RunResults};
+use crate::artifact::{BatchResults, OverloadResults, RunResults};
 use crate::diagnostic::Diagnostic;
 use crate::invocation::Which;
 use crate::resource::UniqueId;
@@ -36,6 +36,8 @@ pub struct Retry {
     pub started_at: String,
     /// The batches of microbatch models of which some succeeded and some failed.
     pub batches: HashMap<UniqueId, BatchResults>,
+    /// The overloads of functions of which some failed.
+    pub overloads: HashMap<UniqueId, OverloadResults>,
 }
 
 /// Chooses what to run again from the last invocation's results; with `warnings`
@@ -67,11 +69,17 @@ pub fn retry(results: Option<&RunResults>, folder: &Path, warnings: bool) -> Res
         let batches = result.batch_results.clone()?;
         (!batches.successful.is_empty() && !batches.failed.is_empty()).then(|| (result.unique_id.clone(), batches))
     });
+    let overloads = again.clone().filter_map(|result| {
+        let overloads = result.overload_results.clone().filter(|overloads| !overloads.failed.is_empty())?;
+        Some((result.unique_id.clone(), overloads))
+    });
+    let overloads = overloads.collect();
     let head = &results.metadata;
     Ok(Retry {
         which,
         started_at: head.invocation_started_at.clone().unwrap_or_else(|| head.generated_at.clone()),
         batches: batches.collect(),
+        overloads,
         ids: again.map(|result| result.unique_id.clone()).collect(),
         arguments: results.args.clone(),
     })

@@ -145,7 +145,7 @@ const SNAPSHOT_KEYS: [&str; 15] = [
     "data_type",
     "relation",
 ];
-const FUNCTION_KEYS: [&str; 13] = [
+const FUNCTION_KEYS: [&str; 14] = [
     "name",
     "description",
     "docs",
@@ -156,6 +156,7 @@ const FUNCTION_KEYS: [&str; 13] = [
     "constraints",
     "arguments",
     "returns",
+    "overloads",
     "identifier",
     "language",
     "static_analysis_off_reason",
@@ -234,7 +235,7 @@ pub fn read(reading: &mut Reading<'_>, section: Section, map: &YamlMap, name: St
         properties.relation = reading.text(map, "relation");
     }
     if section == Section::Functions {
-        for key in ["arguments", "returns"] {
+        for key in ["arguments", "returns", "overloads"] {
             if let Some(node) = map.get(key).filter(|node| !node.is_null()) {
                 let value = reading.rendered(node);
                 properties.signature.insert(key.to_owned(), value);

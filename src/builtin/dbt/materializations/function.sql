@@ -7,7 +7,7 @@
   {%- set existing = load_cached_relation(this) -%}
   {%- set target_relation = this.incorporate(type=this.Function) -%}
   {%- do run_hooks(pre_hooks) -%}
-  {%- set macro_name = model.config.get('type') ~ '_function_' ~ model.get('language') -%}
+  {%- set macro_name = this.get_function_macro_name(this.get_function_config(model)) -%}
   {#- Through a list, as readers of macros want dispatched names written out. -#}
   {%- set build_sql = [adapter][0].dispatch(macro_name, 'dbt')(target_relation) -%}
   {%- do function_execute_build_sql(build_sql, existing, target_relation) -%}
@@ -142,5 +142,7 @@
 {%- endmacro -%}
 
 {%- macro default__get_function_python_options() -%}
-  {%- do tf_refuse_python() -%}
+  {%- set packages = model.config.get('packages') or [] -%}
+  RUNTIME_VERSION = '{{ model.config.get('runtime_version') }}' HANDLER = '{{ model.config.get('entry_point') }}'
+  {%- if packages %} PACKAGES = ('{{ packages | join("','") }}'){% endif -%}
 {%- endmacro -%}
