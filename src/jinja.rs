@@ -108,6 +108,8 @@ pub enum MessageKind {
     Print,
     /// `exceptions.warn(...)`.
     Warning,
+    /// Something that is to go was used; the name of the event.
+    Deprecation(&'static str),
 }
 
 type Listener = dyn Fn(Message) + Send + Sync;

@@ -32,7 +32,7 @@ use crate::compile::Rendering;
 use crate::compile::runtime::{Runtime, Worker, facts};
 use crate::compile::unit_test::node_of as node_of_unit_test;
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::event::{Event, NodeFacts, NodeInfo, NodeResult, Position, ResultLine, Status};
+use crate::event::{Event, Level, NodeFacts, NodeInfo, NodeResult, Notice, Position, ResultLine, Status};
 use crate::graph::{Blocking, NodeSet, plan};
 use crate::jinja::values;
 use crate::manifest::{Node, Resource, ResourceType, Source, UniqueId};
@@ -320,6 +320,7 @@ impl<'a> Runner<'a> {
         let refused = worker.session.last_error();
         let statement = worker.session.refused_statement();
         worker.session.rollback();
+        let failed = report.is_err();
         let report = report.unwrap_or_else(|diagnostic| {
             let diagnostic = match (&refused, &left.path) {
                 (Some(error), Some(path)) => {
@@ -332,6 +333,9 @@ impl<'a> Runner<'a> {
             Report::failed(node, &diagnostic, refused.as_ref())
         });
         let extra = Extra { compiled_path: left.path.clone(), group: group(self.runtime, node) };
+        if failed && let Some(message) = &report.message {
+            self.runtime.emit(caught(&info, message));
+        }
         let result = Arc::new(stopwatch.result(facts, report.clone(), extra));
         if self.has_lines() {
             self.runtime.emit(result_line(node, &result, position, &description));
@@ -755,4 +759,15 @@ fn timing_value(timing: &crate::event::Timing) -> Value {
         ("started_at", time(timing.started_at)),
         ("completed_at", time(timing.completed_at)),
     ])
+}
+
+/// The problem of a node at debug level, as dbt tells it before the result.
+fn caught(info: &NodeInfo, message: &str) -> Event {
+    Event::Notice(Notice {
+        name: "CatchableExceptionOnRun",
+        level: Level::Debug,
+        message: message.to_owned(),
+        data: Map::from_iter([("exc".to_owned(), Json::from(message))]),
+        node: Some(info.clone()),
+    })
 }

@@ -55,10 +55,9 @@ struct Options {
 }
 
 fn generate(call: &Call, options: Options) -> Result<ExitCode, Diagnostics> {
-    // Uncompiled, the manifest of the last invocation stays: it has what that one compiled.
+    // Uncompiled, the manifest of the last invocation stays, if there is one: it has what that one compiled.
     let prepared = prepare::project_without_manifest(call)?;
-    let manifest = prepared.files.target_path.join(artifact::MANIFEST);
-    if options.compile || !manifest.is_file() {
+    if options.compile {
         prepare::write_manifest(call, &prepared)?;
     }
     let assets = prepared.files.root().config.paths.assets.clone();

@@ -217,12 +217,13 @@ fn adapter_options(invocation: &Invocation, files: &ProjectFiles, warehouse: &Wa
 
 /// What a template says, as an event.
 fn told(message: Message) -> Event {
-    let Message { kind, text, .. } = message;
+    let Message { kind, text, span } = message;
     match kind {
         MessageKind::Info => Event::JinjaLogInfo { message: text, node: None },
         MessageKind::Debug => Event::JinjaLogDebug { message: text, node: None },
         MessageKind::Print => Event::print(text),
         MessageKind::Warning => Event::JinjaLogWarning { message: text, node: None },
+        MessageKind::Deprecation(name) => Event::diagnostic(Diagnostic::warning_of(name, text).at_opt(span)),
     }
 }
 

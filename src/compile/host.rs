@@ -3,7 +3,7 @@
 //!
 //! Source: docs.getdbt.com/reference/dbt-jinja-functions.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use minijinja::{Error, State, Value};
@@ -30,6 +30,8 @@ pub struct Stored {
 #[derive(Debug, Default)]
 pub struct Gathered {
     pub results: HashMap<String, Stored>,
+    /// The names in `results` that were given out and taken away.
+    pub loaded: HashSet<String>,
     /// The ephemeral models that the SQL refers to, in order, each once.
     pub ephemeral: Vec<UniqueId>,
     /// Where `write` put the SQL that was run, relative to the project.
@@ -319,11 +321,27 @@ impl Inner {
         Ok(relation_object::value_of(relation))
     }
 
+    /// The result under a name. All but `main` are given once, so that large ones do not stay.
+    fn take_result(&self, name: &str) -> Result<Option<Stored>, Error> {
+        let mut gathered = self.gathered();
+        if name == "main" {
+            return Ok(gathered.results.get(name).cloned());
+        }
+        if gathered.loaded.contains(name) {
+            let text = format!("The 'statement' result named '{name}' has already been loaded into a variable");
+            return Err(fault(text));
+        }
+        let stored = gathered.results.remove(name);
+        if stored.is_some() {
+            gathered.loaded.insert(name.to_owned());
+        }
+        Ok(stored)
+    }
+
     fn load_result(&self, arguments: Arguments) -> Result<Value, Error> {
         let [name] = arguments.bind("load_result", ["name"]).map_err(fault)?;
         let name = values::text(&name.ok_or_else(|| fault("`load_result` needs the name of a statement"))?);
-        let stored = self.gathered().results.get(&name).cloned();
-        let Some(stored) = stored else { return Ok(values::none()) };
+        let Some(stored) = self.take_result(&name)? else { return Ok(values::none()) };
         let data = stored.table.as_ref().map_or_else(|| values::list(Vec::new()), crate::jinja::table::data);
         Ok(values::dict_of([
             ("response", stored.response),
@@ -338,7 +356,9 @@ impl Inner {
         let name = values::text(&name.ok_or_else(|| fault("`store_result` needs a name"))?);
         let table = table.filter(|table| !table.is_none()).unwrap_or_else(crate::jinja::table::empty);
         let stored = Stored { response: response.unwrap_or_else(values::none), table: Some(table) };
-        self.gathered().results.insert(name, stored);
+        let mut gathered = self.gathered();
+        gathered.loaded.remove(&name);
+        gathered.results.insert(name, stored);
         Ok(Value::from(""))
     }
 
@@ -355,7 +375,9 @@ impl Inner {
         };
         let response = crate::jinja::adapter_object::response_value(response);
         let table = table.filter(|table| !table.is_none()).unwrap_or_else(crate::jinja::table::empty);
-        self.gathered().results.insert(name, Stored { response, table: Some(table) });
+        let mut gathered = self.gathered();
+        gathered.loaded.remove(&name);
+        gathered.results.insert(name, Stored { response, table: Some(table) });
         Ok(Value::from(""))
     }
 

@@ -128,25 +128,31 @@ fn line_end(text: &str, at: u32) -> usize {
     text[at as usize..].find('\n').map_or(text.len(), |newline| at as usize + newline + 1)
 }
 
-/// Changes a list of `- ` lines: the lines of removed entries go, the new one comes last.
+/// Changes a list of `- ` lines: the lines of removed entries go, the new one comes last. Items
+/// that stand under the key without indentation get dbt's two spaces, as dbt writes the file anew.
 fn in_block_list(text: &str, entries: &Node, removed: &[&Node], entry: &Value) -> String {
     let items = entries.as_list().unwrap_or(&[]);
     let first = items.first().map_or(0, |item| line_start(text, item.extent.start));
     let end = items.last().map_or(text.len(), |item| line_end(text, item.extent.end));
     let indent = &text[first..first + text[first..].find('-').unwrap_or(0)];
-    let mut changed = String::new();
-    let mut from = 0;
+    let mut list = String::new();
+    let mut from = first;
     for node in removed {
-        changed.push_str(&text[from..line_start(text, node.extent.start)]);
+        list.push_str(&text[from..line_start(text, node.extent.start)]);
         from = line_end(text, node.extent.end);
     }
-    changed.push_str(&text[from..end]);
-    if !changed.ends_with('\n') {
-        changed.push('\n');
+    list.push_str(&text[from.min(end)..end]);
+    if !list.is_empty() && !list.ends_with('\n') {
+        list.push('\n');
     }
-    changed.push_str(&lock::item(entry, indent));
-    changed.push_str(&text[end..]);
-    changed
+    list.push_str(&lock::item(entry, indent));
+    if indent.is_empty() {
+        list = list
+            .split_inclusive('\n')
+            .map(|line| if line == "\n" { line.to_owned() } else { format!("  {line}") })
+            .collect();
+    }
+    format!("{}{list}{}", &text[..first], &text[end..])
 }
 
 /// Puts a whole list in place of one that is empty or stands in brackets.
@@ -190,7 +196,7 @@ mod tests {
             "# ours\npackages:\n- git: https://x/dbt-utils.git # old\n  revision: 1.0.0\n# keep\n- local: ../x\n";
         assert_eq!(
             added(Some(text), "dbt-labs/dbt_utils@1.1.1", hub),
-            "# ours\npackages:\n# keep\n- local: ../x\n- package: dbt-labs/dbt_utils\n  version: 1.1.1\n"
+            "# ours\npackages:\n  # keep\n  - local: ../x\n  - package: dbt-labs/dbt_utils\n    version: 1.1.1\n"
         );
         assert_eq!(
             added(Some("packages: [{local: ../x}]\n"), "git@host:a/b.git@v1", SourceKind::Git),

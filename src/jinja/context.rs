@@ -190,8 +190,7 @@ impl Object for Var {
             },
             (None, Some(default)) => Ok(default),
             (None, None) if self.scope.strict => {
-                let visible = self.globals.vars.of_package(&self.scope.package);
-                let shown = serde_json::to_string_pretty(&serde_json::Value::Object(visible)).unwrap_or_default();
+                let shown = shown_vars(self.globals.vars.of_package(&self.scope.package));
                 Err(error(
                     Diagnostic::error(format!(
                         "Required var '{name}' not found in config:\nVars supplied to {} = {shown}",
@@ -331,4 +330,18 @@ impl Object for Context {
         }
         Enumerator::Values(names)
     }
+}
+
+/// Vars as an error shows them: in the order of their names, with secrets hidden.
+fn shown_vars(mut vars: Map<String, serde_json::Value>) -> String {
+    vars.sort_keys();
+    let secrets = vars.iter_mut().filter(|(name, _)| name.starts_with(SECRET_PREFIX));
+    secrets.for_each(|(_, value)| *value = "*****".into());
+    let mut text = Vec::new();
+    let layout = serde_json::ser::PrettyFormatter::with_indent(b"    ");
+    let mut serializer = serde_json::Serializer::with_formatter(&mut text, layout);
+    // Writing JSON to memory does not fail.
+    serde::Serialize::serialize(&vars, &mut serializer)
+        .map(|()| String::from_utf8_lossy(&text).into_owned())
+        .unwrap_or_default()
 }

@@ -467,7 +467,7 @@ impl<'a> Interpreter<'a, '_, '_, '_> {
         }
         if let Some(builtin) = callee.downcast_object_ref::<Builtin>() {
             self.render.set_position(&self.template.file, place);
-            return (builtin.function)(self.render, arguments).map_err(|stop| stop.at(place, &self.template.file));
+            return builtin.invoke(self.render, arguments).map_err(|stop| stop.at(place, &self.template.file));
         }
         if callee.downcast_object_ref::<Loop>().is_some() {
             return self.recurse(callee, &arguments, place);

@@ -6,7 +6,7 @@ use minijinja::Value;
 use minijinja::value::{Enumerator, Object, ObjectRepr};
 
 use super::arguments::{Arguments, integer, required};
-use super::library::{Function, Module, builtin};
+use super::library::{Function, Module, deprecated};
 use super::operators;
 use super::render::{Render, Stop};
 use super::syntax::Operator;
@@ -34,8 +34,13 @@ const FUNCTIONS: [(&str, Function); 14] = [
     ("zip_longest", zip_longest),
 ];
 
+/// `modules.itertools`, which dbt deprecates: docs.getdbt.com/reference/deprecations.
 pub fn module() -> Value {
-    let members = FUNCTIONS.iter().map(|(name, function)| (*name, builtin(name, *function))).collect();
+    let (event, text) = (
+        "ModulesItertoolsUsageDeprecation",
+        "Usage of itertools modules is deprecated. Please use the built-in functions instead.",
+    );
+    let members = FUNCTIONS.iter().map(|(name, function)| (*name, deprecated(name, *function, event, text))).collect();
     Module::value("itertools", members)
 }
 

@@ -24,7 +24,18 @@ pub type Function = fn(&Arc<Render>, Arguments) -> Result<Value, Stop>;
 /// A function written in Rust.
 pub struct Builtin {
     pub name: &'static str,
-    pub function: Function,
+    function: Function,
+    /// The event and the text that a call gives, for a function that is to go.
+    deprecated: Option<(&'static str, &'static str)>,
+}
+
+impl Builtin {
+    pub fn invoke(&self, render: &Arc<Render>, arguments: Arguments) -> Result<Value, Stop> {
+        if let Some((event, text)) = self.deprecated {
+            render.engine.say(super::MessageKind::Deprecation(event), text.to_owned(), render.position());
+        }
+        (self.function)(render, arguments)
+    }
 }
 
 impl fmt::Debug for Builtin {
@@ -43,13 +54,18 @@ impl Object for Builtin {
             let message = format!("`{}` can only be called while a template is rendered", self.name);
             return Err(Stop::from(message).into_error());
         };
-        (self.function)(&render, Arguments::from_values(args)).map_err(Stop::into_error)
+        self.invoke(&render, Arguments::from_values(args)).map_err(Stop::into_error)
     }
 }
 
 /// A value for a function written in Rust.
 pub fn builtin(name: &'static str, function: Function) -> Value {
-    Value::from_object(Builtin { name, function })
+    Value::from_object(Builtin { name, function, deprecated: None })
+}
+
+/// A value for a function that is to go: a call gives the deprecation `event` with `text`.
+pub fn deprecated(name: &'static str, function: Function, event: &'static str, text: &'static str) -> Value {
+    Value::from_object(Builtin { name, function, deprecated: Some((event, text)) })
 }
 
 /// Names and values that do not change, such as a module of Python.

@@ -79,7 +79,7 @@ pub fn run(
     Ok(done)
 }
 
-/// The hooks of a moment: those of packages first, then the project's own, in the order written.
+/// The hooks of a moment: the project's own first, then those of packages by name, each in the order written.
 fn hooks(runtime: &Runtime, moment: Moment) -> Vec<Arc<Node>> {
     let mut hooks: Vec<Arc<Node>> = runtime
         .manifest()
@@ -88,7 +88,12 @@ fn hooks(runtime: &Runtime, moment: Moment) -> Vec<Arc<Node>> {
         .filter(|node| node.resource_type == ResourceType::Operation && node.tags.iter().any(|tag| tag == moment.tag()))
         .cloned()
         .collect();
-    hooks.sort_by_key(|node| (node.package_name == runtime.globals.project_name, hook_index(node)));
+    hooks.sort_by(|left, right| {
+        let key = |node: &Node| (node.package_name != runtime.globals.project_name, hook_index(node));
+        let ((left_foreign, left_index), (right_foreign, right_index)) = (key(left), key(right));
+        let packages = || left.package_name.cmp(&right.package_name);
+        left_foreign.cmp(&right_foreign).then_with(packages).then(left_index.cmp(&right_index))
+    });
     hooks
 }
 

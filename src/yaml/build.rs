@@ -454,7 +454,11 @@ impl<'a> Builder<'a> {
                 Some(&position) => {
                     let place = entry.key.span(self.file);
                     let (line, column) = place.line_column();
-                    // The words and the made-up name of the file are those of dbt.
+                    // The words and the made-up name of the file are those of dbt, which counts
+                    // lines from the first that is not blank.
+                    let text = &self.file.text;
+                    let blank = &text[..text.len() - text.trim_start().len()];
+                    let line = line - blank.matches('\n').count();
                     let message = format!(
                         "Duplicate key '{}' in \"<unicode string>\", line {line}, column {column} in file `{}`: the later \
                          value holds",
