@@ -41,6 +41,8 @@ pub struct ResolveOptions {
     pub restricted_packages: HashSet<String>,
     /// `require_ref_searches_node_package_before_root` of the project's flags.
     pub node_package_first: bool,
+    /// `require_unique_project_resource_names` of the project's flags.
+    pub unique_names: bool,
     pub layers: LayerRules,
     /// Files in which something is wrong, so that not all that they define is known. What one
     /// of them may define is not said to be missing.
@@ -85,7 +87,7 @@ pub fn resolve(mut manifest: Manifest, options: &ResolveOptions) -> Result<Warne
     let lookup = Lookup::new(&manifest, options.node_package_first);
     resolve::link(&mut manifest, &lookup, options, &mut diagnostics);
     resolve::expand_unit_tests(&mut manifest, &lookup, &mut diagnostics);
-    unique::check(&manifest, &mut diagnostics);
+    unique::check(&manifest, options.unique_names, &mut diagnostics);
     let graph = Graph::new(manifest, lookup, options.layers.clone(), &mut diagnostics);
     diagnostics.finish(graph)
 }

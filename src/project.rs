@@ -277,7 +277,7 @@ pub fn config(
         fields.mapping(key);
     }
     if fields.get("tests").is_some() && fields.get("data_tests").is_some() {
-        fields.error("tests", "`tests` and `data_tests` cannot both be given");
+        fields.error("tests", "Invalid project config: cannot have both 'tests' and 'data_tests' defined");
     }
     let config = ProjectConfig {
         name,

@@ -55,6 +55,15 @@ impl ResourceType {
         }
     }
 
+    /// Several of them, as dbt writes it: `models`, `analyses`, `saved_queries`.
+    pub fn plural(self) -> String {
+        let name = self.as_str();
+        match self {
+            ResourceType::Analysis => "analyses".to_owned(),
+            _ => name.strip_suffix('y').map_or_else(|| format!("{name}s"), |stem| format!("{stem}ies")),
+        }
+    }
+
     /// Whether `ref` can point at it.
     pub fn is_refable(self) -> bool {
         matches!(self, ResourceType::Model | ResourceType::Seed | ResourceType::Snapshot)

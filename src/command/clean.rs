@@ -48,12 +48,9 @@ pub(super) fn run(call: &Call) -> Result<ExitCode, Diagnostics> {
         }
         if let Some(path) = protected(&package, root).into_iter().find(|path| path.starts_with(folder)) {
             problems.push(
-                Diagnostic::error(format!(
-                    "`{}` in `clean-targets` holds files of the project (`{}`)",
-                    folder.display(),
-                    path.display()
-                ))
-                .hint("name only folders that tform writes, such as `target` and `dbt_packages`"),
+                Diagnostic::error(format!("dbt will not clean the following source paths: `{}`", path.display()))
+                    .note(format!("`{}` stands in `clean-targets`", folder.display()))
+                    .hint("name only folders that tform writes, such as `target` and `dbt_packages`"),
             );
         }
     }

@@ -110,6 +110,7 @@ pub(crate) fn project_without_manifest(call: &Call) -> Result<Prepared, Diagnost
     let options = ResolveOptions {
         restricted_packages: restricted(&files),
         node_package_first: invocation.flags.behaviour("require_ref_searches_node_package_before_root"),
+        unique_names: invocation.flags.behaviour("require_unique_project_resource_names"),
         layers: files.own_settings.layers.clone(),
         broken: Vec::new(),
     };

@@ -267,7 +267,7 @@ fn checkout(url: &str, revision: &str, folder: &Path) -> Result<(), Diagnostic> 
             // Some servers refuse single commits, and no server knows shortened ones.
             let is_commit = revision.len() >= 7 && revision.bytes().all(|byte| byte.is_ascii_hexdigit());
             if !is_commit {
-                return Err(problem);
+                return Err(problem.note(format!("Error checking out spec='{revision}'")));
             }
             run_git(folder, &["fetch", "--quiet", "--tags", "origin"])?;
             revision

@@ -6,7 +6,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics, Span};
 use crate::manifest::{Manifest, Node};
 
 /// Reports nodes with the same relation, and names that are versioned and not.
-pub(super) fn check(manifest: &Manifest, diagnostics: &mut Diagnostics) {
+pub(super) fn check(manifest: &Manifest, are_unique: bool, diagnostics: &mut Diagnostics) {
     let mut relations: HashMap<String, &Node> = HashMap::new();
     let mut names: HashMap<(&str, &str), &Node> = HashMap::new();
     for node in manifest.nodes.values().map(AsRef::as_ref).filter(|node: &&Node| node.resource_type.is_refable()) {
@@ -20,7 +20,7 @@ pub(super) fn check(manifest: &Manifest, diagnostics: &mut Diagnostics) {
                 let (version, plain) = if versioned(node) { (node, other) } else { (other, node) };
                 diagnostics.push(versioned_and_not(version, plain));
             }
-            Some(other) if !versioned(node) => diagnostics.push(same_name(other, node)),
+            Some(other) if !versioned(node) => diagnostics.push(same_name(other, node, are_unique)),
             _ => {}
         }
     }
@@ -43,9 +43,14 @@ fn same_relation(relation: &str, one: &Node, other: &Node) -> Diagnostic {
     diagnostic.hint("change the name, `alias`, `schema` or `database` of one of them")
 }
 
-fn same_name(one: &Node, other: &Node) -> Diagnostic {
+/// `are_unique`: `require_unique_project_resource_names`, by which this is an error.
+fn same_name(one: &Node, other: &Node, are_unique: bool) -> Diagnostic {
     let text = format!("dbt found two resources with the name \"{}\"", other.name);
-    let diagnostic = Diagnostic::warning_of("DuplicateNameDistinctNodeTypesDeprecation", text).at_opt(place(other));
+    let diagnostic = match are_unique {
+        true => Diagnostic::error(text),
+        false => Diagnostic::warning_of("DuplicateNameDistinctNodeTypesDeprecation", text),
+    };
+    let diagnostic = diagnostic.at_opt(place(other));
     let text = format!("`ref('{}')` finds only one of `{}` and `{}`", other.name, one.unique_id, other.unique_id);
     diagnostic.note(text).hint("change the name of one of them")
 }

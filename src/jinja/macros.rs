@@ -279,7 +279,9 @@ fn twice(source: &MacroSource, other: &MacroSource) -> Diagnostic {
         let head = source.text().find("%}").map_or(source.range.end, |end| source.range.start + end + 2);
         Place::new(source.range.start, head).span(&source.file)
     };
-    Diagnostic::error(format!("package `{}` defines macro `{}` twice", source.package, source.name))
+    let text = format!("dbt found multiple macros named \"{}\" in the project", source.name);
+    Diagnostic::error(text)
+        .note(format!("package `{}` defines it twice", source.package))
         .at(place(source))
         .note_at("the other definition", place(other))
         .hint("rename or remove one of them")

@@ -223,7 +223,10 @@ fn diagnostic(error: &Error, text: &str, span: &Span) -> Diagnostic {
             diagnostic.hint("set the variable, or give `env_var` a default as its second argument")
         }
         _ if detail.starts_with("Required var") => {
-            diagnostic.hint("give it by `--vars`, in `vars.yml`, or as the second argument of `var`")
+            let hint = "give it by `--vars`, in `vars.yml`, or as the second argument of `var`";
+            let mut diagnostic = diagnostic.hint(hint);
+            diagnostic.set_kind("Compilation Error");
+            diagnostic
         }
         _ => diagnostic,
     }

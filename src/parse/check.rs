@@ -78,7 +78,7 @@ fn first_line(span: &Span) -> Span {
 
 /// The error of two nodes under one id.
 pub fn duplicate(first: &Node, second: &Node) -> Diagnostic {
-    let (kind, name) = (second.resource_type, &second.name);
+    let (kinds, name) = (second.resource_type.plural(), &second.name);
     let message = match second.generic_test() {
         Some(test) => {
             let column = test.column_name.as_deref().map(|column| format!(" defined on column \"{column}\""));
@@ -90,7 +90,7 @@ pub fn duplicate(first: &Node, second: &Node) -> Diagnostic {
             )
         }
         None => format!(
-            "dbt found two {kind}s with the name \"{name}\".\nSince these resources have the same name, dbt will be \
+            "dbt found two {kinds} with the name \"{name}\".\nSince these resources have the same name, dbt will be \
              unable to find the correct resource when looking for ref(\"{name}\").\n- {} ({})\n- {} ({})",
             first.unique_id, first.original_file_path, second.unique_id, second.original_file_path
         ),

@@ -573,8 +573,8 @@ fn add_entries(
 }
 
 fn add_entry(workspace: &Workspace<'_>, placed: &Placed<'_>, manifest: &mut Manifest) -> Result<(), Diagnostic> {
-    let twice = |kind: &str| {
-        let message = format!("dbt found two {kind}s with the name \"{}\"", placed.entry.name);
+    let twice = |kind: ResourceType| {
+        let message = format!("dbt found two {} with the name \"{}\"", kind.plural(), placed.entry.name);
         Err(Diagnostic::error(message).at(placed.entry.span.clone()).hint("rename or remove one of them"))
     };
     match placed.entry.section {
@@ -582,7 +582,7 @@ fn add_entry(workspace: &Workspace<'_>, placed: &Placed<'_>, manifest: &mut Mani
             let made = exposure::exposure(workspace, placed)?;
             let id = made.unique_id.clone();
             if manifest.exposures.contains_key(&id) {
-                return twice("exposure");
+                return twice(ResourceType::Exposure);
             }
             if made.config.enabled() {
                 manifest.exposures.insert(id, Arc::new(made));
@@ -593,7 +593,7 @@ fn add_entry(workspace: &Workspace<'_>, placed: &Placed<'_>, manifest: &mut Mani
         Section::Groups => {
             let made = exposure::group(workspace, placed)?;
             if manifest.groups.contains_key(&made.unique_id) {
-                return twice("group");
+                return twice(ResourceType::Group);
             }
             manifest.groups.insert(made.unique_id.clone(), Arc::new(made));
         }
@@ -601,7 +601,7 @@ fn add_entry(workspace: &Workspace<'_>, placed: &Placed<'_>, manifest: &mut Mani
             let made = unit_test::unit_test(workspace, placed, manifest)?;
             let id = made.unique_id.clone();
             if manifest.unit_tests.contains_key(&id) {
-                return twice("unit test");
+                return twice(ResourceType::UnitTest);
             }
             if made.config.enabled() {
                 manifest.unit_tests.insert(id, Arc::new(made));

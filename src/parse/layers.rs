@@ -33,6 +33,9 @@ impl Tree {
     pub fn levels<'t>(&'t self, fqn: &[String]) -> impl Iterator<Item = &'t Level> {
         let mut levels = Vec::with_capacity(3);
         let mut level = &self.root;
+        if !level.reached.load(Ordering::Relaxed) {
+            level.reached.store(true, Ordering::Relaxed);
+        }
         if !level.values.is_empty() {
             levels.push(level);
         }
@@ -52,6 +55,9 @@ impl Tree {
     /// The paths that set something and that no fqn has reached.
     pub fn unused(&self, section: &str) -> Vec<String> {
         let mut unused = Vec::new();
+        if !self.root.values.is_empty() && !self.root.reached.load(Ordering::Relaxed) {
+            unused.push(section.to_owned());
+        }
         self.root.collect_unused(section, &mut unused);
         unused.sort_unstable();
         unused

@@ -100,7 +100,7 @@ fn put(manifest: &mut Manifest, placed: &Placed<'_>, made: SemanticResource) -> 
         _ => &mut manifest.saved_queries,
     };
     if map.contains_key(&id) {
-        let message = format!("dbt found two {}s with the name \"{}\"", made.resource_type, made.name);
+        let message = format!("dbt found two {} with the name \"{}\"", made.resource_type.plural(), made.name);
         return Err(placed.error(message).hint("rename or remove one of them"));
     }
     if made.config.enabled() {

@@ -359,7 +359,7 @@ pub fn tests(reading: &mut Reading<'_>, map: &YamlMap) -> Option<Vec<TestPropert
     if let (Some(tests), Some(_)) = (given("tests"), given("data_tests"))
         && tests.value.as_list().is_some_and(|items| !items.is_empty())
     {
-        let message = "invalid test config: cannot have both 'tests' and 'data_tests' defined";
+        let message = "Invalid test config: cannot have both 'tests' and 'data_tests' defined";
         reading.problems.push(crate::diagnostic::Diagnostic::error(message).at(tests.key.span(reading.file)));
     }
     let key = if given("data_tests").is_some() { "data_tests" } else { "tests" };
