@@ -10,6 +10,7 @@ mod deps;
 mod docs;
 mod execute;
 mod init;
+mod last_change;
 mod lineage;
 mod list;
 mod operation;

@@ -181,6 +181,16 @@ pub struct NodeResult {
     pub stored_failures: Option<String>,
     /// The node's group with its owner, for alerts.
     pub group: Option<Map<String, Value>>,
+    /// What else helps whoever has to look after a failure.
+    pub remarks: Vec<Remark>,
+}
+
+/// Some lines about a failure, below dbt's own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remark {
+    /// The name of the event that tells it.
+    pub event: &'static str,
+    pub text: String,
 }
 
 /// What a hook's lines show.

@@ -344,7 +344,12 @@ impl Reporter {
         }
         if result.stored_failures.is_some() {
             self.emit(Event::Formatting);
-            self.emit(Event::CheckNodeTestFailure(result));
+            self.emit(Event::CheckNodeTestFailure(result.clone()));
+        }
+        for remark in &result.remarks {
+            let text: Vec<String> = remark.text.lines().map(|line| format!("  {line}")).collect();
+            self.emit(Event::Formatting);
+            self.emit(Event::notice(remark.event, Level::Info, text.join("\n")));
         }
     }
 

@@ -9,6 +9,7 @@ pub mod microbatch;
 mod batches;
 mod clone;
 mod diff;
+mod failing_rows;
 mod lock;
 pub mod freshness;
 mod function;

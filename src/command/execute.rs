@@ -27,7 +27,7 @@ use crate::run::{self, Request, Run, Task};
 use crate::state;
 
 use super::prepare::{self, Prepared};
-use super::{Call, preflight, show};
+use super::{Call, last_change, preflight, show};
 
 const NOTHING_TO_DO: &str = "Nothing to do. Try checking your model configs and model specification args";
 
@@ -136,7 +136,8 @@ fn execute(
         durations,
         batching,
     };
-    let run = run::execute(&runtime, &request, &call.interrupt)?;
+    let mut run = run::execute(&runtime, &request, &call.interrupt)?;
+    last_change::remark(&runtime, &mut run);
     if invocation.flags.write_json {
         write_artifacts(invocation, which, &runtime, &run)?;
     }

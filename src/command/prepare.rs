@@ -458,6 +458,7 @@ fn run_flags(invocation: &Invocation, files: &ProjectFiles) -> RunFlags {
         fail_fast: flags.fail_fast,
         empty: flags.empty,
         store_failures: flags.store_failures,
+        show_failures: flags.get("show_failures").and_then(Json::as_u64).map_or(0, |count| count as usize),
         fuse: given("fuse").or(files.own_settings.tests.fuse),
         sample: flags.sample.as_ref().map(|window| EventTime { start: Some(window.start), end: Some(window.end) }),
         event_time: (bounds != (None, None)).then_some(EventTime { start: bounds.0, end: bounds.1 }),

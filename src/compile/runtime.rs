@@ -37,6 +37,8 @@ pub struct RunFlags {
     pub fail_fast: bool,
     pub empty: bool,
     pub store_failures: bool,
+    /// How many failing rows of a data test are shown.
+    pub show_failures: usize,
     /// Whether data tests share queries; `None`: where that is faster.
     pub fuse: Option<bool>,
     pub sample: Option<EventTime>,

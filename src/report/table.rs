@@ -181,6 +181,7 @@ mod tests {
             compiled_path: None,
             stored_failures: None,
             group: None,
+            remarks: Vec::new(),
         })
     }
 

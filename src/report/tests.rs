@@ -61,6 +61,7 @@ fn result(name: &str, kind: &str, status: Status, message: Option<&str>) -> Arc<
         compiled_path: (status != Status::Skipped).then(|| format!("target/compiled/test/models/{name}.sql")),
         stored_failures: (status == Status::Warn).then(|| "\"db\".\"main\".\"av\"".to_owned()),
         group: None,
+        remarks: Vec::new(),
     })
 }
 

@@ -14,6 +14,7 @@ use crate::event::{Event, Level, Status};
 use crate::jinja::{Arguments, Scope, adapter_object, values};
 use crate::manifest::{Node, ResourceType};
 
+use super::failing_rows;
 use super::outcome::{BatchResults, Report};
 
 /// A compiled node together with what its materialization sees.
@@ -219,6 +220,11 @@ pub fn test(rendering: &Rendering<'_>, ready: &Ready) -> Result<Report, Diagnost
         || node.config.flag("store_failures").unwrap_or(rendering.runtime.flags.store_failures);
     if stores && report.status != Status::Pass {
         report.stored_failures.clone_from(&node.relation_name);
+    }
+    let count = rendering.runtime.flags.show_failures;
+    if count > 0 && report.status != Status::Pass {
+        let stored = report.stored_failures.as_deref();
+        report.remarks.push(failing_rows::of(rendering, ready, stored, count));
     }
     Ok(report)
 }

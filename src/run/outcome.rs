@@ -9,7 +9,7 @@ use serde_json::{Map, Value as Json};
 use crate::adapter::AdapterError;
 use crate::artifact::OverloadResults;
 use crate::diagnostic::{Diagnostic, Span};
-use crate::event::{NodeFacts, NodeInfo, NodeResult, Status, Timing};
+use crate::event::{NodeFacts, NodeInfo, NodeResult, Remark, Status, Timing};
 use crate::load;
 use crate::manifest::{Node, UniqueId};
 
@@ -51,6 +51,7 @@ pub struct Report {
     pub failures: Option<u64>,
     pub adapter_response: Map<String, Json>,
     pub stored_failures: Option<String>,
+    pub remarks: Vec<Remark>,
     pub batches: Option<BatchResults>,
     pub overloads: Option<OverloadResults>,
 }
@@ -63,6 +64,7 @@ impl Report {
             failures: None,
             adapter_response: Map::new(),
             stored_failures: None,
+            remarks: Vec::new(),
             batches: None,
             overloads: None,
         }
@@ -176,6 +178,7 @@ impl Stopwatch {
             compiled_path: more.compiled_path,
             stored_failures: report.stored_failures,
             group: more.group,
+            remarks: report.remarks,
         }
     }
 }
@@ -204,5 +207,6 @@ pub fn skipped(facts: &Arc<NodeFacts>, message: Option<String>) -> NodeResult {
         compiled_path: None,
         stored_failures: None,
         group: None,
+        remarks: Vec::new(),
     }
 }
