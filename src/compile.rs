@@ -6,6 +6,7 @@
 //! Source: docs.getdbt.com/reference/commands/compile.
 
 pub mod cte;
+pub mod fresh;
 pub mod gate;
 pub mod host;
 mod relations;

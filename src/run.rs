@@ -11,6 +11,7 @@ mod clone;
 mod diff;
 mod failing_rows;
 mod lock;
+mod fresh;
 pub mod freshness;
 mod function;
 mod fuse;
@@ -181,6 +182,8 @@ struct Runner<'a> {
     groups: Vec<fuse::Group>,
     /// Tests of groups that have run, by task.
     asked: Mutex<HashMap<usize, fuse::Asked>>,
+    /// How many fresh rows there are, by what is tested; counted by the first that needs it.
+    fresh_rows: Mutex<HashMap<UniqueId, Arc<OnceLock<Option<u64>>>>>,
 }
 
 impl<'a> Runner<'a> {
@@ -209,6 +212,7 @@ impl<'a> Runner<'a> {
             ages: OnceLock::new(),
             groups: Vec::new(),
             asked: Mutex::default(),
+            fresh_rows: Mutex::default(),
         };
         runner.total = (0..runner.ids.len()).filter(|task| !runner.is_silent(*task)).count();
         if task == Task::Build {
@@ -318,6 +322,7 @@ impl<'a> Runner<'a> {
             Some((ready, passed)) => self.judge(&rendering, &info, (&ready, passed), &mut left),
             None => self.work(&rendering, node, &info, &mut stopwatch, &mut left),
         });
+        let report = report.map(|report| self.with_fresh_rows(&rendering, node, report));
         let refused = worker.session.last_error();
         let statement = worker.session.refused_statement();
         worker.session.rollback();

@@ -10,6 +10,7 @@ use crate::adapter::offline::Offline;
 use crate::adapter::{self, Capabilities, ConstraintKind, ConstraintSupport, Path, PolicyChange, Warehouse};
 use crate::artifact;
 use crate::artifact::graph_summary::GraphSummary;
+use crate::compile::fresh;
 use crate::compile::runtime::{CommentSetting, Deferred, EventTime, RunFlags, Runtime};
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
 use crate::event::{Action, Event, Level, found_line};
@@ -416,8 +417,13 @@ impl Prepared {
     pub fn runtime(self, invocation: &Invocation, deferred: HashMap<UniqueId, Deferred>) -> Arc<Runtime> {
         let quoting = policy(self.files.root().config.quoting);
         let capabilities = self.warehouse.capabilities();
+        let mut graph = self.graph;
+        let moment =
+            fresh::Moment { now: invocation.started_at, capabilities, fresh_only: invocation.flags.fresh_only };
+        let fresh = fresh::restrict(graph.manifest_mut(), &self.files.own_settings, moment);
         Arc::new(Runtime {
-            graph: Arc::new(self.graph),
+            graph: Arc::new(graph),
+            fresh,
             engine: self.engine,
             warehouse: self.warehouse,
             api: relation_object::api(capabilities, quoting),

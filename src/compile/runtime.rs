@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use indexmap::IndexMap;
 use minijinja::Value;
 
+use super::fresh::FreshRows;
 use super::host::BatchContext;
 use crate::adapter::{Capabilities, PolicyChange, QueryComment, Session, Warehouse, Work};
 use crate::config::NodeConfig;
@@ -98,6 +99,8 @@ pub struct Runtime {
     /// The packages that tform brings, `dbt_duckdb` and `dbt` for one.
     pub internal_packages: Vec<String>,
     pub deferred: HashMap<UniqueId, Deferred>,
+    /// The tests that look at fresh rows only.
+    pub fresh: HashMap<UniqueId, FreshRows>,
     pub graph_dictionary: OnceLock<Value>,
     pub ephemeral: Mutex<HashMap<UniqueId, EphemeralSlot>>,
 }

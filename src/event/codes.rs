@@ -153,6 +153,7 @@ const EVENTS: &[(&str, &str, bool)] = &[
     ("ModulesItertoolsUsageDeprecation", "D034", true),
     ("NewConnection", "E005", false),
     ("NewConnectionOpening", "E037", false),
+    ("NoFreshRows", "X001", true),
     ("NoNodeForYamlKey", "I058", true),
     ("NoNodesForSelectionCriteria", "M030", true),
     ("NoNodesSelected", "Q038", true),

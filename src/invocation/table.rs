@@ -306,6 +306,7 @@ pub static FLAGS: &[Flag] = &[
     flag("lock", PAIR, Nothing, Ours, BUILDING, "Whether to wait for other runs that build the same relations; overrides tform.yml"),
     flag("store_failures", ON, False, Both, TESTING, "Keep the rows that fail a test in the warehouse"),
     flag("show_failures", Integer, Int(0), Ours, TESTING, "How many of the rows that fail a data test are shown").project(),
+    flag("fresh_only", PAIR, False, Ours, TESTING, "Test only the fresh rows of what has a fresh window (tform.yml, or tform in its meta)"),
     flag("fuse", PAIR, Nothing, Ours, TESTING, "Ask data tests of a relation by common queries, also where each by itself is faster"),
     flag("export_saved_queries", PAIR, Nothing, Both, Place::on(&[Which::Build]), "Export saved queries").inert(),
     flag("include_saved_query", PAIR, Nothing, Both, Place::on(&[Which::Build]), "Include saved queries").inert(),
