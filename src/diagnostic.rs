@@ -142,9 +142,14 @@ impl Diagnostic {
 
     /// A warning under dbt's name of the event.
     pub fn warning_of(event: &'static str, message: impl Into<String>) -> Self {
-        let mut warning = Diagnostic::warning(message);
-        warning.tag.get_or_insert_default().event = Some(event);
-        warning
+        Diagnostic::warning(message).named(event)
+    }
+
+    /// Gives the event's name, by dbt.
+    #[must_use]
+    pub fn named(mut self, event: &'static str) -> Self {
+        self.tag.get_or_insert_default().event = Some(event);
+        self
     }
 
     #[must_use]

@@ -47,6 +47,15 @@ impl Version {
         }
     }
 
+    /// The order of versions: as numbers where both are, or else as texts.
+    pub fn is_newer_than(&self, other: &Version) -> bool {
+        let (one, two) = (self.to_string(), other.to_string());
+        match (one.parse::<f64>(), two.parse::<f64>()) {
+            (Ok(one), Ok(two)) => one > two,
+            _ => one > two,
+        }
+    }
+
     pub fn to_json(&self) -> Value {
         match self {
             Version::Number(number) => Value::from(*number),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use crate::diagnostic::{Diagnostic, Diagnostics, SourceFile, Span};
+use crate::diagnostic::{Diagnostic, Diagnostics, Severity, SourceFile, Span};
 use crate::project::version::Requirement;
 use crate::project::{StringRenderer, TreeRenderer};
 use crate::yaml::{Fields, Node};
@@ -111,7 +111,7 @@ pub(super) fn read(root: &Node, context: &ListContext<'_>) -> Result<List, Diagn
             let asked_by = context.asked_by.map(str::to_owned);
             list.wanted.push(Wanted { source, span: Some(entry.span(context.file)), asked_by });
         }
-        problems.extend(fields.problems);
+        problems.extend(fields.problems.into_iter().map(|problem| malformed(problem, context.file)));
     }
     if problems.has_errors() {
         return Err(problems);
@@ -119,6 +119,14 @@ pub(super) fn read(root: &Node, context: &ListContext<'_>) -> Result<List, Diagn
     canonical.sort();
     list.sha1_hash = crate::load::hex(&super::sha1::digest(canonical.join("\n").as_bytes()));
     Ok(list)
+}
+
+/// An error in an entry, with dbt's words for a list that it cannot read.
+fn malformed(problem: Diagnostic, file: &SourceFile) -> Diagnostic {
+    match problem.severity {
+        Severity::Error => problem.note(format!("The {} file in this project is malformed", file.path)),
+        _ => problem,
+    }
 }
 
 /// The packages that a package of the hub asks for, as its index entry lists them.
@@ -152,7 +160,9 @@ fn source(fields: &mut Fields<'_>, written: &Node) -> Option<Source> {
     };
     let Some(place) = fields.text(kind).filter(|place| !place.is_empty()) else {
         if !fields.problems.has_errors() {
-            fields.error(kind, format!("`{kind}` of a package is empty"));
+            let shown = if *kind == "package" { "hub" } else { kind };
+            let message = format!("A {shown} package is missing the value. It is a required property.");
+            fields.error(kind, message);
         }
         return None;
     };

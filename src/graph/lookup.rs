@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
-use crate::manifest::{Disabled, Manifest, Node, RefCall, SemanticResource};
+use crate::manifest::{Disabled, Manifest, Node, RefCall, SemanticResource, Version};
 use crate::resource::{ResourceType, UniqueId};
 
 /// What a name stands for.
@@ -43,6 +43,8 @@ pub struct Lookup {
     /// Name and package of what is switched off; sources as `source.table`.
     disabled_refables: HashSet<(String, String)>,
     disabled_others: HashSet<(String, String)>,
+    /// The highest version of each versioned model, by package and name.
+    newest: HashMap<(String, String), Version>,
 }
 
 impl Lookup {
@@ -54,6 +56,13 @@ impl Lookup {
         for node in manifest.nodes.values().filter(|node| node.resource_type.is_refable()) {
             for name in ref_names(node) {
                 add(&mut lookup.refables, name, &node.package_name, &node.unique_id);
+            }
+            if let Some(version) = node.model().and_then(|model| model.version.as_ref()) {
+                let newest = lookup.newest.entry((node.package_name.clone(), node.name.clone()));
+                let newest = newest.or_insert_with(|| version.clone());
+                if version.is_newer_than(newest) {
+                    *newest = version.clone();
+                }
             }
         }
         for source in manifest.sources.values() {
@@ -96,6 +105,11 @@ impl Lookup {
             }
             _ => {}
         }
+    }
+
+    /// The highest version of a model.
+    pub fn newest_version(&self, package: &str, name: &str) -> Option<&Version> {
+        self.newest.get(&(package.to_owned(), name.to_owned()))
     }
 
     /// What a `ref` in `package` stands for.

@@ -14,9 +14,10 @@ use serde_json::Value;
 
 use super::lookup::{Entry, Lookup, Target};
 use super::{Position, ResolveOptions};
-use crate::diagnostic::{Diagnostic, Diagnostics, Span};
+use crate::diagnostic::{Diagnostic, Diagnostics, Severity, Span};
 use crate::manifest::{
     Access, CallTarget, Disabled, Manifest, Node, Origin, RefCall, Resource, SemanticResource, SourceCall, UnitTest,
+    Version,
 };
 use crate::resource::{ResourceType, UniqueId};
 
@@ -262,6 +263,9 @@ fn reference(
             if let Some(warning) = deprecated(context, caller, id) {
                 diagnostics.push(warning.at_opt(span()));
             }
+            if let Some(note) = unpinned(context, caller, call, id) {
+                diagnostics.push(note.at_opt(span()));
+            }
             outcome.add(id);
         }
         Target::Ambiguous(entries) => diagnostics.push(ambiguous(&call.name, entries).at_opt(span())),
@@ -390,6 +394,31 @@ fn refused(context: &Context<'_>, caller: &Caller<'_>, id: &UniqueId) -> Option<
         ("private", None) => diagnostic.hint(format!("put the caller into the group '{scope}', or widen the access")),
         _ => diagnostic,
     })
+}
+
+/// The note about a reference without version to a model that has a version newer than its latest
+/// (docs.getdbt.com/docs/mesh/govern/model-versions).
+fn unpinned(context: &Context<'_>, caller: &Caller<'_>, call: &RefCall, id: &UniqueId) -> Option<Diagnostic> {
+    if call.version.is_some() {
+        return None;
+    }
+    let target = context.manifest.nodes.get(id)?;
+    let version = target.model()?.version.as_ref()?;
+    let newest = context.lookup.newest_version(&target.package_name, &target.name)?;
+    if !newest.is_newer_than(version) {
+        return None;
+    }
+    let (package, name, caller) = (&target.package_name, &target.name, caller.resource.name());
+    let text = format!(
+        "While compiling '{caller}':\nFound an unpinned reference to versioned model '{name}' in project \
+         '{package}'.\nResolving to latest version: {name}.v{version}\nA prerelease version {newest} is available. It has \
+         not yet been marked 'latest' by its maintainer."
+    );
+    let written = |version: &Version| format!("{{{{ ref('{package}', '{name}', v='{version}') }}}}");
+    let note = Diagnostic::new(Severity::Note, text).named("UnpinnedRefNewVersionAvailable");
+    let note = note.fact("ref_node_name", name).fact("ref_node_package", package);
+    let note = note.fact("ref_node_version", version.to_string()).fact("ref_max_version", newest.to_string());
+    Some(note.hint(format!("try it out: {}; stay: {}", written(newest), written(version))))
 }
 
 /// The warning about a reference to a model that is or will be deprecated

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use minijinja::value::{Kwargs, Rest, Serde, ValueKind};
+use minijinja::value::{Kwargs, Object, Rest, Serde, ValueKind};
 use minijinja::{Environment as Templates, Error, ErrorKind, UndefinedBehavior, Value, context};
 use serde_json::Map;
 
@@ -78,8 +78,11 @@ impl ConfigRenderer {
         // What would be logged may hold secrets, which are not known here yet: nothing is said.
         templates.add_function("log", |_message: Rest<Value>, _named: Kwargs| String::new());
         templates.add_global("dbt_version", context.dbt_version.to_owned());
-        if let Some(target) = context.target {
-            templates.add_global("target", Value::from(Serde(target)));
+        match context.target {
+            Some(target) => templates.add_global("target", Value::from(Serde(target))),
+            // Commands that need no profile read every field of the target as an empty text.
+            None if !context.requires_vars => templates.add_global("target", Value::from_object(NoTarget)),
+            None => {}
         }
         ConfigRenderer { templates, environment: context.environment.clone() }
     }
@@ -116,6 +119,16 @@ impl ConfigRenderer {
             }
             json => json,
         }
+    }
+}
+
+/// The target of commands that have none.
+#[derive(Debug)]
+struct NoTarget;
+
+impl Object for NoTarget {
+    fn get_value(self: &Arc<Self>, _key: &Value) -> Option<Value> {
+        Some(Value::from(""))
     }
 }
 

@@ -161,8 +161,7 @@ pub fn root(request: &Request) -> Result<Warned<Package>, Diagnostics> {
     let mut problems = Diagnostics::new();
     let files = RootFiles::read(request, &mut problems)?;
     let vars = files.rendering_vars(request);
-    let nothing = Map::new();
-    let mut context = context(request, &vars, Some(&nothing), false);
+    let mut context = context(request, &vars, None, false);
     context.requires_vars = false;
     let config = files.config(request, &ConfigRenderer::new(&context), &mut problems)?;
     problems.finish(Package {
@@ -312,7 +311,7 @@ pub(super) fn installed_packages(
             return packages;
         }
     };
-    check_installed(project, folders.len(), problems);
+    check_installed(project, &folders, problems);
     for path in folders {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let shown_root = format!("{}/{name}/", project.config.packages_install_path);
@@ -358,25 +357,39 @@ fn package_folders(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     Ok(folders)
 }
 
-/// Callers look for the words about `dbt deps`.
-fn check_installed(project: &Package, installed: usize, problems: &mut Diagnostics) {
+/// Says which packages are asked for and not there: by the lock file, which has those of
+/// packages too, or else by the number in the list. Callers look for the words about `dbt deps`.
+fn check_installed(project: &Package, installed: &[PathBuf], problems: &mut Diagnostics) {
     let mut ignored = Diagnostics::new();
-    for name in ["packages.yml", "dependencies.yml"] {
-        let Ok(Some(file)) = config_file(&project.root.join(name), name, &mut ignored) else { continue };
-        let Some(list) = file.root.get("packages") else { continue };
-        let asked = list.as_list().map_or(0, <[Node]>::len);
-        if asked > installed {
-            let folder = &project.config.packages_install_path;
-            problems.push(
-                Diagnostic::error(format!(
-                    "dbt found {asked} package(s) specified in {name}, but only {installed} package(s) installed in \
-                     {folder}. Run \"dbt deps\" to install package dependencies"
-                ))
-                .at(list.span(&file.file))
-                .hint("run `tform deps`"),
-            );
-        }
+    let mut read = |name: &str| config_file(&project.root.join(name), name, &mut ignored).ok().flatten();
+    let list = ["packages.yml", "dependencies.yml"].iter().find_map(|name| {
+        let file = read(name)?;
+        file.root.get("packages").is_some().then_some((*name, file))
+    });
+    let Some((name, file)) = list else { return };
+    let Some(asked) = file.root.get("packages") else { return };
+    let items = |node: &Node| node.as_list().map_or(0, <[Node]>::len);
+    let lock = read("package-lock.yml");
+    let locked = lock.as_ref().and_then(|lock| lock.root.get("packages")).filter(|list| items(list) > 0);
+    let count = items(locked.unwrap_or(asked));
+    if count <= installed.len() {
+        return;
     }
+    let is_there = |name: &str| installed.iter().any(|folder| folder.file_name().is_some_and(|found| found == name));
+    let locked = locked.and_then(Node::as_list).unwrap_or(&[]);
+    let missing: Vec<&str> =
+        locked.iter().filter_map(|entry| entry.get("name")?.as_str()).filter(|name| !is_there(name)).collect();
+    let missing = match missing.is_empty() {
+        true => String::new(),
+        false => format!("Following packages were not found: {}. ", missing.join(", ")),
+    };
+    let text = format!(
+        "dbt expects {count} package(s) based on packages specified in {name}, but found only {} package(s) installed in \
+         {}. {missing}Run \"dbt deps\" to install package dependencies",
+        installed.len(),
+        project.config.packages_install_path
+    );
+    problems.push(Diagnostic::error(text).at(asked.span(&file.file)).hint("run `tform deps`"));
 }
 
 fn check_names(project: &Package, packages: &[(Package, String)], problems: &mut Diagnostics) {

@@ -304,12 +304,9 @@ fn latest_version(properties: &NodeProperties) -> Version {
     if let Some(latest) = &properties.latest_version {
         return latest.clone();
     }
-    let number = |version: &Version| version.to_string().parse::<f64>().ok();
     let versions = properties.versions.iter().map(|version| &version.v);
-    let greatest = versions.max_by(|left, right| match (number(left), number(right)) {
-        (Some(left), Some(right)) => left.total_cmp(&right),
-        _ => left.to_string().cmp(&right.to_string()),
-    });
+    let greatest =
+        versions.reduce(|greatest, version| if greatest.is_newer_than(version) { greatest } else { version });
     greatest.cloned().unwrap_or(Version::Number(1))
 }
 
