@@ -18,6 +18,7 @@ pub use seen::SeenColumns;
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::Path;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use indexmap::IndexMap;
@@ -123,7 +124,7 @@ pub struct RunResult {
     #[serde(default)]
     pub compiled: Option<bool>,
     #[serde(default)]
-    pub compiled_code: Option<String>,
+    pub compiled_code: Option<Arc<str>>,
     #[serde(default)]
     pub relation_name: Option<String>,
     #[serde(default)]

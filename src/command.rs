@@ -113,6 +113,12 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     code.code(call.invocation.exit_codes)
 }
 
+/// Leaves a value of the size of a project to the end of the process, which frees everything at
+/// once; piece by piece that takes a tenth of the time of a command.
+fn leave<T>(value: T) {
+    std::mem::forget(value);
+}
+
 fn stop(diagnostic: &Diagnostic) -> u8 {
     report::plain(true, |_| format!("{diagnostic}\n"));
     2

@@ -10,7 +10,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
-use serde::{Deserialize, Serialize};
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use crate::config::NodeConfig;
@@ -126,7 +127,9 @@ impl Default for Docs {
 }
 
 /// A column as described in a properties file.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+///
+/// There are more of these than of anything else, so what only few columns have takes no room.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 pub struct ColumnInfo {
     pub name: String,
     #[serde(default)]
@@ -139,16 +142,45 @@ pub struct ColumnInfo {
     pub constraints: Vec<Value>,
     pub quote: Option<bool>,
     #[serde(default)]
-    pub config: Value,
-    #[serde(default)]
     pub tags: Vec<String>,
     #[serde(default)]
     pub granularity: Option<String>,
     #[serde(default)]
     pub doc_blocks: Vec<UniqueId>,
     /// Keys that dbt does not know and keeps (`policy_tags`, ...).
-    #[serde(flatten, default)]
-    pub more: Map<String, Value>,
+    #[serde(skip)]
+    pub more: Option<Box<Map<String, Value>>>,
+}
+
+impl Serialize for ColumnInfo {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        /// What a column's `config` repeats.
+        #[derive(Serialize)]
+        struct Config<'a> {
+            meta: &'a Map<String, Value>,
+            tags: &'a [String],
+        }
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("name", &self.name)?;
+        map.serialize_entry("description", &self.description)?;
+        map.serialize_entry("meta", &self.meta)?;
+        map.serialize_entry("data_type", &self.data_type)?;
+        map.serialize_entry("constraints", &self.constraints)?;
+        map.serialize_entry("quote", &self.quote)?;
+        map.serialize_entry("config", &Config { meta: &self.meta, tags: &self.tags })?;
+        map.serialize_entry("tags", &self.tags)?;
+        map.serialize_entry("granularity", &self.granularity)?;
+        map.serialize_entry("doc_blocks", &self.doc_blocks)?;
+        let more = self.more.as_deref();
+        for (key, value) in more.into_iter().flatten() {
+            map.serialize_entry(key, value)?;
+        }
+        // dbt writes these for every column.
+        for key in ["dimension", "entity"].into_iter().filter(|key| !more.is_some_and(|more| more.contains_key(*key))) {
+            map.serialize_entry(key, &())?;
+        }
+        map.end()
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -244,12 +276,12 @@ pub enum CallTarget {
 pub enum Detail {
     Seed(SeedDetail),
     Model(Box<ModelDetail>),
-    Snapshot(Code),
+    Snapshot(Box<Code>),
     GenericTest(Box<GenericTestDetail>),
     Function(Box<FunctionDetail>),
     /// A singular test, an analysis, an inline query.
-    Code(Code),
-    Hook(HookDetail),
+    Code(Box<Code>),
+    Hook(Box<HookDetail>),
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -417,6 +417,7 @@ impl<'a> Runner<'a> {
         }
         let ready = match node.resource_type {
             ResourceType::UnitTest => unit_test::compile(rendering, node)?,
+            _ if self.task == Task::Compile => node::render(rendering, node, None)?,
             _ => node::compile(rendering, node, None)?,
         };
         left.take(&ready);

@@ -259,13 +259,13 @@ fn detail(kind: ResourceType, value: &Value) -> Result<Detail, String> {
             depends_on: SeedDependsOn::default(),
         }),
         ResourceType::Model => Detail::Model(Box::new(ModelDetail::deserialize(value).map_err(text)?)),
-        ResourceType::Snapshot => Detail::Snapshot(Code::deserialize(value).map_err(text)?),
+        ResourceType::Snapshot => Detail::Snapshot(Box::new(Code::deserialize(value).map_err(text)?)),
         ResourceType::Function => Detail::Function(Box::new(FunctionDetail::deserialize(value).map_err(text)?)),
         ResourceType::Test if value.get("test_metadata").is_some_and(|metadata| !metadata.is_null()) => {
             Detail::GenericTest(Box::new(GenericTestDetail::deserialize(value).map_err(text)?))
         }
-        ResourceType::Operation => Detail::Hook(HookDetail::deserialize(value).map_err(text)?),
-        _ => Detail::Code(Code::deserialize(value).map_err(text)?),
+        ResourceType::Operation => Detail::Hook(Box::new(HookDetail::deserialize(value).map_err(text)?)),
+        _ => Detail::Code(Box::new(Code::deserialize(value).map_err(text)?)),
     })
 }
 

@@ -19,7 +19,7 @@ use crate::event::{Event, Level, NodeResult, RunEnd};
 use crate::graph::{Blocking, NodeSet};
 use crate::invocation::{Command, ExitCode, Invocation, Preview, Which};
 use crate::jinja::values;
-use crate::manifest::{Detail, Node, ResourceType};
+use crate::manifest::{Detail, Manifest, Node, ResourceType};
 use crate::resource::UniqueId;
 use crate::run::microbatch::{Batching, parse_time};
 use crate::run::outcome::Outcome;
@@ -27,7 +27,7 @@ use crate::run::{self, Request, Run, Task};
 use crate::state;
 
 use super::prepare::{self, Prepared};
-use super::{Call, last_change, preflight, show};
+use super::{Call, last_change, leave, preflight, show};
 
 const NOTHING_TO_DO: &str = "Nothing to do. Try checking your model configs and model specification args";
 
@@ -138,11 +138,15 @@ fn execute(
     };
     let mut run = run::execute(&runtime, &request, &call.interrupt)?;
     last_change::remark(&runtime, &mut run);
-    if invocation.flags.write_json {
-        write_artifacts(invocation, which, &runtime, &run)?;
-    }
     if let Command::Compile(preview) = &invocation.command {
         show_compiled(call, &runtime, &run, preview);
+    }
+    if invocation.flags.write_json {
+        write_results(invocation, which, &runtime, &run)?;
+        let target_path = runtime.target_path.clone();
+        // Nobody else needs the graph any more: its nodes can be completed where they are.
+        let graph = Arc::try_unwrap(runtime).map_or_else(|shared| shared.graph.clone(), |runtime| runtime.graph);
+        write_manifest(&target_path, Arc::unwrap_or_clone(graph).into_manifest(), &run)?;
     }
     finish(call, run, which)
 }
@@ -191,7 +195,8 @@ pub(super) fn compile(call: &Call, runtime: &Arc<Runtime>, selected: NodeSet) ->
     };
     let run = run::execute(runtime, &request, &call.interrupt)?;
     if call.invocation.flags.write_json {
-        write_artifacts(&call.invocation, call.invocation.which, runtime, &run)?;
+        write_results(&call.invocation, call.invocation.which, runtime, &run)?;
+        write_manifest(&runtime.target_path, runtime.manifest().clone(), &run)?;
     }
     finish(call, run, Which::Compile)
 }
@@ -212,6 +217,7 @@ fn finish(call: &Call, run: Run, which: Which) -> Result<ExitCode, Diagnostics> 
         call.reporter.finished_running(&end);
     }
     call.reporter.run_end(end);
+    leave(run);
     Ok(code)
 }
 
@@ -254,7 +260,7 @@ fn results_of(invocation: &Invocation, which: Which, results: Vec<RunResult>, se
     results
 }
 
-fn write_artifacts(invocation: &Invocation, which: Which, runtime: &Arc<Runtime>, run: &Run) -> Result<(), Diagnostic> {
+fn write_results(invocation: &Invocation, which: Which, runtime: &Runtime, run: &Run) -> Result<(), Diagnostic> {
     // Ephemeral models are no results of their own, unless somebody asked for them.
     let asked_for = which == Which::Compile && !invocation.selection.select.is_empty();
     let told = |outcome: &&Outcome| {
@@ -263,14 +269,19 @@ fn write_artifacts(invocation: &Invocation, which: Which, runtime: &Arc<Runtime>
     };
     let results = run.outcomes.iter().filter(told).map(|outcome| run_result(runtime, outcome)).collect();
     let results = results_of(invocation, which, results, run.seconds);
-    artifact::write(&runtime.target_path, artifact::RUN_RESULTS, &results)?;
-    let mut manifest = runtime.manifest().clone();
+    artifact::write(&runtime.target_path, artifact::RUN_RESULTS, &results)
+}
+
+/// Writes the manifest with what compiling found.
+fn write_manifest(target_path: &Path, mut manifest: Manifest, run: &Run) -> Result<(), Diagnostic> {
     for outcome in &run.outcomes {
         let (Some(sql), Some(node)) = (&outcome.compiled_code, manifest.node_mut(&outcome.id)) else { continue };
         let node = Arc::make_mut(node);
         complete(node, outcome, sql);
     }
-    artifact::write(&runtime.target_path, artifact::MANIFEST, &manifest)
+    artifact::write(target_path, artifact::MANIFEST, &manifest)?;
+    leave(manifest);
+    Ok(())
 }
 
 /// Puts what compiling and running found into the node of the manifest.
@@ -305,7 +316,7 @@ fn run_result(runtime: &Runtime, outcome: &Outcome) -> RunResult {
         message: result.message.clone(),
         failures: result.failures,
         compiled: has_code.then_some(outcome.compiled_code.is_some()),
-        compiled_code: outcome.compiled_code.as_ref().map(|code| code.to_string()),
+        compiled_code: outcome.compiled_code.clone(),
         relation_name: node.and_then(|node| node.relation_name.clone()),
         batch_results: outcome
             .batches

@@ -11,8 +11,8 @@ use crate::invocation::{ExitCode, ListOptions, ListOutput};
 use crate::manifest::Resource;
 use crate::resource::ResourceType;
 
-use super::Call;
 use super::prepare;
+use super::{Call, leave};
 
 /// The keys of a line of JSON when none are asked for.
 const DEFAULT_KEYS: &[&str] = &[
@@ -50,6 +50,7 @@ pub(super) fn run(call: &Call, options: &ListOptions) -> Result<ExitCode, Diagno
     for (_, line) in lines {
         call.emit(Event::print(line));
     }
+    leave(prepared);
     Ok(ExitCode::Success)
 }
 

@@ -29,7 +29,7 @@ use crate::settings::LockRules;
 use crate::state::{self, Deferral};
 use crate::yaml;
 
-use super::Call;
+use super::{Call, leave};
 
 /// A project whose graph is known, and the warehouse it runs on.
 pub(crate) struct Prepared {
@@ -46,7 +46,7 @@ pub(crate) struct Prepared {
 /// # Errors
 /// Everything that is wrong in the project.
 pub(crate) fn parse(call: &Call) -> Result<ExitCode, Diagnostics> {
-    project(call)?;
+    leave(project(call)?);
     Ok(ExitCode::Success)
 }
 

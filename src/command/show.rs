@@ -17,7 +17,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::event::{Event, Level, Status};
 use crate::invocation::{ExitCode, Preview};
 use crate::jinja::{Arguments, Scope, cells, values};
-use crate::manifest::{Code, Detail, Node, ResourceType};
+use crate::manifest::{Detail, Node, ResourceType};
 use crate::report;
 use crate::run::outcome::message_of;
 
@@ -104,7 +104,7 @@ pub(super) fn compile_inline(call: &Call, preview: &Preview) -> Result<ExitCode,
                 let mut result = RunResult::new(&node.unique_id, Status::Success);
                 result.execution_time = begun.elapsed().as_secs_f64();
                 result.compiled = Some(true);
-                result.compiled_code = Some(sql.to_string());
+                result.compiled_code = Some(sql);
                 let results = RunResults::new(&call.invocation, vec![result], begun.elapsed().as_secs_f64());
                 artifact::write(&runtime.target_path, artifact::RUN_RESULTS, &results)?;
             }
@@ -134,7 +134,7 @@ fn inline_node(runtime: &Runtime, sql: &str) -> Node {
     node.raw_code = sql.into();
     node.original_file_path = "from remote system.sql".to_owned();
     node.path = "sql/inline_query".to_owned();
-    node.detail = Detail::Code(Code::default());
+    node.detail = Detail::Code(Box::default());
     node
 }
 
@@ -158,7 +158,7 @@ fn show(call: &Call, runtime: &Arc<Runtime>, node: &Arc<Node>, preview: &Preview
     };
     result.execution_time = begun.elapsed().as_secs_f64();
     result.compiled = Some(sql.is_some());
-    result.compiled_code = sql;
+    result.compiled_code = sql.map(Into::into);
     Ok(Shown { code, result })
 }
 

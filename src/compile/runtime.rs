@@ -310,7 +310,7 @@ impl Runtime {
             relation_name: None,
             raw_code: "".into(),
             doc_blocks: Vec::new(),
-            detail: Detail::Hook(HookDetail { code: Code::default(), index: None }),
+            detail: Detail::Hook(Box::new(HookDetail { code: Code::default(), index: None })),
             origin: Origin::default(),
         }
     }

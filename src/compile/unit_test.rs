@@ -17,7 +17,7 @@ use crate::diagnostic::Diagnostic;
 use crate::jinja::context::{NodeContext, Overrides, Scope};
 use crate::jinja::{Arguments, MacroOverrides, Scope as RenderScope, TemplateSource, relation_object, values};
 use crate::manifest::{
-    CallTarget, Code, Detail, Fixture, InjectedCte, Node, RefCall, ResourceType, SourceCall, UniqueId, UnitTest,
+    CallTarget, Detail, Fixture, InjectedCte, Node, RefCall, ResourceType, SourceCall, UniqueId, UnitTest,
 };
 use crate::parse;
 
@@ -153,7 +153,7 @@ pub fn node_of(runtime: &Runtime, test: &UnitTest) -> Arc<Node> {
         fqn: test.fqn.clone(),
         alias: name.clone(),
         raw_code: model.raw_code.clone(),
-        detail: Detail::Code(Code::default()),
+        detail: Detail::Code(Box::default()),
         config,
         origin,
         ..blank.clone()
@@ -240,7 +240,7 @@ fn input_node(runtime: &Runtime, test: &UnitTest, name: &str, package: &str) -> 
         package_name: package.to_owned(),
         path: format!("{name}.sql"),
         original_file_path: test.original_file_path.clone(),
-        detail: Detail::Code(Code::default()),
+        detail: Detail::Code(Box::default()),
         config,
         ..runtime.operation(name)
     }

@@ -289,7 +289,7 @@ fn detail(line: &Line<'_>, kind: ResourceType, code: Code) -> Detail {
             primary_key: Vec::new(),
             time_spine: None,
         })),
-        ResourceType::Snapshot => Detail::Snapshot(code),
+        ResourceType::Snapshot => Detail::Snapshot(Box::new(code)),
         ResourceType::Test if line.get("generic").is_some() => {
             let mut kwargs = Map::new();
             if let Some(column) = line.get("column") {
@@ -304,7 +304,7 @@ fn detail(line: &Line<'_>, kind: ResourceType, code: Code) -> Detail {
                 test_metadata: TestMetadata { name: line.text("generic", ""), kwargs, namespace: None },
             }))
         }
-        _ => Detail::Code(code),
+        _ => Detail::Code(Box::new(code)),
     }
 }
 

@@ -229,6 +229,9 @@ impl Target<'_> {
         match &self.kind {
             TargetKind::Node { name, version } => {
                 let call = RefCall { name: (*name).to_owned(), package: None, version: version.cloned() };
+                // Most tests make this call alone.
+                calls.places.reserve_exact(1);
+                calls.refs.reserve_exact(1);
                 calls.places.push((CallTarget::Ref(call.clone()), span.clone()));
                 calls.refs.push(call);
             }

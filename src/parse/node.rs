@@ -170,19 +170,29 @@ fn assemble(
         }
     }
     let docs = config.get("docs").and_then(|docs| serde_json::from_value::<Docs>(docs.clone()).ok());
-    let mut origin = Origin { code: draft.code.clone(), properties: None, calls: draft.calls.places.clone() };
+    let alias = draft.name.clone();
+    let mut calls = draft.calls;
+    let mut origin = Origin { code: draft.code, properties: None, calls: std::mem::take(&mut calls.places) };
     origin.calls.dedup();
+    origin.calls.shrink_to_fit();
+    let detail = match draft.resource_type {
+        ResourceType::Seed => {
+            let root = workspace.packages[draft.package].package.root.display().to_string();
+            Detail::Seed(SeedDetail { root_path: Some(root), depends_on: SeedDependsOn::default() })
+        }
+        kind => with_code(kind, code_of(calls, draft.language, &config), draft.hook, &config),
+    };
     Node {
         database: workspace.database(),
         schema: workspace.schema().to_owned(),
-        alias: draft.name.clone(),
+        alias,
         resource_type: draft.resource_type,
         package_name: workspace.packages[draft.package].name.to_string(),
-        path: draft.path.clone(),
-        original_file_path: draft.original_file_path.clone(),
-        unique_id: draft.unique_id.clone(),
-        fqn: draft.fqn.clone(),
-        checksum: draft.checksum.clone(),
+        path: draft.path,
+        original_file_path: draft.original_file_path,
+        unique_id: draft.unique_id,
+        fqn: draft.fqn,
+        checksum: draft.checksum,
         tags,
         description: String::new(),
         columns: IndexMap::new(),
@@ -194,32 +204,32 @@ fn assemble(
         unrendered_config,
         created_at: workspace.created_at,
         relation_name: None,
-        raw_code: draft.raw_code.clone(),
+        raw_code: draft.raw_code,
         doc_blocks: Vec::new(),
-        detail: detail(workspace, &draft, &config),
+        detail,
         name: draft.name,
         config,
         origin,
     }
 }
 
-fn detail(workspace: &Workspace<'_>, draft: &Draft, config: &NodeConfig) -> Detail {
-    let calls = &draft.calls;
-    if draft.resource_type == ResourceType::Seed {
-        let root = workspace.packages[draft.package].package.root.display().to_string();
-        return Detail::Seed(SeedDetail { root_path: Some(root), depends_on: SeedDependsOn::default() });
-    }
+fn code_of(calls: Calls, language: &str, config: &NodeConfig) -> Code {
     let mut code = Code {
-        language: draft.language.to_owned(),
-        refs: calls.refs.clone(),
-        sources: calls.sources.clone(),
-        metrics: calls.metrics.clone(),
-        functions: calls.functions.clone(),
+        language: language.to_owned(),
+        refs: calls.refs,
+        sources: calls.sources,
+        metrics: calls.metrics,
+        functions: calls.functions,
+        contract: contract_of(config),
         ..Code::default()
     };
-    code.depends_on.macros = calls.macros.clone();
-    code.contract = contract_of(config);
-    match draft.resource_type {
+    code.refs.shrink_to_fit();
+    code.depends_on.macros = calls.macros;
+    code
+}
+
+fn with_code(kind: ResourceType, code: Code, hook: Option<(usize, &'static str)>, config: &NodeConfig) -> Detail {
+    match kind {
         ResourceType::Model => {
             let access = match config.text("access") {
                 Some("private") => Access::Private,
@@ -237,11 +247,11 @@ fn detail(workspace: &Workspace<'_>, draft: &Draft, config: &NodeConfig) -> Deta
                 time_spine: None,
             }))
         }
-        ResourceType::Snapshot => Detail::Snapshot(code),
+        ResourceType::Snapshot => Detail::Snapshot(Box::new(code)),
         ResourceType::Function => Detail::Function(Box::new(function::detail(code))),
-        _ => match draft.hook {
-            Some((index, _)) => Detail::Hook(HookDetail { code, index: Some(index) }),
-            None => Detail::Code(code),
+        _ => match hook {
+            Some((index, _)) => Detail::Hook(Box::new(HookDetail { code, index: Some(index) })),
+            None => Detail::Code(Box::new(code)),
         },
     }
 }
@@ -324,7 +334,6 @@ pub fn columns(
     let mut columns = IndexMap::with_capacity(given.len());
     for column in given {
         let described = docs::describe(workspace, package, owner, &column.description, span)?;
-        let config = serde_json::json!({"meta": column.meta, "tags": column.tags});
         let without_columns = column.constraints.iter().map(|constraint| {
             let mut constraint = constraint.clone();
             if let Value::Object(fields) = &mut constraint {
@@ -332,11 +341,6 @@ pub fn columns(
             }
             constraint
         });
-        let mut more = column.more.clone();
-        // dbt writes these for every column.
-        for key in ["dimension", "entity"] {
-            more.entry(key).or_insert(Value::Null);
-        }
         let info = ColumnInfo {
             name: column.name.clone(),
             description: described.text,
@@ -344,11 +348,10 @@ pub fn columns(
             data_type: column.data_type.clone(),
             constraints: without_columns.collect(),
             quote: column.quote,
-            config,
             tags: column.tags.clone(),
             granularity: column.granularity.clone(),
             doc_blocks: described.blocks,
-            more,
+            more: column.more.clone(),
         };
         columns.insert(column.name.clone(), info);
     }

@@ -31,6 +31,16 @@ pub struct Ready {
 /// # Errors
 /// What is wrong in its templates, or with the folder.
 pub fn compile(rendering: &Rendering<'_>, node: &Arc<Node>, batch: Option<&BatchContext>) -> Result<Ready, Diagnostic> {
+    let mut ready = render(rendering, node, batch)?;
+    ready.node = with_code(&ready.node, &ready.compiled, ready.path.as_deref().unwrap_or_default());
+    Ok(ready)
+}
+
+/// As [`compile`], for a node that is not built: it stays without its compiled code.
+///
+/// # Errors
+/// As [`compile`].
+pub fn render(rendering: &Rendering<'_>, node: &Arc<Node>, batch: Option<&BatchContext>) -> Result<Ready, Diagnostic> {
     let runtime = rendering.runtime;
     let extras = batch.map(|batch| ("model", model_of(batch, node))).into_iter().collect();
     let host = NodeHost::of_batch(runtime, node, rendering.worker.clone(), extras, batch);
@@ -38,7 +48,7 @@ pub fn compile(rendering: &Rendering<'_>, node: &Arc<Node>, batch: Option<&Batch
     let path = runtime.write_code("compiled", (node, batch), &compiled.sql)?;
     let node = compile::with_foreign_keys(rendering, node, &host)?;
     let node = compile::with_overloads(rendering, &node, &host)?;
-    Ok(Ready { node: with_code(&node, &compiled, &path), compiled, path: Some(path) })
+    Ok(Ready { node, compiled, path: Some(path) })
 }
 
 /// The node as it is once it is compiled: what `model` shows to a materialization.

@@ -43,7 +43,7 @@ pub struct ColumnProperties {
     pub granularity: Option<String>,
     pub tests: Vec<TestProperties>,
     /// Keys that dbt does not know and keeps.
-    pub more: Map<String, Value>,
+    pub more: Option<Box<Map<String, Value>>>,
 }
 
 /// A test on a node, a source or a column, as written.
@@ -272,7 +272,9 @@ fn date(reading: &mut Reading<'_>, map: &YamlMap) -> Option<String> {
 /// The columns of a node, a version or a table.
 pub fn columns(reading: &mut Reading<'_>, map: &YamlMap) -> Vec<ColumnProperties> {
     let items = reading.list(map, "columns");
-    items.iter().filter_map(|item| column(reading, item)).collect()
+    let mut columns: Vec<ColumnProperties> = items.iter().filter_map(|item| column(reading, item)).collect();
+    columns.shrink_to_fit();
+    columns
 }
 
 fn column(reading: &mut Reading<'_>, item: &Node) -> Option<ColumnProperties> {
@@ -312,7 +314,7 @@ fn column(reading: &mut Reading<'_>, item: &Node) -> Option<ColumnProperties> {
         quote: reading.flag(map, "quote"),
         granularity: reading.text(map, "granularity"),
         tests: tests(reading, map).unwrap_or_default(),
-        more,
+        more: (!more.is_empty()).then(|| Box::new(more)),
         name,
     })
 }
