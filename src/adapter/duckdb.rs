@@ -4,10 +4,14 @@
 //! docs.getdbt.com/docs/core/connect-data-platform/duckdb-setup.
 
 mod connection;
+#[cfg_attr(
+    not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(feature = "bundled"))),
+    path = "duckdb/linked.rs"
+)]
+mod library;
 mod settings;
 mod values;
 
-use std::ffi::CStr;
 use std::path::{Path as FilePath, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -44,7 +48,11 @@ impl Duckdb {
     }
 }
 
+/// The version of DuckDB that the `duckdb` crate is made for; asking the library would load it.
+const VERSION: &str = "1.5.6";
+
 fn open_instance(settings: &Settings) -> Result<duckdb::Connection, AdapterError> {
+    library::load().map_err(|reason| AdapterError::connection(format!("DuckDB cannot be loaded: {reason}")))?;
     let instance = open_file(settings)?;
     for extension in &settings.extensions {
         load_extension(&instance, extension)?;
@@ -146,9 +154,7 @@ impl Adapter for Duckdb {
     }
 
     fn version(&self) -> String {
-        // SAFETY: DuckDB gives a constant text that lives as long as the library.
-        let version = unsafe { CStr::from_ptr(duckdb::ffi::duckdb_library_version()) };
-        version.to_string_lossy().trim_start_matches('v').to_owned()
+        VERSION.to_owned()
     }
 
     fn default_database(&self) -> &str {

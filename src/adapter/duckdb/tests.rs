@@ -267,7 +267,21 @@ fn what_cannot_be_opened_is_said_clearly() {
 
 #[test]
 fn the_version_is_the_librarys() {
-    assert!(Duckdb::new(Settings::memory()).version().starts_with("1."));
+    let opened = memory();
+    // SAFETY: DuckDB gives a constant text that lives as long as the library, which is loaded.
+    let own = unsafe { std::ffi::CStr::from_ptr(duckdb::ffi::duckdb_library_version()) };
+    assert_eq!(format!("v{}", Duckdb::new(Settings::memory()).version()), own.to_string_lossy());
+    drop(opened);
+}
+
+#[test]
+fn the_library_is_loaded_when_a_database_is_opened_and_not_before() {
+    let linked = std::process::Command::new("ldd").arg(std::env::current_exe().unwrap()).output().unwrap();
+    let linked = String::from_utf8_lossy(&linked.stdout).into_owned();
+    assert!(
+        linked.contains("libc.so") && !linked.contains("libduckdb"),
+        "a function is missing in library.rs: {linked}"
+    );
 }
 
 #[test]
