@@ -170,7 +170,7 @@ fn leaf(name: &'static str, about: &'static str) -> Command {
             }
             Which::RunOperation => {
                 let operand = Arg::new("operand").value_name("MACRO").help("The macro: `name` or `package.name`");
-                command = command.arg(operand.required(true));
+                command = command.arg(operand);
             }
             Which::Lineage => {
                 let operand = Arg::new("operand").value_name("MODEL[.COLUMN]");

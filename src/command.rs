@@ -143,7 +143,9 @@ fn run(call: &Call) -> Result<ExitCode, Diagnostics> {
         Command::Parse => prepare::parse(call),
         Command::List(options) => list::run(call, options),
         Command::Show(preview) => show::run(call, preview),
-        Command::RunOperation { macro_name, arguments } => operation::run(call, macro_name, arguments),
+        Command::RunOperation { macro_name, arguments, sql } => {
+            operation::run(call, macro_name.as_deref(), arguments, sql.as_deref())
+        }
         Command::DocsGenerate { .. } | Command::DocsServe { .. } => docs::run(call),
         Command::Lineage(options) => lineage::run(call, options),
         Command::SourceFreshness { output } => execute::freshness(call, output.as_deref()),

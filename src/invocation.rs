@@ -69,25 +69,55 @@ pub enum ExitCodes {
 /// A command with the options that only it has.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Command {
-    Init { name: Option<String>, skip_profile_setup: bool },
-    Debug { connection: bool, config_dir: bool },
-    Deps { upgrade: bool, lock: bool, add_package: Option<String>, source: String },
+    Init {
+        name: Option<String>,
+        skip_profile_setup: bool,
+    },
+    Debug {
+        connection: bool,
+        config_dir: bool,
+    },
+    Deps {
+        upgrade: bool,
+        lock: bool,
+        add_package: Option<String>,
+        source: String,
+    },
     Parse,
     Compile(Preview),
     List(ListOptions),
     Run,
     Test,
     Build,
-    Seed { show: bool },
+    Seed {
+        show: bool,
+    },
     Snapshot,
-    SourceFreshness { output: Option<PathBuf> },
+    SourceFreshness {
+        output: Option<PathBuf>,
+    },
     Show(Preview),
-    RunOperation { macro_name: String, arguments: Map<String, Value> },
+    /// A macro with its arguments, or a statement (`--sql`).
+    RunOperation {
+        macro_name: Option<String>,
+        arguments: Map<String, Value>,
+        sql: Option<String>,
+    },
     Retry,
     Clone,
-    Clean { project_files_only: bool },
-    DocsGenerate { compile: bool, empty_catalog: bool, static_page: bool },
-    DocsServe { host: String, port: u16, browser: bool },
+    Clean {
+        project_files_only: bool,
+    },
+    DocsGenerate {
+        compile: bool,
+        empty_catalog: bool,
+        static_page: bool,
+    },
+    DocsServe {
+        host: String,
+        port: u16,
+        browser: bool,
+    },
     Lineage(LineageOptions),
 }
 
@@ -739,8 +769,9 @@ fn command(line: &CommandLine, settings: &Settings, current_dir: &Path, diagnost
             Command::SourceFreshness { output: settings.text("output").map(|path| absolute(current_dir, &path)) }
         }
         Which::RunOperation => Command::RunOperation {
-            macro_name: line.operand.clone().unwrap_or_default(),
+            macro_name: line.operand.clone(),
             arguments: settings.map("args"),
+            sql: settings.text("sql"),
         },
         Which::Retry => Command::Retry,
         Which::Clone => Command::Clone,

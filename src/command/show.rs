@@ -127,7 +127,7 @@ pub(super) fn compiled_event(node: &Node, sql: &str, preview: &Preview) -> Event
 }
 
 /// A node that stands for a query of the command line; it may refer to anything.
-fn inline_node(runtime: &Runtime, sql: &str) -> Node {
+pub(super) fn inline_node(runtime: &Runtime, sql: &str) -> Node {
     let mut node = runtime.operation("inline_query");
     node.resource_type = ResourceType::SqlOperation;
     node.unique_id = format!("sql_operation.{}.inline_query", node.package_name).into();
@@ -185,7 +185,7 @@ fn failed(
     Ok(ExitCode::NotCompiled)
 }
 
-fn compiled(rendering: &Rendering<'_>, node: &Arc<Node>) -> Result<Arc<str>, Diagnostic> {
+pub(super) fn compiled(rendering: &Rendering<'_>, node: &Arc<Node>) -> Result<Arc<str>, Diagnostic> {
     rendering.runtime.assign(rendering.worker, node, None)?;
     let host = NodeHost::new(rendering.runtime, node, rendering.worker.clone(), Vec::new());
     Ok(compile::node(rendering, node, &host)?.sql)

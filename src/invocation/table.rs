@@ -321,6 +321,7 @@ pub static FLAGS: &[Flag] = &[
     flag("output", Choice(&["json", "name", "path", "selector"]), Str("selector"), Nowhere, LIST, "What to print for each resource"),
     flag("output_keys", List, Nothing, Nowhere, LIST, "With --output json, the keys to print; `config.materialized` reaches into dictionaries"),
     flag("output", Path, Nothing, Nowhere, Place::on(&[Which::SourceFreshness]), "Where to write the report; target/sources.json by default").aliased(&['o'], &[]),
+    flag("sql", Text, Nothing, Nowhere, Place::on(&[Which::RunOperation]), "Run this statement, which may hold Jinja, in place of a macro"),
     flag("args", Yaml, Nothing, Nowhere, Place::on(&[Which::RunOperation]), "The macro's arguments as YAML or JSON: '{name: value}'"),
     flag("connection", ON, False, Nowhere, Place::on(&[Which::Debug]), "Check only the connection to the warehouse"),
     flag("config_dir", ON, False, Nowhere, Place::on(&[Which::Debug]), "Only say which folder profiles.yml is looked for in"),
