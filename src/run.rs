@@ -18,6 +18,7 @@ mod fuse;
 pub mod node;
 pub mod outcome;
 pub mod schedule;
+mod pointer;
 mod schemas;
 mod unit_test;
 

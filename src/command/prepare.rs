@@ -470,6 +470,7 @@ fn run_flags(invocation: &Invocation, files: &ProjectFiles) -> RunFlags {
         event_time: (bounds != (None, None)).then_some(EventTime { start: bounds.0, end: bounds.1 }),
         threads: invocation.threads.unwrap_or(threads),
         warnings_fail: flags.warn_error_options.action("LogTestResult") == Action::Raise,
+        points_to_latest: invocation.flags.behaviour("latest_version_pointer_enabled_by_default"),
         skip_after_failed_start: invocation.flags.behaviour("skip_nodes_if_on_run_start_fails"),
         lock,
         populates_cache: flags.introspect && flags.behaviour("populate_cache"),

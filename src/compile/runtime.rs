@@ -49,6 +49,8 @@ pub struct RunFlags {
     pub warnings_fail: bool,
     /// A hook at the start that fails skips every node.
     pub skip_after_failed_start: bool,
+    /// Whether versioned models get a view of their latest version unless they say otherwise.
+    pub points_to_latest: bool,
     /// Whether this run keeps others from building the same relations.
     pub lock: LockRules,
     /// Whether compiling asks the warehouse which relations there are (not with `--no-introspect`

@@ -127,6 +127,9 @@ pub fn build(
     }
     let mut report = batch_report(results, previous);
     report.adapter_response = fields;
+    if report.status == Status::Success {
+        super::pointer::make(rendering, node)?;
+    }
     match (first_error, report.status) {
         (Some(error), Status::Error) => report.message = Some(error),
         (Some(error), Status::PartialSuccess) => {

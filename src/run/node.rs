@@ -16,6 +16,7 @@ use crate::manifest::{Node, ResourceType};
 
 use super::failing_rows;
 use super::outcome::{BatchResults, Report};
+use super::pointer;
 
 /// A compiled node together with what its materialization sees.
 #[derive(Debug)]
@@ -196,6 +197,7 @@ pub fn response(stored: &Stored) -> (String, Map<String, Json>) {
 /// See [`compile`] and [`materialize`].
 pub fn build(rendering: &Rendering<'_>, ready: &Ready) -> Result<(Report, Option<String>), Diagnostic> {
     let made = materialize(rendering, ready, None)?;
+    pointer::make(rendering, &ready.node)?;
     let (text, fields) = response(&made.main);
     let mut report = Report::new(Status::Success, text);
     report.adapter_response = fields;
