@@ -34,6 +34,8 @@ use crate::resource::UniqueId;
 pub const MANIFEST: &str = "manifest.json";
 pub const RUN_RESULTS: &str = "run_results.json";
 pub const SOURCES: &str = "sources.json";
+/// As `sources.json`, of models too; what could not be measured is there with its error.
+pub const FRESHNESS: &str = "freshness.json";
 pub const CATALOG: &str = "catalog.json";
 pub const GRAPH_SUMMARY: &str = "graph_summary.json";
 pub const SEMANTIC_MANIFEST: &str = "semantic_manifest.json";

@@ -56,6 +56,7 @@ const COMMANDS: &[(&str, &[Which], &str)] = &[
     ("seed", &[Which::Seed], "Load CSV files"),
     ("snapshot", &[Which::Snapshot], "Record the changes of mutable tables"),
     ("source", &[Which::SourceFreshness], "What can be done with sources"),
+    ("freshness", &[Which::Freshness], "Check how old the data of models and sources is"),
     ("show", &[Which::Show], "Run a model or a query and show some of its rows"),
     ("run-operation", &[Which::RunOperation], "Call a macro"),
     ("retry", &[Which::Retry], "Run again what failed or was skipped in the last invocation"),
@@ -82,7 +83,11 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<CommandLin
     if levels.iter().any(|level| level.get_flag("version")) {
         return Err(Stop::plain(versions(), false, 0));
     }
-    let Some(which) = name.and_then(Which::from_name) else {
+    let which = match (name, levels.len()) {
+        (Some("freshness"), 2) => Some(Which::Freshness),
+        (name, _) => name.and_then(Which::from_name),
+    };
+    let Some(which) = which else {
         // No command, or a group of commands without one.
         let mut command = root();
         let command = match name.and_then(|name| command.find_subcommand_mut(name)) {
@@ -152,6 +157,10 @@ fn root() -> Command {
     for (name, members, about) in COMMANDS {
         let command = match members {
             [which] if *name == which.as_str() => leaf(name, about),
+            // Its name alone does not tell it from `source freshness`.
+            [Which::Freshness] => {
+                Command::new(*name).about(*about).defer(|command| with_flags(command, Which::Freshness))
+            }
             _ => group(name, members, about),
         };
         root = root.subcommand(if *name == "list" { command.visible_alias("ls") } else { command });
@@ -161,28 +170,32 @@ fn root() -> Command {
 
 /// A command that runs; its flags are only built when it is the one.
 fn leaf(name: &'static str, about: &'static str) -> Command {
-    Command::new(name).about(about).defer(|command| {
-        let Some(which) = Which::from_name(command.get_name()) else { return command };
-        let mut command = command.args_override_self(true).disable_version_flag(true).arg(version_flag());
-        match which {
-            Which::Init => {
-                command = command.arg(Arg::new("operand").value_name("NAME").help("Name of the project"));
-            }
-            Which::RunOperation => {
-                let operand = Arg::new("operand").value_name("MACRO").help("The macro: `name` or `package.name`");
-                command = command.arg(operand);
-            }
-            Which::Lineage => {
-                let operand = Arg::new("operand").value_name("MODEL[.COLUMN]");
-                command = command.arg(operand.help("A model, source, seed or snapshot, or a column of one"));
-            }
-            _ => {}
-        }
-        for flag in FLAGS.iter().filter(|flag| flag.place.accepts(which)) {
-            command = with_flag(command, flag, false);
-        }
-        command
+    Command::new(name).about(about).defer(|command| match Which::from_name(command.get_name()) {
+        Some(which) => with_flags(command, which),
+        None => command,
     })
+}
+
+fn with_flags(command: Command, which: Which) -> Command {
+    let mut command = command.args_override_self(true).disable_version_flag(true).arg(version_flag());
+    match which {
+        Which::Init => {
+            command = command.arg(Arg::new("operand").value_name("NAME").help("Name of the project"));
+        }
+        Which::RunOperation => {
+            let operand = Arg::new("operand").value_name("MACRO").help("The macro: `name` or `package.name`");
+            command = command.arg(operand);
+        }
+        Which::Lineage => {
+            let operand = Arg::new("operand").value_name("MODEL[.COLUMN]");
+            command = command.arg(operand.help("A model, source, seed or snapshot, or a column of one"));
+        }
+        _ => {}
+    }
+    for flag in FLAGS.iter().filter(|flag| flag.place.accepts(which)) {
+        command = with_flag(command, flag, false);
+    }
+    command
 }
 
 fn group(name: &'static str, members: &'static [Which], about: &'static str) -> Command {
@@ -290,6 +303,7 @@ mod tests {
         for which in Which::ALL {
             let path: &[&str] = match which {
                 Which::SourceFreshness => &["source", "freshness"],
+                Which::Freshness => &["freshness"],
                 Which::DocsGenerate => &["docs", "generate"],
                 Which::DocsServe => &["docs", "serve"],
                 _ => &[which.as_str()],

@@ -9,6 +9,7 @@ mod debug;
 mod deps;
 mod docs;
 mod execute;
+mod freshness;
 mod init;
 mod last_change;
 mod lineage;
@@ -148,7 +149,8 @@ fn run(call: &Call) -> Result<ExitCode, Diagnostics> {
         }
         Command::DocsGenerate { .. } | Command::DocsServe { .. } => docs::run(call),
         Command::Lineage(options) => lineage::run(call, options),
-        Command::SourceFreshness { output } => execute::freshness(call, output.as_deref()),
+        Command::SourceFreshness { output } => freshness::sources(call, output.as_deref()),
+        Command::Freshness => freshness::all(call),
         Command::Compile(preview) if preview.inline.is_some() => show::compile_inline(call, preview),
         Command::Compile(_)
         | Command::Run

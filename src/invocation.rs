@@ -96,6 +96,7 @@ pub enum Command {
     SourceFreshness {
         output: Option<PathBuf>,
     },
+    Freshness,
     Show(Preview),
     /// A macro with its arguments, or a statement (`--sql`).
     RunOperation {
@@ -765,6 +766,7 @@ fn command(line: &CommandLine, settings: &Settings, current_dir: &Path, diagnost
         Which::Build => Command::Build,
         Which::Seed => Command::Seed { show: settings.flag("show") },
         Which::Snapshot => Command::Snapshot,
+        Which::Freshness => Command::Freshness,
         Which::SourceFreshness => {
             Command::SourceFreshness { output: settings.text("output").map(|path| absolute(current_dir, &path)) }
         }

@@ -24,7 +24,7 @@ mod unit_test;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 use minijinja::Value;
@@ -38,12 +38,11 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::event::{Event, Level, NodeFacts, NodeInfo, NodeResult, Notice, Position, ResultLine, Status};
 use crate::graph::{Blocking, NodeSet, plan};
 use crate::jinja::values;
-use crate::manifest::{Node, Resource, ResourceType, Source, UniqueId};
+use crate::manifest::{Node, Resource, ResourceType, UniqueId};
 use crate::parse::{self, microbatch::is_microbatch};
 
 pub use schemas::of_project as schemas_of_project;
 
-use freshness::FromMetadata;
 use microbatch::Batching;
 use outcome::{Extra, Outcome, Report, Stopwatch};
 use schedule::{Outcome as Step, Plan, Work};
@@ -57,7 +56,7 @@ pub enum Task {
     Compile,
     /// `clone`: copy from the earlier state.
     Clone,
-    /// `source freshness`: how old the data of sources is.
+    /// `freshness`, `source freshness`: how old the data is.
     Freshness,
 }
 
@@ -160,9 +159,6 @@ impl Interrupt {
     }
 }
 
-/// Where the warehouse is not asked.
-static NOTHING_KNOWN: LazyLock<Result<FromMetadata, Diagnostic>> = LazyLock::new(|| Ok(FromMetadata::new()));
-
 struct Runner<'a> {
     runtime: &'a Arc<Runtime>,
     interrupt: &'a Interrupt,
@@ -178,7 +174,9 @@ struct Runner<'a> {
     index: AtomicUsize,
     outcomes: Mutex<Vec<Outcome>>,
     /// What the warehouse says by itself about the age of sources; asked by the first that needs it.
-    ages: OnceLock<Result<FromMetadata, Diagnostic>>,
+    ages: OnceLock<Result<freshness::Known, Diagnostic>>,
+    /// The newest rows of all that is measured; asked by the first.
+    newest: OnceLock<freshness::Known>,
     /// Tests that are asked together; their tasks come after those of `ids`.
     groups: Vec<fuse::Group>,
     /// Tests of groups that have run, by task.
@@ -211,6 +209,7 @@ impl<'a> Runner<'a> {
             index,
             outcomes,
             ages: OnceLock::new(),
+            newest: OnceLock::new(),
             groups: Vec::new(),
             asked: Mutex::default(),
             fresh_rows: Mutex::default(),
@@ -449,60 +448,6 @@ impl<'a> Runner<'a> {
         }
     }
 
-    /// Measures the age of a source.
-    fn run_source(&self, worker: &Worker, task: usize, source: &Arc<Source>) -> Step {
-        let facts = &self.facts[task];
-        let mut stopwatch = Stopwatch::start();
-        let info = NodeInfo { started_at: Some(stopwatch.started_at), ..NodeInfo::waiting(facts) }
-            .with_status(Status::Started);
-        let position = self.next_position();
-        let description = format!("freshness of {}.{}", source.source_name, source.name);
-        self.runtime.emit(Event::LogStartLine { node: info.clone(), position, description });
-        self.runtime.emit(Event::NodeStart(info.clone()));
-        stopwatch.compiled();
-        let node = freshness::node_of(self.runtime, source);
-        let rendering = Rendering { runtime: self.runtime, worker };
-        let measured = self
-            .runtime
-            .assign(worker, &node, Some(info))
-            .and_then(|()| freshness::measure(&rendering, source, self.ages(&rendering, source)));
-        let refused = worker.session.last_error();
-        worker.session.rollback();
-        let (report, measured) = match measured {
-            Ok(measured) => {
-                let status = source.freshness.as_ref().map_or(Status::Pass, |freshness| measured.status(freshness));
-                let adapter_response = measured.adapter_response.clone();
-                (Report { message: None, adapter_response, ..Report::new(status, "") }, Some(measured))
-            }
-            Err(diagnostic) => {
-                let report = Report::failed(&node, &diagnostic, refused.as_ref());
-                (Report { status: Status::RuntimeError, ..report }, None)
-            }
-        };
-        let result = Arc::new(stopwatch.result(facts, report, Extra::default()));
-        self.runtime.emit(Event::LogFreshnessResult {
-            line: line(&result, position),
-            source_name: source.source_name.clone(),
-            table_name: source.name.clone(),
-        });
-        self.runtime.emit(Event::NodeFinished(result.clone()));
-        let step = step_after(result.status, self.runtime.flags.fail_fast);
-        self.push(Outcome { measured, ..plain_outcome(&source.unique_id, result) });
-        step
-    }
-
-    fn ages(&self, rendering: &Rendering<'_>, source: &Source) -> &Result<FromMetadata, Diagnostic> {
-        if !freshness::needs_metadata(source) || !self.runtime.capabilities().table_last_modified {
-            return &NOTHING_KNOWN;
-        }
-        self.ages.get_or_init(|| {
-            let sources = self.ids.iter().filter_map(|id| self.runtime.manifest().sources.get(id));
-            let sources: Vec<Arc<Source>> =
-                sources.filter(|source| freshness::needs_metadata(source)).cloned().collect();
-            freshness::from_metadata(rendering, &sources)
-        })
-    }
-
     /// A node with nothing to run: an exposure, a saved query, a metric.
     fn no_op(&self, task: usize, resource: Resource<'_>) -> Step {
         let stopwatch = Stopwatch::start();
@@ -533,8 +478,10 @@ impl Work for Runner<'_> {
         }
         match self.resource(task) {
             _ if self.is_silent(task) => Step::Done,
+            Some(resource @ (Resource::Node(_) | Resource::Source(_))) if self.task == Task::Freshness => {
+                self.run_freshness(worker, task, resource)
+            }
             Some(Resource::Node(node)) => self.run_node(worker, task, node),
-            Some(Resource::Source(source)) if self.task == Task::Freshness => self.run_source(worker, task, source),
             Some(Resource::UnitTest(test)) => self.run_node(worker, task, &node_of_unit_test(self.runtime, test)),
             Some(resource) => self.no_op(task, resource),
             None => Step::Done,

@@ -10,9 +10,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use minijinja::Value;
 
-use crate::artifact::{
-    self, BatchResults, FreshnessOutcome, FreshnessResult, Measurement, RunResult, RunResults, Sources,
-};
+use crate::artifact::{self, BatchResults, RunResult, RunResults};
 use crate::compile::runtime::Runtime;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::event::{Event, Level, NodeResult, RunEnd};
@@ -29,7 +27,7 @@ use crate::state;
 use super::prepare::{self, Prepared};
 use super::{Call, last_change, leave, preflight, show};
 
-const NOTHING_TO_DO: &str = "Nothing to do. Try checking your model configs and model specification args";
+pub(super) const NOTHING_TO_DO: &str = "Nothing to do. Try checking your model configs and model specification args";
 
 /// Runs the command on what is selected.
 ///
@@ -221,7 +219,7 @@ fn finish(call: &Call, run: Run, which: Which) -> Result<ExitCode, Diagnostics> 
     Ok(code)
 }
 
-fn run_end(run: &Run, which: Which) -> RunEnd {
+pub(super) fn run_end(run: &Run, which: Which) -> RunEnd {
     let results: Vec<Arc<NodeResult>> = run.outcomes.iter().map(|outcome| outcome.result.clone()).collect();
     RunEnd {
         command: which.as_str().to_owned(),
@@ -232,7 +230,7 @@ fn run_end(run: &Run, which: Which) -> RunEnd {
     }
 }
 
-fn exit_code(end: &RunEnd) -> ExitCode {
+pub(super) fn exit_code(end: &RunEnd) -> ExitCode {
     let failed = |kind: fn(&str) -> bool| {
         end.results.iter().any(|result| result.status.is_failure() && kind(&result.node.facts.resource_type))
     };
@@ -325,79 +323,4 @@ fn run_result(runtime: &Runtime, outcome: &Outcome) -> RunResult {
         overload_results: outcome.overloads.clone(),
         ..RunResult::new(&outcome.id, result.status)
     }
-}
-
-/// `source freshness` (docs.getdbt.com/reference/commands/source): `output` in place of `sources.json`.
-///
-/// # Errors
-/// Everything that keeps sources from being looked at.
-pub(super) fn freshness(call: &Call, output: Option<&Path>) -> Result<ExitCode, Diagnostics> {
-    let invocation = &call.invocation;
-    if let Some(path) = output {
-        let message = format!(
-            "Custom output path usage `--output {}` usage detected in `dbt source freshness` command.",
-            path.display()
-        );
-        call.warnings(Diagnostic::warning_of("CustomOutputPathInSourceFreshnessDeprecation", message).into())?;
-    }
-    let prepared = prepare::project(call)?;
-    let selected = prepare::select(call, &prepared)?;
-    if selected.is_empty() {
-        call.emit(Event::notice("NothingToDo", Level::Warn, NOTHING_TO_DO));
-        call.emit(Event::notice("FreshnessCheckComplete", Level::Info, "Done."));
-        return Ok(prepare::nothing_selected(call));
-    }
-    let runtime = prepared.runtime(invocation, HashMap::new());
-    let request = Request {
-        task: Task::Freshness,
-        selected,
-        blocking: Blocking::Nothing,
-        hooks: invocation.flags.behaviour("source_freshness_run_project_hooks"),
-        durations: HashMap::new(),
-        batching: Batching::at(invocation.started_at),
-    };
-    let run = run::execute(&runtime, &request, &call.interrupt)?;
-    if invocation.flags.write_json {
-        let results = run.outcomes.iter().filter_map(|outcome| freshness_result(&runtime, outcome)).collect();
-        let sources = Sources::new(invocation, results, run.seconds);
-        let path = output.map_or_else(|| runtime.target_path.join(artifact::SOURCES), Path::to_owned);
-        let write = |file: &mut std::io::BufWriter<std::fs::File>| {
-            serde_json::to_writer(file, &sources).map_err(std::io::Error::from)
-        };
-        artifact::write_file(&path, write)?;
-    }
-    let end = run_end(&run, Which::SourceFreshness);
-    call.reporter.finished_running(&end);
-    end.results
-        .iter()
-        .filter(|result| result.status.is_failure())
-        .for_each(|result| call.reporter.result_block(result));
-    call.emit(Event::notice("FreshnessCheckComplete", Level::Info, "Done."));
-    Ok(exit_code(&end))
-}
-
-/// A source as `sources.json` has it; those that could not be measured are not there, as with dbt.
-fn freshness_result(runtime: &Runtime, outcome: &Outcome) -> Option<FreshnessResult> {
-    let measured = outcome.measured.as_ref()?;
-    let source = runtime.manifest().sources.get(&outcome.id)?;
-    let result = &outcome.result;
-    let moment = |at: chrono::DateTime<chrono::Utc>| {
-        let whole = at.timestamp_subsec_micros() == 0;
-        let format = if whole { chrono::SecondsFormat::Secs } else { chrono::SecondsFormat::Micros };
-        at.to_rfc3339_opts(format, false)
-    };
-    Some(FreshnessResult {
-        unique_id: outcome.id.clone(),
-        status: result.status.as_str().to_owned(),
-        outcome: FreshnessOutcome::Measured(Box::new(Measurement {
-            max_loaded_at: moment(measured.max_loaded_at),
-            snapshotted_at: moment(measured.snapshotted_at),
-            max_loaded_at_time_ago_in_s: measured.age(),
-            criteria: source.freshness.clone().unwrap_or_default(),
-            adapter_response: measured.adapter_response.clone(),
-            timing: result.timing.iter().map(Into::into).collect(),
-            thread_id: result.thread.clone(),
-            execution_time: result.seconds,
-        })),
-    })
 }

@@ -423,6 +423,7 @@ impl Prepared {
         let fresh = fresh::restrict(graph.manifest_mut(), &self.files.own_settings, moment);
         Arc::new(Runtime {
             graph: Arc::new(graph),
+            settings: self.files.own_settings.clone(),
             fresh,
             engine: self.engine,
             warehouse: self.warehouse,

@@ -22,7 +22,7 @@ use crate::manifest::{
     Checksum, Code, Detail, Docs, HookDetail, Manifest, Node, Origin, RefCall, ResourceType, Source, SourceCall,
     UniqueId,
 };
-use crate::settings::LockRules;
+use crate::settings::{LockRules, Settings};
 
 /// The rows that a node reads: those with an event time in `start..end`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,6 +101,8 @@ pub struct Runtime {
     /// The packages that tform brings, `dbt_duckdb` and `dbt` for one.
     pub internal_packages: Vec<String>,
     pub deferred: HashMap<UniqueId, Deferred>,
+    /// What `tform.yml` says.
+    pub settings: Settings,
     /// The tests that look at fresh rows only.
     pub fresh: HashMap<UniqueId, FreshRows>,
     pub graph_dictionary: OnceLock<Value>,

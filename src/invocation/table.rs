@@ -23,6 +23,7 @@ pub enum Which {
     Seed,
     Snapshot,
     SourceFreshness,
+    Freshness,
     Show,
     RunOperation,
     Retry,
@@ -34,7 +35,7 @@ pub enum Which {
 }
 
 impl Which {
-    pub const ALL: [Which; 20] = [
+    pub const ALL: [Which; 21] = [
         Which::Init,
         Which::Debug,
         Which::Deps,
@@ -47,6 +48,7 @@ impl Which {
         Which::Seed,
         Which::Snapshot,
         Which::SourceFreshness,
+        Which::Freshness,
         Which::Show,
         Which::RunOperation,
         Which::Retry,
@@ -72,6 +74,8 @@ impl Which {
             Which::Seed => "seed",
             Which::Snapshot => "snapshot",
             Which::SourceFreshness => "freshness",
+            // dbt's `flags.WHICH` of `source freshness` is taken.
+            Which::Freshness => "model-freshness",
             Which::Show => "show",
             Which::RunOperation => "run-operation",
             Which::Retry => "retry",
@@ -128,12 +132,13 @@ const SELECTING: Place = Place::on(&[
     Which::Seed,
     Which::Snapshot,
     Which::SourceFreshness,
+    Which::Freshness,
     Which::Clone,
     Which::DocsGenerate,
 ]);
 const SELECTING_OR_LIST: Place = Place(SELECTING.0 | Which::List.bit());
 const LIST: Place = Place::on(&[Which::List]);
-const TYPED: Place = Place::on(&[Which::Build, Which::Test, Which::List, Which::Clone]);
+const TYPED: Place = Place::on(&[Which::Build, Which::Test, Which::List, Which::Clone, Which::Freshness]);
 const REFRESHING: Place = Place::on(&[
     Which::Build,
     Which::Run,

@@ -29,6 +29,7 @@ pub fn of_command(which: Which, options: &SelectionOptions) -> Result<HashSet<Re
         Which::Seed => &[Seed],
         Which::Snapshot => &[Snapshot],
         Which::SourceFreshness => &[Source],
+        Which::Freshness => &[Model, Seed, Snapshot, Source],
         Which::Clone => &REFABLE,
         Which::List => &LISTED,
         // Its catalog has sources too.
@@ -71,7 +72,7 @@ pub(super) fn concerns(which: Which, resource: Resource<'_>) -> bool {
     match resource {
         // A model without a line of code is listed, but never run.
         Resource::Node(node) => which == Which::List || node.resource_type == Seed || !node.raw_code.trim().is_empty(),
-        Resource::Source(source) if which == Which::SourceFreshness => {
+        Resource::Source(source) if matches!(which, Which::SourceFreshness | Which::Freshness) => {
             source.freshness.as_ref().is_some_and(Freshness::is_set)
         }
         _ => true,

@@ -15,6 +15,24 @@
   {{ return(load_result('collect_freshness')) }}
 {%- endmacro -%}
 
+{#- The newest rows of several relations in one statement, each in a column of its own type. -#}
+{%- macro tf_newest_of_all(checks) -%}
+  {%- call statement('collect_freshness', fetch_result=True, auto_begin=False) -%}
+    select
+    {%- for check in checks %}
+      (
+        {%- if check.query is not none %}
+          {{ check.query }}
+        {%- else -%}
+          select max({{ check.field }}) from {{ check.relation }}{{ ' where ' ~ check.filter if check.filter }}
+        {%- endif %}
+      ) as newest_{{ loop.index }},
+    {%- endfor %}
+      {{ current_timestamp() }} as snapshotted_at
+  {%- endcall -%}
+  {{ return(load_result('collect_freshness')) }}
+{%- endmacro -%}
+
 {%- macro collect_freshness_custom_sql(source, loaded_at_query) -%}
   {{ return(adapter.dispatch('collect_freshness_custom_sql', 'dbt')(source, loaded_at_query)) }}
 {%- endmacro -%}
