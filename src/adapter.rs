@@ -374,6 +374,15 @@ pub trait Connection: Send {
     /// The columns of a query, without running it.
     fn describe(&mut self, sql: &str) -> Result<Vec<ResultColumn>, AdapterError>;
 
+    /// The columns of a relation with the lengths of their types, by its description alone: the
+    /// warehouse's catalog is not asked.
+    ///
+    /// # Errors
+    /// If there is no such relation, or the warehouse describes none.
+    fn columns(&mut self, _relation: &Relation) -> Result<Vec<Column>, AdapterError> {
+        Err(AdapterError::unsupported("the warehouse does not describe relations"))
+    }
+
     /// Puts rows into an existing table, by the warehouse's fastest way; gives how many.
     ///
     /// # Errors

@@ -19,6 +19,10 @@ mod filter;
 mod json_path;
 #[path = "tools/postgres.rs"]
 mod postgres;
+#[path = "tools/proxy.rs"]
+mod proxy;
+#[path = "tools/redshift.rs"]
+mod redshift;
 #[path = "e2e/self_test.rs"]
 mod self_test;
 #[path = "e2e/step.rs"]

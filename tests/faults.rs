@@ -55,8 +55,8 @@ struct State {
     plan: Option<(Fault, usize)>,
     /// The statement that was met.
     met: Option<String>,
-    /// Whether it was within a transaction.
-    inside: bool,
+    /// Where it was met.
+    place: &'static str,
     cancels: usize,
     released: bool,
 }
@@ -100,7 +100,11 @@ impl Manner for Counter {
             return Turn::pass(sql);
         }
         state.met = Some(sql.to_owned());
-        state.inside = session.in_transaction;
+        state.place = match (session.describes, session.in_transaction) {
+            (true, _) => "described: ",
+            (_, true) => "in a transaction: ",
+            _ => "",
+        };
         drop(state);
         self.changed.notify_all();
         match fault {
@@ -249,7 +253,7 @@ impl World {
         let status = wait(&mut child);
         self.settle();
         let state = self.counter.state.lock().unwrap();
-        let place = if state.inside { "in a transaction: " } else { "" };
+        let place = state.place;
         (state.met.as_ref().map(|met| format!("{place}{met}")), status)
     }
 

@@ -40,8 +40,27 @@ pub struct Dialect {
     pub relations: fn(&[Schemas]) -> String,
     /// SQL for the names of a database's schemas.
     pub schemas: fn(&str) -> String,
+    /// What the catalog asks beside its columns.
+    pub more: Option<&'static MoreOfTables>,
     /// SQL for the catalog: schema, name, kind, comment, owner; column, index, type, comment.
     pub tables: fn(&[Schemas]) -> String,
+}
+
+/// Questions of the catalog that cannot be joined with the one for columns in SQL.
+pub struct MoreOfTables {
+    /// SQL for schema, name, owner.
+    pub owners: fn(&[Schemas]) -> String,
+    /// SQL for schema, name and the value of each statistic.
+    pub statistics: fn(&[Schemas]) -> String,
+    pub statistic: &'static [Statistic],
+}
+
+/// A figure that the catalog has of a table.
+pub struct Statistic {
+    pub id: &'static str,
+    pub label: &'static str,
+    pub description: &'static str,
+    pub sql: &'static str,
 }
 
 pub static DIALECT: Dialect = Dialect {
@@ -53,6 +72,7 @@ pub static DIALECT: Dialect = Dialect {
     type_name: types::driver_name,
     relations: catalog::relations,
     schemas: catalog::schemas,
+    more: None,
     tables: catalog::tables,
 };
 

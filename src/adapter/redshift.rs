@@ -28,6 +28,7 @@ static DIALECT: Dialect = Dialect {
     type_name: POSTGRES.type_name,
     relations: catalog::relations,
     schemas: catalog::schemas,
+    more: Some(&catalog::MORE),
     tables: catalog::tables,
 };
 

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Instant;
 
 use super::{
-    Adapter, AdapterError, Cancel, Capabilities, CatalogTable, Cell, Claim, Claimed, Connection, ErrorKind, Fetch,
-    QueryResult, Relation, RelationCache, ResultColumn, Schemas, SeedLoad,
+    Adapter, AdapterError, Cancel, Capabilities, CatalogTable, Cell, Claim, Claimed, Column, Connection, ErrorKind,
+    Fetch, QueryResult, Relation, RelationCache, ResultColumn, Schemas, SeedLoad,
 };
 use crate::event::{Event, Level, NodeInfo};
 
@@ -360,6 +360,15 @@ impl Session {
         self.with_connection(sql, |connection| connection.describe(sql))
     }
 
+    /// The columns of a relation, by its description.
+    ///
+    /// # Errors
+    /// If there is no such relation.
+    pub fn columns(&self, relation: &Relation) -> Result<Vec<Column>, AdapterError> {
+        let what = format!("describe {}", relation.render());
+        self.with_connection(&what, |connection| connection.columns(relation))
+    }
+
     /// Puts a seed's rows into its table, by the warehouse's fastest way.
     ///
     /// # Errors
@@ -417,11 +426,24 @@ impl Session {
     /// # Errors
     /// If the warehouse refuses; the transaction is then rolled back.
     pub fn commit(&self) -> Result<(), AdapterError> {
+        self.commit_what(true)
+    }
+
+    /// Commits work that stands beside what others read: who does it again from the start throws
+    /// it away first, so this is no reason not to.
+    ///
+    /// # Errors
+    /// As [`Session::commit`].
+    pub fn commit_beside(&self) -> Result<(), AdapterError> {
+        self.commit_what(false)
+    }
+
+    fn commit_what(&self, counts: bool) -> Result<(), AdapterError> {
         let mut state = lock(&self.state);
         if !state.in_transaction {
             return Ok(());
         }
-        state.has_committed = true;
+        state.has_committed |= counts;
         self.send(&mut state, "COMMIT", |connection| connection.commit())?;
         state.in_transaction = false;
         state.changed.clear();

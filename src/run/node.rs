@@ -66,7 +66,7 @@ pub fn with_code(node: &Arc<Node>, compiled: &Compiled, path: &str) -> Arc<Node>
 }
 
 /// How often a node is run whose work collides with that of others.
-const ATTEMPTS: u32 = 3;
+const ATTEMPTS: u32 = 4;
 /// The pause before the second attempt is about this; each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 

@@ -5,20 +5,25 @@ use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::postgres;
+use crate::redshift::Cluster;
 
 /// An engine; a case runs on DuckDB, or on each that `# only:` names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Engine {
     DuckDb,
     Postgres,
+    /// The stand-in for it.
+    Redshift,
 }
 
 /// Where the targets of one case are.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Place {
     /// The embedded database's file, from the project's folder; or a database on the server.
     pub database: String,
     pub port: u16,
+    /// The stand-in before the server.
+    pub cluster: Option<Cluster>,
 }
 
 /// The profile of a case that has none. Names of relations are the same on all engines.
@@ -37,14 +42,24 @@ pub const POSTGRES_PROFILE: &str = "test:
 ";
 
 impl Engine {
+    /// The profile of a case that has none.
+    pub fn profile(self) -> Option<String> {
+        match self {
+            Engine::DuckDb => None,
+            Engine::Postgres => Some(POSTGRES_PROFILE.to_owned()),
+            Engine::Redshift => Some(POSTGRES_PROFILE.replace("type: postgres", "type: redshift")),
+        }
+    }
+
     pub fn all() -> Vec<Engine> {
-        vec![Engine::DuckDb, Engine::Postgres]
+        vec![Engine::DuckDb, Engine::Postgres, Engine::Redshift]
     }
 
     pub fn name(self) -> &'static str {
         match self {
             Engine::DuckDb => "duckdb",
             Engine::Postgres => "postgres",
+            Engine::Redshift => "redshift",
         }
     }
 
@@ -57,7 +72,7 @@ impl Engine {
     pub fn query(self, folder: &Path, place: &Place, sql: &str) -> Result<Vec<String>, String> {
         match self {
             Engine::DuckDb => duckdb_rows(folder, &place.database, sql).map_err(|error| error.to_string()),
-            Engine::Postgres => postgres_rows(place, sql),
+            Engine::Postgres | Engine::Redshift => postgres_rows(place, sql),
         }
     }
 
@@ -65,13 +80,18 @@ impl Engine {
     pub fn place(self, database: &str) -> Result<Place, String> {
         static NUMBER: AtomicUsize = AtomicUsize::new(1);
         match self {
-            Engine::DuckDb => Ok(Place { database: database.to_owned(), port: 0 }),
+            Engine::DuckDb => Ok(Place { database: database.to_owned(), ..Place::default() }),
             Engine::Postgres => {
                 let port = postgres::server()?.port;
                 // As long as `test`, which stands for it in expected output.
                 let database = format!("z{:03x}", NUMBER.fetch_add(1, Ordering::Relaxed));
-                psql(&Place { database: "postgres".to_owned(), port }, &format!("create database {database}"))?;
-                Ok(Place { database, port })
+                psql("postgres", &format!("create database {database}"))?;
+                Ok(Place { database, port, cluster: None })
+            }
+            Engine::Redshift => {
+                let database = format!("z{:03x}", NUMBER.fetch_add(1, Ordering::Relaxed));
+                let cluster = Cluster::start(&database)?;
+                Ok(Place { database, port: cluster.port, cluster: Some(cluster) })
             }
         }
     }
@@ -81,9 +101,9 @@ impl Engine {
 fn postgres_rows(place: &Place, sql: &str) -> Result<Vec<String>, String> {
     let head = sql.trim_start().to_lowercase();
     if !head.starts_with("select") && !head.starts_with("with") {
-        return psql(place, sql);
+        return psql(&place.database, sql);
     }
-    let lines = psql(place, &format!("select row_to_json(answer) from ({sql}\n) as answer"))?;
+    let lines = psql(&place.database, &format!("select row_to_json(answer) from ({sql}\n) as answer"))?;
     let shown = |value: &serde_json::Value| match value {
         serde_json::Value::Null => "NULL".to_owned(),
         serde_json::Value::String(text) if is_moment(text) => text.replacen('T', " ", 1),
@@ -103,12 +123,14 @@ fn is_moment(text: &str) -> bool {
     shape == "0000-00-00T"
 }
 
-fn psql(place: &Place, sql: &str) -> Result<Vec<String>, String> {
+/// The lines that a statement gives on the server itself.
+pub fn psql(database: &str, sql: &str) -> Result<Vec<String>, String> {
+    let port = postgres::server()?.port.to_string();
     let output = Command::new("psql")
         .args(["-X", "-q", "-A", "-t", "-F", " | ", "-P", "null=NULL", "-v", "ON_ERROR_STOP=1", "-c", sql])
-        .args(["-h", "localhost", "-p", &place.port.to_string(), "-U", postgres::USER, &place.database])
+        .args(["-h", "localhost", "-p", &port, "-U", postgres::USER, database])
         .env("PGPASSWORD", postgres::PASSWORD)
-        .env("PGOPTIONS", "-c search_path=main,public -c client_min_messages=warning")
+        .env("PGOPTIONS", "-c search_path=main,public,stand_in -c client_min_messages=warning")
         .output()
         .map_err(|error| format!("psql: {error}"))?;
     if !output.status.success() {

@@ -30,7 +30,7 @@ static RULES: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
 static OF_ENGINES: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
     let rules = [
         (r"(?m)^.*no profile found, building on DuckDB at .*\n", ""),
-        (r"Registered adapter: (duckdb|postgres)=\S+", "Registered adapter: [engine]"),
+        (r"Registered adapter: (duckdb|postgres|redshift)=\S+", "Registered adapter: [engine]"),
         (r"\[(SELECT \d+|INSERT 0 \d+|MERGE \d+|UPDATE \d+|DELETE \d+|CREATE VIEW|CREATE TABLE) in ", "[OK in "),
     ];
     rules.into_iter().filter_map(|(pattern, word)| Some((Regex::new(pattern).ok()?, word))).collect()

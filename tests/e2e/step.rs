@@ -10,6 +10,8 @@
 //! | `env NAME=value`, `env -u NAME` | sets, unsets a variable for what follows |
 //! | `fill BYTES PATH TEXT` | writes TEXT again and again until the file has that size |
 //! | `hex PATH DIGITS` | writes bytes |
+//! | `sent` | on Redshift: the statements since the last time, without those that read the catalog |
+//! | `fault KIND TIMES PART` | on Redshift: statements with PART fail: `1023`, `oid`, `conflict`, `lost-before`, `lost-after` |
 //! | `sh COMMAND` | anything else, by `sh -c`; `$TFORM` is the binary |
 
 use std::collections::BTreeMap;
@@ -20,7 +22,7 @@ use std::process::{Child, Command as Process, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::case::{Case, Step, trimmed};
-use crate::database::{Engine, POSTGRES_PROFILE, Place};
+use crate::database::{Engine, Place};
 use crate::{filter, json_path};
 
 /// A command that runs longer is killed, and the case fails.
@@ -54,7 +56,7 @@ pub fn run_all(case: &Case, engine: Engine) -> Result<Vec<Vec<String>>, String> 
     let heeds_permissions = case.commands().any(|command| command.text.starts_with("chmod "));
     let place = engine.place(&case.database)?;
     let mut variables = BTreeMap::from([("TFORM_THREADS".to_owned(), "1".to_owned())]);
-    if engine == Engine::Postgres {
+    if let Some(profile) = engine.profile() {
         let known = [
             ("PGPORT", place.port.to_string()),
             ("PGDATABASE", place.database.clone()),
@@ -68,7 +70,7 @@ pub fn run_all(case: &Case, engine: Engine) -> Result<Vec<Vec<String>>, String> 
         ];
         variables.extend(known.map(|(name, value)| (name.to_owned(), value)));
         if !has("profiles.yml") {
-            write(&home, "profiles.yml", POSTGRES_PROFILE.as_bytes())?;
+            write(&home, "profiles.yml", profile.as_bytes())?;
             variables.insert("DBT_PROFILES_DIR".to_owned(), home.to_string_lossy().into_owned());
             variables.insert("DBT_PROFILE".to_owned(), "test".to_owned());
         }
@@ -84,6 +86,7 @@ pub fn run_all(case: &Case, engine: Engine) -> Result<Vec<Vec<String>>, String> 
         }
     }
     world.restore_permissions();
+    world.settle()?;
     Ok(results)
 }
 
@@ -105,6 +108,8 @@ impl World<'_> {
             "env" => self.set_variable(rest),
             "fill" => self.fill(rest),
             "hex" => self.hex(rest),
+            "sent" => Ok(self.cluster()?.take_sent().iter().map(|line| self.stable(line).join(" ")).collect()),
+            "fault" => self.fault(rest),
             "sh" => {
                 let mut process = Process::new("sh");
                 process.arg("-c").arg(rest);
@@ -246,6 +251,32 @@ impl World<'_> {
         let line = format!("{text}\n");
         write(&self.folder, path, line.repeat(bytes.div_ceil(line.len())).as_bytes())?;
         Ok(Vec::new())
+    }
+
+    fn cluster(&self) -> Result<&crate::redshift::Cluster, String> {
+        self.place.cluster.as_ref().ok_or_else(|| "only the stand-in for Redshift can do that".to_owned())
+    }
+
+    /// What the case started has left the cluster, by the time the case ends.
+    fn settle(&self) -> Result<(), String> {
+        let began = Instant::now();
+        let Some(cluster) = &self.place.cluster else { return Ok(()) };
+        while cluster.sessions() > 0 {
+            if began.elapsed() > LONGEST {
+                return Err(format!("{} sessions stay open", cluster.sessions()));
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Ok(())
+    }
+
+    fn fault(&self, rest: &str) -> Result<Vec<String>, String> {
+        let mut parts = rest.splitn(3, ' ');
+        let (Some(kind), Some(times), Some(part)) = (parts.next(), parts.next(), parts.next()) else {
+            return Err("fault KIND TIMES PART".to_owned());
+        };
+        let times = times.parse().map_err(|_| format!("`{times}` is not a number"))?;
+        self.cluster()?.plan(kind, times, part).map(|()| Vec::new())
     }
 
     fn hex(&self, rest: &str) -> Result<Vec<String>, String> {

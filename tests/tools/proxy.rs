@@ -46,6 +46,8 @@ impl Turn {
 #[derive(Debug, Clone, Copy)]
 pub struct Session {
     pub in_transaction: bool,
+    /// The statement is only described, not run.
+    pub describes: bool,
 }
 
 /// How a proxy behaves.
@@ -196,7 +198,7 @@ impl Relay {
             match kind {
                 b'Q' => {
                     let sql = text(&body);
-                    let turn = manner.turn(Session { in_transaction: self.status != b'I' }, &sql);
+                    let turn = manner.turn(Session { in_transaction: self.status != b'I', describes: false }, &sql);
                     if !self.query(turn)? {
                         return Ok(());
                     }
@@ -205,7 +207,7 @@ impl Relay {
                     let name_end = body.iter().position(|byte| *byte == 0).unwrap_or(0);
                     let sql = text(&body[name_end + 1..]);
                     let rest = &body[name_end + 1 + sql.len() + 1..];
-                    match manner.turn(Session { in_transaction: self.status != b'I' }, &sql) {
+                    match manner.turn(Session { in_transaction: self.status != b'I', describes: true }, &sql) {
                         Turn::Send(script) => {
                             let parts = [&body[..=name_end], script.sql.as_bytes(), &[0], rest];
                             self.server.say(b'P', &parts.concat())?;

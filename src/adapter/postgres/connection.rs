@@ -19,10 +19,11 @@ use super::server_error::ServerError;
 use super::settings::Settings;
 use super::types::Reader;
 use super::wire::{Status, Wire, unexpected};
-use super::{Dialect, literal, types};
+use super::{Dialect, MoreOfTables, literal, types};
 use crate::adapter::{
-    AdapterError, AdapterResponse, BoundView, CacheKey, Cancel, CatalogColumn, CatalogTable, Cell, Claim, Claimed,
-    Connection, Fetch, Listing, Path, QueryResult, RelationKind, ResultColumn, Schemas, SeedLoad,
+    AdapterError, AdapterResponse, BoundView, CacheKey, Cancel, CatalogColumn, CatalogStat, CatalogTable, Cell, Claim,
+    Claimed, Column, Connection, Fetch, Listing, Path, QueryResult, Relation, RelationKind, ResultColumn, Schemas,
+    SeedLoad,
 };
 
 /// Rows of a seed are sent in parts of about this size.
@@ -177,13 +178,29 @@ impl WireConnection {
 
     /// Names and types of a query's columns, by the server's parser alone.
     fn parse(&mut self, sql: &str) -> Result<Vec<(String, u32)>, AdapterError> {
+        let fields = self.parse_fields(sql)?;
+        Ok(fields.into_iter().map(|field| (field.name, field.oid)).collect())
+    }
+
+    fn parse_fields(&mut self, sql: &str) -> Result<Vec<Described>, AdapterError> {
         self.send(|outgoing| {
             frontend::parse("", sql, [], outgoing)?;
             frontend::describe(b'S', "", outgoing)?;
             frontend::sync(outgoing);
             Ok(())
         })?;
-        self.described(sql)
+        let mut found = Vec::new();
+        self.hear(sql, |_, message| {
+            if let Message::RowDescription(body) = message {
+                let field = body.fields().map(|field| {
+                    let (oid, modifier) = (field.type_oid(), field.type_modifier());
+                    Ok(Described { name: field.name().to_owned(), oid, modifier })
+                });
+                found = field.collect().map_err(|_| unexpected())?;
+            }
+            Ok(())
+        })?;
+        Ok(found)
     }
 
     fn described(&mut self, sql: &str) -> Result<Vec<(String, u32)>, AdapterError> {
@@ -371,6 +388,31 @@ fn fields(body: &RowDescriptionBody) -> Result<Vec<(String, u32)>, AdapterError>
     body.fields().map(|field| Ok((field.name().to_owned(), field.type_oid()))).collect().map_err(|_| unexpected())
 }
 
+/// A column as the server describes it.
+struct Described {
+    name: String,
+    oid: u32,
+    /// What the type adds to its name: a length, a precision.
+    modifier: i32,
+}
+
+/// What stands before the figures in a type's modifier.
+const MODIFIER_HEAD: i32 = 4;
+
+impl Described {
+    /// The length of a text, or precision and scale of a number.
+    fn size(&self) -> (Option<i64>, Option<(i64, i64)>) {
+        let Some(figures) = self.modifier.checked_sub(MODIFIER_HEAD).filter(|figures| *figures >= 0) else {
+            return (None, None);
+        };
+        match self.oid {
+            types::CHARACTER | types::CHARACTER_VARYING => (Some(figures.into()), None),
+            types::NUMERIC => (None, Some(((figures >> 16).into(), (figures & 0xffff).into()))),
+            _ => (None, None),
+        }
+    }
+}
+
 /// Whether a text surely is one statement: behind its last semicolon nothing stands.
 fn is_one_statement(sql: &str) -> bool {
     !sql.trim_end().trim_end_matches(';').contains(';')
@@ -397,6 +439,29 @@ impl Connection for WireConnection {
             let _ = self.converse("ROLLBACK", Fetch::None);
         }
         self.named(result?)
+    }
+
+    fn columns(&mut self, relation: &Relation) -> Result<Vec<Column>, AdapterError> {
+        let sql = format!("select * from {}", relation.render());
+        let result = self.parse_fields(&sql);
+        if result.is_err() && self.wire.status == Status::Failed && !self.is_begun && !self.wire.is_broken {
+            let _ = self.converse("ROLLBACK", Fetch::None);
+        }
+        let fields = result?;
+        let unknown: Vec<(String, u32)> = fields.iter().map(|field| (field.name.clone(), field.oid)).collect();
+        self.learn_types(&unknown)?;
+        let columns = fields.into_iter().map(|field| {
+            let own = || self.type_names.get(&field.oid).cloned();
+            let name = types::name(field.oid).or_else(own).unwrap_or_else(|| format!("type {}", field.oid));
+            let (length, number) = field.size();
+            Column {
+                char_size: length,
+                numeric_precision: number.map(|(precision, _)| precision),
+                numeric_scale: number.map(|(_, scale)| scale),
+                ..Column::new(&self.dialect.capabilities.columns, field.name, name)
+            }
+        });
+        Ok(columns.collect())
     }
 
     fn load_seed(&mut self, load: SeedLoad<'_>) -> Result<u64, AdapterError> {
@@ -437,7 +502,18 @@ impl Connection for WireConnection {
     fn catalog(&mut self, schemas: &[Schemas]) -> Result<Vec<CatalogTable>, AdapterError> {
         self.verify_databases(schemas)?;
         let found = self.run(&(self.dialect.tables)(schemas), Fetch::All)?;
-        Ok(tables(&self.settings.database, found.rows))
+        let mut tables = tables(&self.settings.database, found.rows);
+        if let Some(more) = self.dialect.more {
+            let owners = self.run(&(more.owners)(schemas), Fetch::All)?.rows;
+            let statistics = match self.run(&(more.statistics)(schemas), Fetch::All) {
+                Ok(found) => found.rows,
+                // Not everybody may read them; the catalog is of use without.
+                Err(error) if error.code.as_deref() == Some("42501") => Vec::new(),
+                Err(error) => return Err(error),
+            };
+            add_more(&mut tables, more, owners, statistics);
+        }
+        Ok(tables)
     }
 
     fn claim(&mut self, claim: &Claim) -> Result<Claimed, AdapterError> {
@@ -492,6 +568,32 @@ impl WireConnection {
             ResultColumn { name, type_name: known.unwrap_or_else(|| format!("type {oid}")) }
         });
         Ok(named.collect())
+    }
+}
+
+/// Joins owners and statistics to the tables.
+fn add_more(tables: &mut [CatalogTable], more: &MoreOfTables, owners: Vec<Vec<Cell>>, statistics: Vec<Vec<Cell>>) {
+    let place = |row: &[Cell]| {
+        let text = |index: usize| row.get(index).and_then(Cell::as_str).unwrap_or_default().to_owned();
+        (text(0), text(1))
+    };
+    let by_place = |rows: Vec<Vec<Cell>>| -> HashMap<(String, String), Vec<Cell>> {
+        rows.into_iter().map(|row| (place(&row), row)).collect()
+    };
+    let (owners, statistics) = (by_place(owners), by_place(statistics));
+    for table in tables {
+        let place = (table.schema.clone(), table.name.clone());
+        table.owner = owners.get(&place).and_then(|row| row.get(2)).and_then(Cell::as_str).map(str::to_owned);
+        let Some(row) = statistics.get(&place) else { continue };
+        let values = more.statistic.iter().zip(row.iter().skip(2)).filter(|(_, value)| !value.is_null());
+        table.stats = values
+            .map(|(known, value)| CatalogStat {
+                id: known.id,
+                label: known.label,
+                value: value.clone(),
+                description: known.description,
+            })
+            .collect();
     }
 }
 

@@ -7,6 +7,10 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime};
 
 use crate::adapter::{Cell, Decimal};
 
+pub const CHARACTER: u32 = 1042;
+pub const CHARACTER_VARYING: u32 = 1043;
+pub const NUMERIC: u32 = 1700;
+
 /// A type that every server has.
 struct KnownType {
     oid: u32,

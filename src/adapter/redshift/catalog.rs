@@ -4,7 +4,58 @@
 //! columns of late-binding views too; a materialized view is a view whose definition says so.
 
 use crate::adapter::Schemas;
-use crate::adapter::postgres::literal_text as literal;
+use crate::adapter::postgres::{MoreOfTables, Statistic, literal_text as literal};
+
+pub static MORE: MoreOfTables = MoreOfTables { owners, statistics, statistic: STATISTICS };
+
+const fn figure(id: &'static str, label: &'static str, sql: &'static str, description: &'static str) -> Statistic {
+    Statistic { id, label, description, sql }
+}
+
+/// docs.aws.amazon.com/redshift/latest/dg/r_SVV_TABLE_INFO.html
+const STATISTICS: &[Statistic] = &[
+    figure("encoded", "Encoded", "encoded", "Whether any column is compressed."),
+    figure("diststyle", "Dist Style", "diststyle", "How rows are distributed, with the key if there is one."),
+    figure(
+        "sortkey1",
+        "Sort Key 1",
+        // The name of an interleaved key holds bytes that are no text.
+        "case when sortkey1 like 'INTERLEAVED%' then 'INTERLEAVED'::text else sortkey1 end",
+        "The first column of the sort key.",
+    ),
+    figure("max_varchar", "Max Varchar", "max_varchar", "Width of the widest varchar column."),
+    figure("sortkey1_enc", "Sort Key 1 Encoding", "sortkey1_enc", "Compression of the first column of the sort key."),
+    figure("sortkey_num", "# Sort Keys", "nullif(sortkey_num, 0)", "How many columns the sort key has."),
+    figure("size", "Approximate Size", "size * 1000000", "Bytes, from the number of blocks of 1 MB."),
+    figure("pct_used", "Disk Utilization", "pct_used / 100.0", "Share of the available space."),
+    figure("unsorted", "Unsorted %", "unsorted / 100.0", "Share of rows that are not sorted."),
+    figure("stats_off", "Stats Off", "stats_off", "How stale the planner's statistics are, from 0 (fresh) to 100."),
+    figure("rows", "Approximate Row Count", "tbl_rows", "Rows, with those deleted but not yet vacuumed."),
+    figure(
+        "skew_sortkey1",
+        "Sort Key Skew",
+        "skew_sortkey1",
+        "Size of the largest column beside the sort key over that of the first sort key column.",
+    ),
+    figure("skew_rows", "Skew Rows", "skew_rows", "Rows on the fullest slice over rows on the emptiest."),
+];
+
+/// Schema, name, owner of every relation.
+fn owners(schemas: &[Schemas]) -> String {
+    let filter = in_schemas(schemas).replace("table_schema", "schemaname");
+    format!(
+        "select schemaname::text, tablename::text, tableowner::text from pg_tables where {filter}\n\
+         union all\n\
+         select schemaname::text, viewname::text, viewowner::text from pg_views where {filter}"
+    )
+}
+
+/// Schema, name and the statistics of every table that has rows.
+fn statistics(schemas: &[Schemas]) -> String {
+    let columns: Vec<&str> = STATISTICS.iter().map(|figure| figure.sql).collect();
+    let filter = in_schemas(schemas).replace("table_schema", "\"schema\"");
+    format!("select \"schema\", \"table\", {} from svv_table_info where {filter}", columns.join(", "))
+}
 
 /// A condition on `table_schema`.
 fn in_schemas(schemas: &[Schemas]) -> String {

@@ -83,12 +83,11 @@
   {{ return(load_result('show_tables')) }}
 {%- endmacro -%}
 
-{#- Temporary tables have neither database nor schema, and no show statement. -#}
+{#- The server describes what `select *` would give, without running it: right
+    also for late-binding views, temporary and shared tables, and quick, unlike
+    the catalog's functions. -#}
 {%- macro redshift__get_columns_in_relation(relation) -%}
-  {%- if not (relation.database or relation.schema) -%}
-    {{ return(redshift__get_columns_in_relation_unqualified(relation)) }}
-  {%- endif -%}
-  {{ return(redshift__get_columns_in_relation_show(relation) if redshift__use_show_apis() else redshift__get_columns_in_relation_legacy(relation)) }}
+  {{ return(adapter.tf_describe_columns(relation)) }}
 {%- endmacro -%}
 
 {#- Asks for no late-binding views, which is what makes the full query slow. -#}

@@ -17,7 +17,7 @@
     project counts on there being one. What cannot be renamed is dropped. -#}
 {%- macro redshift__tf_swap(built, target_relation, existing, aside) -%}
   {%- if built.is_table and not pre_hooks | selectattr('transaction', 'equalto', True) | list -%}
-    {%- do adapter.commit() -%}
+    {%- do adapter.tf_commit_beside(built) -%}
   {%- endif -%}
   {%- set standing = load_cached_relation(existing) if existing else none -%}
   {%- set movable = standing and standing.can_be_renamed -%}

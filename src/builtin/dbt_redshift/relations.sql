@@ -94,15 +94,16 @@
   {{- tf_rename_kind('table', relation, new_name) -}}
 {%- endmacro -%}
 
-{#- Only the widths of varchar and varbyte change in place, and only outside a
-    transaction. -#}
+{#- Only varchar changes in place, only to more, and only outside a transaction. -#}
 {%- macro redshift__alter_column_type(relation, column_name, new_column_type) -%}
   {%- set type = new_column_type | lower | trim -%}
-  {%- set widens = type.startswith('varchar') or type.startswith('character varying') or type.startswith('varbyte') -%}
-  {%- if not (widens and adapter.behavior.redshift_skip_autocommit_transaction_statements.no_warn) -%}
+  {%- set wanted = api.Column.from_description(column_name, type) if 'char' in type and 'varying' in type or type.startswith('varchar') else none -%}
+  {%- set standing = adapter.get_columns_in_relation(relation) | selectattr('name', 'equalto', column_name) | first if wanted else none -%}
+  {%- set widens = standing and standing.is_string() and wanted.char_size and wanted.char_size | int >= standing.string_size() -%}
+  {%- if not widens or adapter.tf_in_transaction() -%}
     {{ return(default__alter_column_type(relation, column_name, new_column_type)) }}
   {%- endif -%}
-  {%- call statement('alter_column_type') -%}
+  {%- call statement('alter_column_type', auto_begin=False) -%}
     alter table {{ relation.render() }} alter column {{ adapter.quote(column_name) }} type {{ new_column_type }}
   {%- endcall -%}
 {%- endmacro -%}
@@ -121,6 +122,9 @@
 {#- Late-binding views take no comments on their columns. -#}
 {%- macro redshift__persist_docs(relation, model, for_relation, for_columns) -%}
   {%- set late_binding = relation.type == 'view' and config.get('bind') == false -%}
+  {%- if late_binding and for_columns and model.columns and config.persist_column_docs() -%}
+    {%- do adapter.warn_once('`' ~ model.name ~ '` is a late-binding view, whose columns take no comments in Redshift; their descriptions are not persisted') -%}
+  {%- endif -%}
   {{ return(default__persist_docs(relation, model, for_relation, for_columns and not late_binding)) }}
 {%- endmacro -%}
 

@@ -13,6 +13,7 @@ pub fn call(call: &mut Call<'_, '_, '_, '_>) -> Option<Answer> {
     Some(match call.method {
         "get_columns_in_relation" => get_columns(call),
         "get_columns_in_table" => get_columns_in_table(call),
+        "tf_describe_columns" => describe_columns(call),
         "get_missing_columns" => get_missing_columns(call),
         "expand_target_column_types" => expand_column_types(call),
         "alter_column_type" => alter_column_type(call),
@@ -76,6 +77,13 @@ fn get_columns(call: &mut Call<'_, '_, '_, '_>) -> Answer {
     let [relation] = call.bind(["relation"])?;
     let relation = relation_argument(relation, "adapter.get_columns_in_relation", "relation").map_err(failed)?;
     of_any_relation(call, &relation).map(columns_value)
+}
+
+/// A relation's columns by its description, past the catalog. Not one of dbt's methods.
+fn describe_columns(call: &mut Call<'_, '_, '_, '_>) -> Answer {
+    let [relation] = call.bind(["relation"])?;
+    let relation = relation_argument(relation, "adapter.tf_describe_columns", "relation").map_err(failed)?;
+    session(call)?.columns(&relation).map(columns_value).map_err(refused)
 }
 
 fn get_columns_in_table(call: &mut Call<'_, '_, '_, '_>) -> Answer {

@@ -1,11 +1,17 @@
 //! The methods of `adapter` about relations and schemas.
 
+use std::time::Duration;
+
 use minijinja::{Error, Value};
 
 use super::{Answer, Call, failed, fault, refused};
-use crate::adapter::{Path, Relation, RelationKind, Session};
+use crate::adapter::{ErrorKind, Path, Relation, RelationKind, Session};
 use crate::jinja::relation_object::{relation_argument, relation_of, value_of};
 use crate::jinja::values;
+
+/// How often a drop is tried that collides with what others do.
+const DROP_ATTEMPTS: u32 = 4;
+const DROP_PAUSE: Duration = Duration::from_millis(100);
 
 pub fn call(call: &mut Call<'_, '_, '_, '_>) -> Option<Answer> {
     Some(match call.method {
@@ -143,8 +149,23 @@ fn drop_relation(call: &mut Call<'_, '_, '_, '_>) -> Answer {
     let session = session(call)?;
     session.warehouse().cache().drop(&relation);
     session.note_change(&relation);
-    call.call_macro("drop_relation", vec![("relation", value_of(relation))])?;
-    Ok(values::none())
+    let mut attempt = 1;
+    loop {
+        let outside = !session.in_transaction();
+        let Err(error) = call.call_macro("drop_relation", vec![("relation", value_of(relation.clone()))]) else {
+            return Ok(values::none());
+        };
+        let collided = session.last_error().is_some_and(|error| error.kind == ErrorKind::Retryable);
+        if !(outside && collided && attempt < DROP_ATTEMPTS && !session.warehouse().is_cancelled()) {
+            // Whether it still stands has to be asked.
+            session.warehouse().cache().forget(relation.database(), relation.schema());
+            return Err(error);
+        }
+        // A drop by itself may be done again, unlike what it is a part of.
+        session.forget_error();
+        attempt += 1;
+        std::thread::sleep(DROP_PAUSE * attempt);
+    }
 }
 
 fn two_relations(call: &mut Call<'_, '_, '_, '_>) -> Result<[Relation; 2], Error> {
@@ -160,8 +181,12 @@ fn rename_relation(call: &mut Call<'_, '_, '_, '_>) -> Answer {
     session.warehouse().cache().rename(&from, &to).map_err(refused)?;
     session.note_change(&from);
     session.note_change(&to);
-    call.call_macro("rename_relation", vec![("from_relation", value_of(from)), ("to_relation", value_of(to))])?;
-    Ok(values::none())
+    let named = vec![("from_relation", value_of(from)), ("to_relation", value_of(to.clone()))];
+    let renamed = call.call_macro("rename_relation", named);
+    if renamed.is_err() {
+        session.warehouse().cache().forget(to.database(), to.schema());
+    }
+    renamed.map(|_| values::none())
 }
 
 fn cache_changed(call: &mut Call<'_, '_, '_, '_>) -> Answer {

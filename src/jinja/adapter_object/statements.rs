@@ -18,6 +18,8 @@ pub fn call(call: &mut Call<'_, '_, '_, '_>) -> Option<Answer> {
         "execute" => execute(call),
         "add_query" => add_query(call),
         "commit" | "commit_if_has_connection" => commit(call),
+        "tf_commit_beside" => commit_beside(call),
+        "tf_in_transaction" => Ok(Value::from(session(call).is_ok_and(|session| session.in_transaction()))),
         "ensure_transaction" => ensure_transaction(call),
         "debug_query" => debug_query(call),
         "validate_sql" => validate_sql(call),
@@ -87,6 +89,17 @@ fn copy_rows(call: &mut Call<'_, '_, '_, '_>) -> Answer {
 
 fn commit(call: &mut Call<'_, '_, '_, '_>) -> Answer {
     session(call)?.commit().map_err(refused)?;
+    Ok(Value::from(""))
+}
+
+/// Commits a relation that was built beside the one that it will replace. Not one of dbt's methods.
+fn commit_beside(call: &mut Call<'_, '_, '_, '_>) -> Answer {
+    let [relation] = call.bind(["relation"])?;
+    let relation = relation_argument(relation, "adapter.tf_commit_beside", "relation").map_err(fault)?;
+    let session = session(call)?;
+    session.commit_beside().map_err(refused)?;
+    // It is there from now on, whatever becomes of the swap.
+    session.warehouse().cache().add(relation);
     Ok(Value::from(""))
 }
 

@@ -26,9 +26,7 @@
 {%- endmacro -%}
 
 {%- macro materialized_view_teardown(backup_relation, intermediate_relation, post_hooks) -%}
-  {%- for relation in [backup_relation, intermediate_relation] -%}
-    {%- do drop_relation_if_exists(relation) -%}
-  {%- endfor -%}
+  {%- do tf_sweep([backup_relation, intermediate_relation]) -%}
   {%- do run_hooks(post_hooks, inside_transaction=False) -%}
 {%- endmacro -%}
 
