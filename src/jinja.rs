@@ -350,7 +350,8 @@ impl Engine {
                 None if self.0.registry.package(namespace).is_some() => {
                     vec![Some(options.root_package.as_str()), Some(namespace)]
                 }
-                None => vec![None],
+                // Neither a package nor one that `dispatch:` of dbt_project.yml knows.
+                None => Vec::new(),
             },
         };
         let mut candidates = Vec::new();

@@ -9,6 +9,7 @@
 
 mod capture;
 mod check;
+mod colors;
 pub mod microbatch;
 mod configure;
 mod contract;

@@ -269,7 +269,8 @@ pub fn config(
             .tree(root, &mut problems);
     let mut fields = Fields::new(file, &rendered);
     let known: Vec<&str> = KEYS.iter().chain(CONFIG_TREES).copied().collect();
-    fields.warn_unknown(&known, |key| key.starts_with("x-"));
+    refuse_unknown(&mut fields, &known);
+    check_cloud(&mut fields);
     let name = name(&mut fields);
     let require_dbt_version = required_version(&mut fields, &name, context.dbt_version);
     let paths = paths(&mut fields);
@@ -345,13 +346,60 @@ fn suggested_name(name: &str) -> String {
 }
 
 /// `version: 1.0` is a number in YAML; it is shown as it was written.
+/// Keys that there are none of are errors, as in dbt: what they were meant to say would not happen.
+fn refuse_unknown(fields: &mut Fields<'_>, known: &[&str]) {
+    for entry in fields.node.entries() {
+        let key = &*entry.key.text;
+        if !known.contains(&key) && !key.starts_with("x-") {
+            let message = format!("Additional properties are not allowed ('{key}' was unexpected)");
+            let problem = Diagnostic::error(message).at(entry.key.span(fields.file));
+            fields.problems.push(problem.suggest(key, known.iter().copied()));
+        }
+    }
+}
+
+fn check_cloud(fields: &mut Fields<'_>) {
+    if let Some(node) = fields.get("dbt-cloud").filter(|node| node.as_map().is_none() && !node.is_null()) {
+        let message = misfit("dbt-cloud", node);
+        fields.error("dbt-cloud", message);
+    }
+}
+
+/// A value that is none of the kinds that its key may have.
+fn misfit(key: &str, node: &Node) -> String {
+    let shown = match node.as_str() {
+        Some(text) => format!("'{text}'"),
+        None => node.scalar_text().map_or_else(|| node.value.kind().to_owned(), |text| text.into_owned()),
+    };
+    format!("at path ['{key}']: {shown} is not valid under any of the given schemas")
+}
+
 fn version_text(fields: &mut Fields<'_>) -> Option<String> {
     let node = fields.get("version")?;
     let written = fields.file.text.get(node.extent.start as usize..node.extent.end as usize);
     match (&node.value, written) {
         (Value::Float(_) | Value::Int(_), Some(written)) => Some(written.to_owned()),
-        _ => fields.text("version"),
+        _ => {
+            let text = fields.text("version")?;
+            if !is_version(&text) {
+                let message = misfit("version", node);
+                fields.error("version", message);
+            }
+            Some(text)
+        }
     }
+}
+
+/// Two numbers, or three that may be followed by a pre-release and a build.
+fn is_version(text: &str) -> bool {
+    let (numbers, rest) = text.split_at(text.find(['-', '+']).unwrap_or(text.len()));
+    let numbers: Vec<&str> = numbers.split('.').collect();
+    let is_number = |part: &&str| {
+        part.bytes().all(|byte| byte.is_ascii_digit()) && !part.is_empty() && (*part == "0" || !part.starts_with('0'))
+    };
+    let is_word = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'+');
+    let is_whole = matches!((numbers.len(), rest.len()), (2, 0) | (3, _)) && rest.len() != 1;
+    is_whole && numbers.iter().all(is_number) && rest.bytes().all(is_word)
 }
 
 fn required_version(fields: &mut Fields<'_>, name: &str, installed: Option<&Version>) -> Vec<Requirement> {

@@ -10,7 +10,7 @@ use minijinja::Value;
 
 use super::fresh::FreshRows;
 use super::host::BatchContext;
-use crate::adapter::{Capabilities, PolicyChange, QueryComment, Session, Warehouse, Work};
+use crate::adapter::{Capabilities, Column, PolicyChange, QueryComment, Session, Warehouse, Work};
 use crate::config::NodeConfig;
 use crate::diagnostic::Diagnostic;
 use crate::event::{Event, NodeFacts, NodeInfo, RelationFacts};
@@ -167,7 +167,22 @@ impl Runtime {
 
     /// A node as templates see it (`model`, `graph.nodes[...]`): its form in the manifest.
     pub fn node_value(&self, node: &Node) -> Value {
-        serde_json::to_value(node).map_or_else(|_| values::none(), |json| values::from_json(&json))
+        values::from_json(&self.node_json(node))
+    }
+
+    /// As [`Runtime::node_value`]: the types of a contract's columns by the warehouse's own names
+    /// (docs.getdbt.com/reference/resource-configs/contract, `alias_types`).
+    pub fn node_json(&self, node: &Node) -> serde_json::Value {
+        let mut json = serde_json::to_value(node).unwrap_or_default();
+        let columns = json.get_mut("columns").and_then(serde_json::Value::as_object_mut);
+        if let (Some(columns), true) = (columns, node.model().is_some_and(|model| model.code.contract.alias_types)) {
+            for kind in columns.values_mut().filter_map(|column| column.get_mut("data_type")) {
+                if let Some(label) = kind.as_str() {
+                    *kind = Column::translate_type(&self.capabilities().columns, label).into();
+                }
+            }
+        }
+        json
     }
 
     /// The `graph` dictionary; made when the first template asks for it.

@@ -389,11 +389,12 @@ impl<'a> Interpreter<'a, '_, '_, '_> {
 
     #[inline(never)]
     fn no_method(&self, receiver: &Value, name: &str, callee: &Expression) -> Result<Value, Stop> {
-        if let Some(package) = receiver.downcast_object_ref::<PackageNamespace>() {
-            return Err(self.unknown_macro(package, name, callee.place));
-        }
+        // What is only read may never be reached when the node runs.
         if self.render.lenient {
             return Ok(Value::UNDEFINED);
+        }
+        if let Some(package) = receiver.downcast_object_ref::<PackageNamespace>() {
+            return Err(self.unknown_macro(package, name, callee.place));
         }
         let kind = values::type_name(receiver);
         Err(Diagnostic::error(format!("a value of type `{kind}` has no method `{name}`"))

@@ -116,6 +116,10 @@ fn contract_error(_render: &Arc<Render>, arguments: Arguments) -> Result<Value, 
     let [contract, query] = arguments.bind(name, ["yaml_columns", "sql_columns"])?;
     let contract = described(&required(contract, name, "yaml_columns")?)?;
     let query = described(&required(query, name, "sql_columns")?)?;
+    if contract.is_empty() {
+        let message = "This model has an enforced contract, and its 'columns' specification is missing";
+        return Err(Diagnostic::error(message).into());
+    }
     let find = |columns: &[(String, String)], name: &str| {
         columns.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, kind)| kind.clone())
     };
@@ -179,8 +183,11 @@ fn table(rows: &[[String; 4]]) -> String {
 fn column_type_missing(_render: &Arc<Render>, arguments: Arguments) -> Result<Value, Stop> {
     let [columns] = arguments.bind("column_type_missing", ["column_names"])?;
     let columns = values::items(&required(columns, "column_type_missing", "column_names")?)?;
-    let names: Vec<String> = columns.iter().map(|column| format!("`{}`", text(column))).collect();
-    let message = format!("a contract needs the `data_type` of every column; {} have none", names.join(", "));
+    let message = format!(
+        "Contracted models require data_type to be defined for each column. Please ensure that the column name and \
+         data_type are defined within the YAML configuration for the {} column(s).",
+        values::representation(&values::list(columns))
+    );
     Err(Diagnostic::error(message).into())
 }
 

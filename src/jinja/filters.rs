@@ -65,7 +65,7 @@ const FILTERS: [(&str, Filter); 64] = [
     ("sum", sum),
     ("title", texts::title),
     ("tojson", json::to_json_filter),
-    ("toyaml", |value, _| Ok(Value::from(super::yaml::to_yaml(value, false)))),
+    ("toyaml", |value, _| Ok(Value::from(super::yaml::to_yaml(value, false)?))),
     ("trim", texts::trim),
     ("truncate", texts::truncate),
     ("unique", unique),

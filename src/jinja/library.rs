@@ -177,9 +177,10 @@ fn from_yaml(_render: &Arc<Render>, arguments: Arguments) -> Result<Value, Stop>
 }
 
 fn to_yaml(_render: &Arc<Render>, arguments: Arguments) -> Result<Value, Stop> {
-    let [value, _default, sort_keys] = arguments.bind("toyaml", ["value", "default", "sort_keys"])?;
+    let [value, default, sort_keys] = arguments.bind("toyaml", ["value", "default", "sort_keys"])?;
     let value = required(value, "toyaml", "value")?;
-    Ok(Value::from(yaml::to_yaml(&value, truth(sort_keys.as_ref(), false))))
+    let text = yaml::to_yaml(&value, truth(sort_keys.as_ref(), false)).map(Value::from);
+    Ok(text.ok().or(default).unwrap_or_else(values::none))
 }
 
 fn members(value: &Value) -> Result<Value, Fault> {
@@ -419,7 +420,7 @@ fn diff_of_two_dicts(_render: &Arc<Render>, arguments: Arguments) -> Result<Valu
 
 fn adapter_macro(_render: &Arc<Render>, arguments: Arguments) -> Result<Value, Stop> {
     let name = arguments.positional.first().map(values::text).unwrap_or_default();
-    Err(Diagnostic::error("`adapter_macro` was removed from dbt")
+    Err(Diagnostic::error("The \"adapter_macro\" macro has been deprecated")
         .hint(format!("write `adapter.dispatch('{name}')(...)`"))
         .into())
 }

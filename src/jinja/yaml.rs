@@ -31,7 +31,11 @@ pub fn from_node(node: &Node) -> Value {
 }
 
 /// `yaml.safe_dump` in block style.
-pub fn to_yaml(value: &Value, sort_keys: bool) -> String {
+///
+/// # Errors
+/// If there is something in the value that YAML has no words for.
+pub fn to_yaml(value: &Value, sort_keys: bool) -> Result<String, String> {
+    representable(value, 0)?;
     let mut output = String::new();
     match container(value) {
         Some(_) => write_block(value, sort_keys, 0, &mut output),
@@ -42,7 +46,23 @@ pub fn to_yaml(value: &Value, sort_keys: bool) -> String {
             }
         }
     }
-    output
+    Ok(output)
+}
+
+/// Refuses objects such as relations and the adapter, wherever they are.
+fn representable(value: &Value, depth: usize) -> Result<(), String> {
+    if depth > MAX_DEPTH {
+        return Ok(());
+    }
+    match (container(value), value.kind()) {
+        (Some(Container::List(items)), _) => items.iter().try_for_each(|item| representable(item, depth + 1)),
+        (Some(Container::Map(pairs)), _) => pairs.iter().try_for_each(|(_, value)| representable(value, depth + 1)),
+        // Dates and times have a form in YAML.
+        (None, ValueKind::Plain) if super::datetime::type_name(value).is_none() => {
+            Err(format!("a value of type `{}` cannot be written as YAML", values::type_name(value)))
+        }
+        (None, _) => Ok(()),
+    }
 }
 
 enum Container {

@@ -16,6 +16,7 @@ pub fn all(workspace: &Workspace<'_>, manifest: &Manifest, problems: &mut Diagno
         let checks = [group(node, &groups), access(node), snapshot(node)];
         problems.extend(checks.into_iter().flatten());
         problems.extend(deprecated(node));
+        problems.extend(ignored_constraints(node));
         problems.extend(empty(node));
     }
     super::own_properties::check(workspace, manifest, problems);
@@ -184,6 +185,25 @@ fn snapshot(node: &Node) -> Option<Diagnostic> {
     };
     let problem = Diagnostic::error(message).at_opt(place(node)).note(format!("config of `{}`", node.unique_id));
     Some(problem.hint("see docs.getdbt.com/reference/snapshot-configs"))
+}
+
+/// Constraints that only tables have, on something else.
+fn ignored_constraints(node: &Node) -> Option<Diagnostic> {
+    let model = node.model()?;
+    let materialized = node.config.materialized();
+    if !model.code.contract.enforced || matches!(materialized, "table" | "incremental") {
+        return None;
+    }
+    let mut all = model.constraints.iter().chain(node.columns.values().flat_map(|column| &column.constraints));
+    let is_told = |constraint: &Value| constraint.get("warn_unsupported") != Some(&Value::Bool(false));
+    all.any(is_told).then(|| {
+        let message = format!(
+            "Constraint types are not supported for {materialized} materializations and will be ignored.  Set \
+             'warn_unsupported: false' on this constraint to ignore this warning."
+        );
+        let warning = Diagnostic::warning_of("UnsupportedConstraintMaterialization", message);
+        warning.fact("materialized", materialized).at_opt(place(node))
+    })
 }
 
 /// A model that should be gone by now.

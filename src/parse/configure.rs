@@ -5,6 +5,7 @@
 //! package the root project's `dbt_project.yml` has the last word
 //! (docs.getdbt.com/reference/configs-and-properties).
 
+use super::colors::is_color;
 use serde_json::{Map, Value, json};
 
 use super::layers::Tree;
@@ -169,7 +170,12 @@ fn complete(config: &mut NodeConfig) -> Result<(), String> {
     }
     with_fields(config, "docs", &[("show", json!(true)), ("node_color", Value::Null)]);
     with_fields(config, "contract", &[("enforced", json!(false)), ("alias_types", json!(true))]);
+    check_color(config)?;
+    check_contract(config)?;
     match config.resource_type() {
+        ResourceType::Seed if config.materialized() != "seed" => {
+            return Err("A seed must have a materialized value of 'seed'".to_owned());
+        }
         ResourceType::Test => complete_test(config)?,
         ResourceType::Snapshot => {
             let names = ["dbt_valid_to", "dbt_valid_from", "dbt_scd_id", "dbt_updated_at", "dbt_is_deleted"];
@@ -210,7 +216,7 @@ fn complete_test(config: &mut NodeConfig) -> Result<(), String> {
         }
     }
     if config.materialized() != "test" {
-        return Err("a test must have a materialized value of 'test'".to_owned());
+        return Err("A test must have a materialized value of 'test'".to_owned());
     }
     match config.get("store_failures_as").and_then(Value::as_str).map(str::to_owned) {
         None => match config.flag("store_failures") {
@@ -241,19 +247,43 @@ fn check_build_after(config: &NodeConfig) -> Result<(), String> {
     }
 }
 
-/// Refuses a text where a flag belongs, and the like.
+/// The documentation would not show a node in a color that is none.
+fn check_color(config: &NodeConfig) -> Result<(), String> {
+    let color = config.get("docs").and_then(|docs| docs.get("node_color")).and_then(Value::as_str).unwrap_or("");
+    if color.is_empty() || is_color(color) {
+        return Ok(());
+    }
+    Err(format!(
+        "Invalid color name for docs.node_color: {color}. It is neither a valid HTML color name nor a valid HEX code."
+    ))
+}
+
+fn check_contract(config: &NodeConfig) -> Result<(), String> {
+    if !config.contract_enforced() || config.materialized() != "incremental" {
+        return Ok(());
+    }
+    match config.text("on_schema_change").unwrap_or("ignore") {
+        "append_new_columns" | "fail" => Ok(()),
+        other => Err(format!(
+            "Invalid value for on_schema_change: {other}. Models materialized as incremental with contracts enabled must \
+             set on_schema_change to 'append_new_columns' or 'fail'"
+        )),
+    }
+}
+
+/// Refuses a text where a flag belongs, and the like; the kinds have the names of JSON's schemas.
 fn check_kinds(config: &NodeConfig) -> Result<(), String> {
     let wrong = |key: &str, value: &Value, kind: &str| {
-        Err(format!("config `{key}` must be {kind}, not {}", super::python::literal(value)))
+        Err(format!("config `{key}`: {} is not of type '{kind}'", super::python::literal(value)))
     };
     for (key, value) in config.set_values() {
         if value.is_null() {
             continue;
         }
         match key {
-            "enabled" if !value.is_boolean() => return wrong(key, value, "true or false"),
+            "enabled" if !value.is_boolean() => return wrong(key, value, "boolean"),
             "full_refresh" | "store_failures" | "quote_columns" if !value.is_boolean() => {
-                return wrong(key, value, "true or false");
+                return wrong(key, value, "boolean");
             }
             "materialized"
             | "alias"
@@ -277,12 +307,13 @@ fn check_kinds(config: &NodeConfig) -> Result<(), String> {
             | "loaded_at_field"
                 if !value.is_string() =>
             {
-                return wrong(key, value, "text");
+                return wrong(key, value, "string");
             }
             "tags" => {
                 let texts = value.is_string() || value.as_array().is_some_and(|tags| tags.iter().all(Value::is_string));
                 if !texts {
-                    return wrong(key, value, "text or a list of texts");
+                    let shown = super::python::literal(value);
+                    return Err(format!("config `{key}`: {shown} is not valid under any of the given schemas"));
                 }
             }
             "meta"
@@ -295,9 +326,9 @@ fn check_kinds(config: &NodeConfig) -> Result<(), String> {
             | "snapshot_meta_column_names"
                 if !value.is_object() =>
             {
-                return wrong(key, value, "a mapping");
+                return wrong(key, value, "object");
             }
-            "limit" if !value.is_i64() && !value.is_u64() => return wrong(key, value, "a whole number"),
+            "limit" if !value.is_i64() && !value.is_u64() => return wrong(key, value, "integer"),
             _ => {}
         }
     }
@@ -356,8 +387,8 @@ mod tests {
             let own = Own { properties: &empty, calls: set.as_object().unwrap() };
             config(Places { own: &trees, root: None }, ResourceType::Test, &fqn("p.t"), own).unwrap_err()
         };
-        assert_eq!(check(json!({"enabled": "yes"})), "config `enabled` must be true or false, not 'yes'");
+        assert_eq!(check(json!({"enabled": "yes"})), "config `enabled`: 'yes' is not of type 'boolean'");
         assert_eq!(check(json!({"severity": "bad"})), "severity must be either 'warn' or 'error', got 'bad'");
-        assert_eq!(check(json!({"tags": [1]})), "config `tags` must be text or a list of texts, not [1]");
+        assert_eq!(check(json!({"tags": [1]})), "config `tags`: [1] is not valid under any of the given schemas");
     }
 }

@@ -139,17 +139,15 @@ pub fn describe(
     if let Some(found) = only_docs(docs, &package_name, text) {
         return Ok(found);
     }
-    let used: Arc<std::sync::Mutex<Vec<UniqueId>>> = Arc::default();
-    let record = used.clone();
     // The blocks live as long as the invocation: a function of the context owns what it uses.
-    let known: HashMap<Vec<String>, (String, UniqueId)> = mentioned(text)
+    let known: HashMap<Vec<String>, String> = mentioned(text)
         .into_iter()
         .filter_map(|names| {
             let block = docs.resolve(&package_name, &names)?;
-            Some((names, (block.block_contents.clone(), block.unique_id.clone())))
+            Some((names, block.block_contents.clone()))
         })
         .collect();
-    // A name that is computed can be that of any block; such uses are not recorded, as in dbt.
+    // A name that is computed can be that of any block.
     let computed: HashMap<Vec<String>, String> = match mentioned(text).len() < text.matches("doc").count() {
         true => docs.names(&package_name),
         false => HashMap::new(),
@@ -158,10 +156,7 @@ pub fn describe(
     let doc = Function::value("doc", move |_, arguments| {
         let names: Vec<String> = arguments.positional.iter().map(values::text).collect();
         match known.get(&names) {
-            Some((contents, id)) => {
-                record.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(id.clone());
-                Ok(minijinja::Value::from(contents.as_str()))
-            }
+            Some(contents) => Ok(minijinja::Value::from(contents.as_str())),
             None => match computed.get(&names) {
                 Some(contents) => Ok(minijinja::Value::from(contents.as_str())),
                 None => Err(fault(missing(&owner, &names))),
@@ -169,8 +164,8 @@ pub fn describe(
         }
     });
     let value = workspace.yaml_value(package, text, span, Names(vec![("doc", doc)]))?;
-    let blocks = used.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
-    Ok(Description { text: super::python::text(&value), blocks })
+    let blocks = plain_calls(text).filter_map(|names| Some(docs.resolve(&package_name, &names)?.unique_id.clone()));
+    Ok(Description { text: super::python::text(&value), blocks: blocks.collect() })
 }
 
 fn missing(owner: &str, names: &[String]) -> String {
@@ -220,6 +215,14 @@ fn doc_arguments(expression: &str) -> Option<Vec<String>> {
             (!name.contains(['\'', '"', '\\'])).then(|| name.to_owned())
         })
         .collect()
+}
+
+/// The arguments of each `{{ doc(...) }}` that has nothing else in its braces: only those are recorded, as in dbt.
+fn plain_calls(text: &str) -> impl Iterator<Item = Vec<String>> {
+    text.split("{{").skip(1).filter_map(|rest| {
+        let (inside, _) = rest.split_once("}}")?;
+        doc_arguments(inside.trim_start_matches(['-', '+']).trim_end_matches('-').trim())
+    })
 }
 
 /// The arguments of every literal `doc(...)` call in a text.

@@ -100,6 +100,12 @@ pub fn exposure(workspace: &Workspace<'_>, placed: &Placed<'_>) -> Result<Exposu
             other => tags.extend(other.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned)),
         }
     }
+    if tree.top("tags").is_some_and(Value::is_null) {
+        let message = "Field \"tags\" of type List[str] in ExposureConfig has invalid value None";
+        return Err(placed
+            .error(message)
+            .hint("give `tags` a list, or take the key from `exposures:` of dbt_project.yml"));
+    }
     let mut meta = tree.top("meta").and_then(Value::as_object).cloned().unwrap_or_default();
     meta.extend(placed.mapping("meta")?);
     meta.extend(config.meta().cloned().unwrap_or_default());

@@ -304,8 +304,8 @@ fn take_apart(
     for key in CONFIG_KEYS {
         let beside = arguments.shift_remove(key).filter(|value| !value.is_null());
         if beside.is_some() && nested_config.contains_key(key) {
-            let message = format!("test cannot have the same key `{key}` at the top-level and in config");
-            return Err(fault(message));
+            let message = "Test cannot have the same key at the top-level and in config";
+            return Err(fault(format!("{message}: `{key}` of test `{}`", test.name)));
         }
         let given = beside.or_else(|| nested_config.shift_remove(key));
         if let Some(value) = given {

@@ -13,6 +13,8 @@ use serde_json::{Map, Value};
 #[derive(Debug, Default)]
 pub struct Tree {
     root: Level,
+    /// `meta` without a `+` at the top: a folder to most kinds, but not to all.
+    meta: Option<Value>,
 }
 
 /// One level of a [`Tree`]: what it sets, and what stands below.
@@ -26,7 +28,8 @@ pub struct Level {
 
 impl Tree {
     pub fn new(section: Option<&Map<String, Value>>) -> Self {
-        Tree { root: section.map(level).unwrap_or_default() }
+        let meta = section.and_then(|section| section.get("meta")).cloned();
+        Tree { root: section.map(level).unwrap_or_default(), meta }
     }
 
     /// The levels that apply to `fqn`, the most general first; marks them as used.
@@ -65,7 +68,8 @@ impl Tree {
 
     /// What stands under `key` at the top of the tree, if anything.
     pub fn top(&self, key: &str) -> Option<&Value> {
-        self.root.values.iter().find(|(name, _)| &**name == key).map(|(_, value)| value)
+        let found = self.root.values.iter().find(|(name, _)| &**name == key).map(|(_, value)| value);
+        found.or(self.meta.as_ref().filter(|_| key == "meta"))
     }
 }
 

@@ -341,6 +341,10 @@ pub fn columns(
             }
             constraint
         });
+        let mut more = column.more.clone();
+        // Found in the description, whatever the file says.
+        more.iter_mut().for_each(|more| drop(more.shift_remove("doc_blocks")));
+        let more = more.filter(|more| !more.is_empty());
         let info = ColumnInfo {
             name: column.name.clone(),
             description: described.text,
@@ -351,7 +355,7 @@ pub fn columns(
             tags: column.tags.clone(),
             granularity: column.granularity.clone(),
             doc_blocks: described.blocks,
-            more: column.more.clone(),
+            more,
         };
         columns.insert(column.name.clone(), info);
     }

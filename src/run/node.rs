@@ -43,7 +43,7 @@ pub fn compile(rendering: &Rendering<'_>, node: &Arc<Node>, batch: Option<&Batch
 /// As [`compile`].
 pub fn render(rendering: &Rendering<'_>, node: &Arc<Node>, batch: Option<&BatchContext>) -> Result<Ready, Diagnostic> {
     let runtime = rendering.runtime;
-    let extras = batch.map(|batch| ("model", model_of(batch, node))).into_iter().collect();
+    let extras = batch.map(|batch| ("model", model_of(runtime, batch, node))).into_iter().collect();
     let host = NodeHost::of_batch(runtime, node, rendering.worker.clone(), extras, batch);
     let compiled = compile::node(rendering, node, &host)?;
     let path = runtime.write_code("compiled", (node, batch), &compiled.sql)?;
@@ -121,7 +121,7 @@ fn materialize_once(
         materialization.check_language(node.code().map_or("sql", |code| &code.language))?;
     }
     let mut extras = vec![("sql", Value::from(ready.compiled.sql.as_ref()))];
-    extras.extend(batch.map(|batch| ("model", model_of(batch, node))));
+    extras.extend(batch.map(|batch| ("model", model_of(runtime, batch, node))));
     let host = NodeHost::of_batch(runtime, node, rendering.worker.clone(), extras, batch);
     let context = compile::context(runtime, node, host.clone());
     let scope = Scope::new(&node.package_name, context);
@@ -142,11 +142,11 @@ pub struct Materialized {
 }
 
 /// The model as its templates see it while a batch is built: with `batch`.
-fn model_of(batch: &BatchContext, node: &Node) -> Value {
+fn model_of(runtime: &Runtime, batch: &BatchContext, node: &Node) -> Value {
     let written = |time: Option<chrono::DateTime<chrono::Utc>>| {
         time.map(|time| time.format("%Y-%m-%d %H:%M:%S+00:00").to_string())
     };
-    let mut model = serde_json::to_value(node).unwrap_or_default();
+    let mut model = runtime.node_json(node);
     model["batch"] = serde_json::json!({
         "id": batch.id,
         "event_time_start": written(batch.event_time.start),

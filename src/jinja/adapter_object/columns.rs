@@ -33,8 +33,17 @@ pub fn call(call: &mut Call<'_, '_, '_, '_>) -> Option<Answer> {
 
 /// A relation's columns, by the macro `get_columns_in_relation`.
 pub(super) fn of_relation(call: &mut Call<'_, '_, '_, '_>, relation: &Relation) -> Result<Vec<Column>, Error> {
-    let found = call.call_macro("get_columns_in_relation", vec![("relation", value_of(relation.clone()))])?;
-    let items = values::items(&found).map_err(failed)?;
+    let found = told_of_relation(call, relation)?;
+    columns_of(&found)
+}
+
+/// What the macro gives: columns, unless a project has replaced it by one that gives something else.
+fn told_of_relation(call: &mut Call<'_, '_, '_, '_>, relation: &Relation) -> Answer {
+    call.call_macro("get_columns_in_relation", vec![("relation", value_of(relation.clone()))])
+}
+
+fn columns_of(found: &Value) -> Result<Vec<Column>, Error> {
+    let items = values::items(found).map_err(failed)?;
     let column = |value: &Value| {
         column_of(value).cloned().ok_or_else(|| {
             let kind = values::type_name(value);
@@ -48,18 +57,23 @@ pub(super) fn of_relation(call: &mut Call<'_, '_, '_, '_>, relation: &Relation) 
 
 /// As [`of_relation`]; none for a relation that does not exist, where the adapter says so.
 fn of_any_relation(call: &mut Call<'_, '_, '_, '_>, relation: &Relation) -> Result<Vec<Column>, Error> {
+    let found = told_of_any_relation(call, relation)?;
+    columns_of(&found)
+}
+
+fn told_of_any_relation(call: &mut Call<'_, '_, '_, '_>, relation: &Relation) -> Answer {
     if !call.capabilities().missing_has_no_columns {
-        return of_relation(call, relation);
+        return told_of_relation(call, relation);
     }
     let session = session(call)?;
     session.forget_error();
     session.tolerate(true);
-    let found = of_relation(call, relation);
+    let found = told_of_relation(call, relation);
     session.tolerate(false);
     match (found, session.last_error()) {
         (Err(_), Some(error)) if error.is_missing_relation() => {
             session.forget_error();
-            Ok(Vec::new())
+            Ok(values::list(Vec::new()))
         }
         (Err(error), _) => {
             session.rollback();
@@ -76,7 +90,7 @@ fn columns_value(columns: Vec<Column>) -> Value {
 fn get_columns(call: &mut Call<'_, '_, '_, '_>) -> Answer {
     let [relation] = call.bind(["relation"])?;
     let relation = relation_argument(relation, "adapter.get_columns_in_relation", "relation").map_err(failed)?;
-    of_any_relation(call, &relation).map(columns_value)
+    told_of_any_relation(call, &relation)
 }
 
 /// A relation's columns by its description, past the catalog. Not one of dbt's methods.
