@@ -21,10 +21,11 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import fused
 import generate
 
 CACHE = Path.home() / ".cache" / "tform" / "bench"
-PEER = ["dbt-core~=1.11.0", "dbt-duckdb~=1.10"]
+PEER = ["dbt-core~=1.11.0", "dbt-duckdb~=1.10", "dbt-postgres~=1.10"]
 LIBRARY = Path(os.environ.get("DUCKDB_LIB_DIR", Path.home() / ".cache" / "tform" / "duckdb"))
 
 
@@ -127,6 +128,8 @@ def bench(tform: str, dbt: str | None, quick: bool) -> None:
         overhead(report, tform, root, times)
         if dbt:
             compare(report, tform, dbt, root)
+    rows = 200_000 if quick else fused.ROWS
+    fused.bench(report.add, tform, dbt, ["postgres", "duckdb"], rows, times)
 
 
 def site(report: Report, tform: str, root: Path, models: int, times: int) -> None:
