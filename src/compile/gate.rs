@@ -167,8 +167,10 @@ fn holds_at_zero(condition: &str) -> Option<bool> {
 pub struct Figure {
     /// What stands after `from`; `None` where the figure reads for itself.
     pub relation: Option<String>,
-    /// Zero or null if nothing fails.
-    pub aggregate: String,
+    /// The rows that the test is about.
+    filter: Option<String>,
+    form: Form,
+    text: String,
 }
 
 /// The figure of a compiled test; `None` if it has to be run by itself.
@@ -179,8 +181,7 @@ pub fn figure(rendering: &Rendering<'_>, node: &Arc<Node>, gate: &Gate, compiled
         return None;
     }
     if gate.form == Form::Query {
-        let aggregate = format!("(select count(*) from (\n{}\n) tf_rows)", compiled.sql.trim());
-        return Some(Figure { relation: None, aggregate });
+        return Some(Figure { relation: None, filter: None, form: gate.form, text: compiled.sql.trim().to_owned() });
     }
     let runtime = rendering.runtime;
     let test = &node.generic_test()?.test_metadata;
@@ -200,8 +201,13 @@ pub fn figure(rendering: &Rendering<'_>, node: &Arc<Node>, gate: &Gate, compiled
     let arguments = Arguments { positional: Vec::new(), named: named.collect() };
     let scope = Scope::new(&node.package_name, context);
     let text = values::text(&runtime.engine.call(&gate.macro_name, arguments, &scope).ok()?.value);
-    let aggregate = aggregate(gate.form, text.trim(), filter, runtime.capabilities().dialect)?;
-    Some(Figure { relation: Some(relation), aggregate })
+    let text = text.trim();
+    is_askable(gate.form, text, filter, runtime.capabilities().dialect).then(|| Figure {
+        filter: filter.map(str::to_owned),
+        form: gate.form,
+        text: text.to_owned(),
+        relation: Some(relation),
+    })
 }
 
 /// The filter in what `get_where_subquery` made of a relation; `None` if it made something unusual.
@@ -213,41 +219,64 @@ fn filter_of<'a>(model: &'a str, relation: &str) -> Option<Option<&'a str>> {
     Some(Some(rest.strip_prefix(" where ")?.strip_suffix(") dbt_subquery")?))
 }
 
-/// The aggregate for the rows that `filter` lets through.
-fn aggregate(form: Form, text: &str, filter: Option<&str>, dialect: Dialect) -> Option<String> {
-    let asked = sql::scalar(text, dialect)?;
-    let when = match filter {
-        None => None,
+/// Whether the texts are such that they mean in a shared query what they mean in the test's own.
+fn is_askable(form: Form, text: &str, filter: Option<&str>, dialect: Dialect) -> bool {
+    let Some(asked) = sql::scalar(text, dialect) else { return false };
+    match filter {
+        None => true,
         // It looks at all rows.
-        Some(_) if form == Form::Figure => return None,
+        Some(_) if form == Form::Figure => false,
         // The test sees the rows under another name, so that a name in its text means something else.
-        Some(_) if asked.is_qualified => return None,
-        Some(filter) => sql::scalar(filter, dialect).map(|_| Some(filter))?,
-    };
-    // Only what the filter lets through is looked at: elsewhere an expression may not even be valid.
-    let guarded = |inner: &str| match when {
-        None => inner.to_owned(),
-        Some(filter) => format!("case when ({filter}) then {inner} end"),
-    };
-    Some(match form {
-        Form::Figure => text.to_owned(),
-        Form::Unique => {
-            // A row of nulls is null, but it is counted: so nulls are asked for.
-            let value = guarded(&format!("case when ({text}) is not null then ({text}) end"));
-            let present = guarded(&format!("case when ({text}) is not null then 1 end"));
-            format!("count({present}) - count(distinct {value})")
+        Some(_) if asked.is_qualified => false,
+        Some(filter) => sql::scalar(filter, dialect).is_some(),
+    }
+}
+
+impl Figure {
+    /// What is zero or null if nothing fails, of the rows that `filter` lets through.
+    fn aggregate(&self, filter: Option<&str>) -> String {
+        let text = &self.text;
+        // Only what the filter lets through is looked at: elsewhere an expression may not even be valid.
+        let guarded = |inner: &str| match filter {
+            None => inner.to_owned(),
+            Some(filter) => format!("case when ({filter}) then {inner} end"),
+        };
+        match self.form {
+            Form::Figure => text.clone(),
+            Form::Rows => format!("count({})", guarded(&format!("case when {text} then 1 end"))),
+            Form::Unique => {
+                // A row of nulls is null, but it is counted: so nulls are asked for.
+                let value = guarded(&format!("case when ({text}) is not null then ({text}) end"));
+                let present = guarded(&format!("case when ({text}) is not null then 1 end"));
+                format!("count({present}) - count(distinct {value})")
+            }
+            Form::Query => format!("(select count(*) from (\n{text}\n) tf_rows)"),
         }
-        Form::Rows => format!("count({})", guarded(&format!("case when {text} then 1 end"))),
-        Form::Query => return None,
-    })
+    }
 }
 
 /// The query for some figures of one relation, in their order.
 pub fn query(figures: &[&Figure]) -> String {
-    let columns = figures.iter().enumerate().map(|(at, figure)| format!("  {} as tf_{}", figure.aggregate, at + 1));
-    let columns = columns.collect::<Vec<_>>().join(",\n");
-    let from = figures.first().and_then(|figure| figure.relation.as_deref());
-    from.map_or_else(|| format!("select\n{columns}"), |relation| format!("select\n{columns}\nfrom {relation}"))
+    let mut filters: Vec<&str> = figures.iter().filter_map(|figure| figure.filter.as_deref()).collect();
+    // Rows that no figure is about need not be read: an index or a sort key may find the others.
+    let all_filter = !figures.is_empty() && filters.len() == figures.len();
+    filters.sort_unstable();
+    filters.dedup();
+    let is_common = all_filter && filters.len() == 1;
+    let column = |(at, figure): (usize, &&Figure)| {
+        let filter = figure.filter.as_deref().filter(|_| !is_common);
+        format!("  {} as tf_{}", figure.aggregate(filter), at + 1)
+    };
+    let columns: Vec<String> = figures.iter().enumerate().map(column).collect();
+    let mut sql = format!("select\n{}", columns.join(",\n"));
+    if let Some(relation) = figures.first().and_then(|figure| figure.relation.as_deref()) {
+        sql.push_str(&format!("\nfrom {relation}"));
+    }
+    if all_filter {
+        let filters: Vec<String> = filters.iter().map(|filter| format!("({filter})")).collect();
+        sql.push_str(&format!("\nwhere {}", filters.join(" or ")));
+    }
+    sql
 }
 
 #[cfg(test)]
@@ -282,21 +311,54 @@ mod tests {
         check("\"a\".\"c\"", None);
     }
 
+    fn figure(form: Form, text: &str, filter: Option<&str>) -> Figure {
+        Figure { relation: Some("a".into()), filter: filter.map(str::to_owned), form, text: text.to_owned() }
+    }
+
     #[test]
     fn a_filter_guards_what_is_asked() {
-        let check = |form, text: &str, filter| aggregate(form, text, filter, Dialect::Postgres);
-        insta::assert_snapshot!(check(Form::Rows, "a is null", None).unwrap(), @"count(case when a is null then 1 end)");
-        insta::assert_snapshot!(
-            check(Form::Rows, "a is null", Some("b > 1")).unwrap(),
-            @"count(case when (b > 1) then case when a is null then 1 end end)"
-        );
-        insta::assert_snapshot!(
-            check(Form::Unique, "a", Some("b > 1")).unwrap(),
-            @"count(case when (b > 1) then case when (a) is not null then 1 end end) - count(distinct case when (b > 1) then case when (a) is not null then (a) end end)"
-        );
-        assert_eq!(check(Form::Rows, "a is null", Some("b > 1 limit 3")), None);
-        assert_eq!(check(Form::Rows, "t.a is null", Some("b > 1")), None);
-        assert_eq!(check(Form::Unique, "a, b", None), None);
-        assert_eq!(check(Form::Figure, "count(*)", Some("b > 1")), None);
+        let (plain, filtered) = (figure(Form::Rows, "a is null", None), figure(Form::Rows, "b is null", Some("c > 1")));
+        insta::assert_snapshot!(query(&[&plain, &filtered]), @r"
+        select
+          count(case when a is null then 1 end) as tf_1,
+          count(case when (c > 1) then case when b is null then 1 end end) as tf_2
+        from a
+        ");
+        insta::assert_snapshot!(query(&[&figure(Form::Unique, "k", None)]), @r"
+        select
+          count(case when (k) is not null then 1 end) - count(distinct case when (k) is not null then (k) end) as tf_1
+        from a
+        ");
+    }
+
+    #[test]
+    fn only_rows_that_somebody_asks_about_are_read() {
+        let first = figure(Form::Rows, "a is null", Some("c > 1"));
+        let (same, other) = (Figure { text: "b is null".into(), ..first.clone() }, figure(Form::Rows, "x", Some("d")));
+        insta::assert_snapshot!(query(&[&first, &same]), @r"
+        select
+          count(case when a is null then 1 end) as tf_1,
+          count(case when b is null then 1 end) as tf_2
+        from a
+        where (c > 1)
+        ");
+        insta::assert_snapshot!(query(&[&first, &other]), @r"
+        select
+          count(case when (c > 1) then case when a is null then 1 end end) as tf_1,
+          count(case when (d) then case when x then 1 end end) as tf_2
+        from a
+        where (c > 1) or (d)
+        ");
+    }
+
+    #[test]
+    fn what_would_mean_something_else_is_not_asked() {
+        let check = |form, text: &str, filter| is_askable(form, text, filter, Dialect::Postgres);
+        assert!(check(Form::Rows, "a is null", Some("b > 1")));
+        assert!(check(Form::Rows, "t.a is null", None));
+        assert!(!check(Form::Rows, "a is null", Some("b > 1 limit 3")));
+        assert!(!check(Form::Rows, "t.a is null", Some("b > 1")));
+        assert!(!check(Form::Unique, "a, b", None));
+        assert!(!check(Form::Figure, "count(*)", Some("b > 1")));
     }
 }

@@ -75,7 +75,7 @@ pub(super) fn plan<'a>(
     let tests = nodes.filter_map(|(task, node)| Some((task, node, node.generic_test()?)));
     let mut as_usual = None;
     for (task, node, test) in tests {
-        let own = match own_wish(node) {
+        let own = match wish_of(runtime, node) {
             Ok(own) => own,
             Err(problem) => {
                 problems.push(problem);
@@ -123,7 +123,23 @@ fn least(shared: &SharedTests, family: Family) -> Option<usize> {
     }
 }
 
-/// `meta: {tform: {fuse: false}}`.
+/// `meta: {tform: {fuse: false}}` of a test, else of what it tests.
+fn wish_of(runtime: &Runtime, node: &Node) -> Result<Option<bool>, Diagnostic> {
+    let own = own_wish(node)?;
+    let attached = node.generic_test().and_then(|test| test.attached_node.as_ref());
+    let tested = attached.or_else(|| match node.parents() {
+        [only] => Some(only),
+        _ => None,
+    });
+    let meta = match tested.and_then(|id| runtime.manifest().resource(id)) {
+        Some(Resource::Node(tested)) => tested.config.meta(),
+        Some(Resource::Source(tested)) => tested.config.meta(),
+        _ => None,
+    };
+    let ours = meta.and_then(|meta| meta.get("tform"));
+    Ok(own.or(ours.and_then(|ours| ours.get("fuse")).and_then(Json::as_bool)))
+}
+
 fn own_wish(node: &Node) -> Result<Option<bool>, Diagnostic> {
     let ours = node.config.meta().and_then(|meta| meta.get("tform"));
     match ours.and_then(|ours| ours.get("fuse")) {
