@@ -11,10 +11,11 @@ TFORM = $(TARGET_DIR)/release/tform
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-demo: duckdb ## build tform and, with it, the example project of this folder
+demo: duckdb ## build tform and, with it, the example project of this folder; how fresh it is
 	$(CARGO) build --release
 	@if [ -f packages.yml ] && [ ! -d dbt_packages ]; then $(TFORM) deps; fi
 	$(TFORM) build
+	$(TFORM) freshness --resource-type model
 
 test: duckdb packages ## run every test: units, tidy, end to end (UPDATE=1 rewrites expected output)
 	$(CARGO) test --no-fail-fast --lib --bins --tests; code=$$?; $(MAKE) --no-print-directory docs-test && exit $$code

@@ -357,8 +357,13 @@ fn measurement(
     looked: &Value,
     adapter_response: Map<String, Json>,
 ) -> Result<Measured, Diagnostic> {
+    let loaded_at = match cells::cell_of(loaded) {
+        // dbt refuses dates of sources; of models, the day's beginning in UTC is meant.
+        Cell::Date(day) if !subject.is_source() => Ok(day.and_time(chrono::NaiveTime::MIN).and_utc()),
+        _ => last_loaded(loaded),
+    };
     Ok(Measured {
-        max_loaded_at: last_loaded(loaded).map_err(|problem| at_the_subject(subject, problem))?,
+        max_loaded_at: loaded_at.map_err(|problem| at_the_subject(subject, problem))?,
         snapshotted_at: moment(looked).map_err(|problem| at_the_subject(subject, problem))?,
         adapter_response,
     })
