@@ -93,8 +93,11 @@ pub(crate) fn project_without_manifest(call: &Call) -> Result<Prepared, Diagnost
     let loaded = load::project(&request).map_err(|problems| problems.of_kind("Runtime Error"))?;
     call.warnings(loaded.warnings)?;
     let files = loaded.value;
-    if let Some(file) = files.catalogs.as_ref().filter(|_| invocation.flags.behaviour("use_catalogs_v2")) {
-        project::catalogs::check(file)?;
+    if let Some(file) = &files.catalogs {
+        match invocation.flags.behaviour("use_catalogs_v2") {
+            true => project::catalogs::check(file)?,
+            false => project::catalogs::check_integrations(file)?,
+        }
     }
     call.emit(vars_hash(invocation));
     let reporter = call.reporter.clone();

@@ -52,9 +52,74 @@ pub fn check(file: &Arc<SourceFile>) -> Result<(), Diagnostics> {
     }
 }
 
+/// Checks the file as dbt's first form of it: catalogs with `write_integrations`, one of them active.
+///
+/// # Errors
+/// Everything that is wrong in it, each with its place.
+pub fn check_integrations(file: &Arc<SourceFile>) -> Result<(), Diagnostics> {
+    let Some(root) = yaml::parse(file)?.value else { return Ok(()) };
+    let mut problems = Diagnostics::new();
+    for catalog in root.get("catalogs").and_then(Node::as_list).unwrap_or_default() {
+        let text = |node: &Node, key: &str| node.get(key).and_then(Node::as_str).unwrap_or_default().to_owned();
+        let name = text(catalog, "name");
+        let mut wrong = |said: String, node: &Node| {
+            problems.push(Diagnostic::error(format!("Catalog '{name}' {said}")).at(node.span(file)));
+        };
+        let mut known: Vec<String> = Vec::new();
+        for integration in catalog.get("write_integrations").and_then(Node::as_list).unwrap_or_default() {
+            let own = text(integration, "name");
+            if known.contains(&own) {
+                wrong(format!("cannot have multiple 'write_integrations' with the same name: '{own}'."), integration);
+            }
+            known.push(own);
+        }
+        match catalog.get("active_write_integration") {
+            None if known.len() == 1 => {}
+            None => wrong(
+                "must specify an 'active_write_integration' when multiple 'write_integrations' are provided."
+                    .to_owned(),
+                catalog,
+            ),
+            Some(active) if known.iter().any(|name| Some(name.as_str()) == active.as_str()) => {}
+            Some(active) => wrong(
+                format!(
+                    "must specify an 'active_write_integration' from its set of defined 'write_integrations': \
+                     {known:?}. Got: '{}'.",
+                    active.as_str().unwrap_or_default()
+                ),
+                active,
+            ),
+        }
+    }
+    match problems.is_empty() {
+        true => Ok(()),
+        false => Err(problems.of_kind("Validation Error")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_integration_of_a_catalog_is_active() {
+        let said = |text: &str| {
+            let file = SourceFile::new(FILE_NAME, text);
+            check_integrations(&file).err().map(|problems| problems.to_string()).unwrap_or_default()
+        };
+        let catalog =
+            |integrations: &str| format!("catalogs:\n  - {{name: c, write_integrations: [{integrations}]}}\n");
+        assert_eq!(said(&catalog("{name: a}")), "");
+        assert!(
+            said(&catalog("{name: a}, {name: b}"))
+                .contains("Catalog 'c' must specify an 'active_write_integration' when")
+        );
+        assert!(
+            said(&catalog("{name: a}, {name: a}")).contains("multiple 'write_integrations' with the same name: 'a'.")
+        );
+        let other = "catalogs:\n  - {name: c, active_write_integration: x, write_integrations: [{name: a}]}\n";
+        assert!(said(other).contains("Got: 'x'."));
+    }
 
     #[test]
     fn a_file_that_is_wrong_is_said_to_be() {
