@@ -93,6 +93,8 @@ pub struct Settings {
     pub own_package_first: bool,
     /// `require_resource_names_without_spaces`.
     pub names_without_spaces: bool,
+    /// `require_source_and_semantic_model_names_without_spaces`.
+    pub other_names_without_spaces: bool,
     /// `validate_macro_args`: arguments of macros are compared with what properties say of them.
     pub validates_macros: bool,
     /// `allow_jinja_file_extensions`: `.sql.j2` and the like are read too.
@@ -115,6 +117,7 @@ impl Default for Settings {
             nested_test_arguments: true,
             own_package_first: false,
             names_without_spaces: true,
+            other_names_without_spaces: false,
             validates_macros: true,
             jinja_extensions: false,
             own_analysis_config: false,

@@ -195,6 +195,7 @@ fn inputs<'a>(
             nested_test_arguments: flags.behaviour("require_generic_test_arguments_property"),
             own_package_first: flags.behaviour("require_ref_searches_node_package_before_root"),
             names_without_spaces: flags.behaviour("require_resource_names_without_spaces"),
+            other_names_without_spaces: flags.behaviour("require_source_and_semantic_model_names_without_spaces"),
             validates_macros: flags.behaviour("validate_macro_args"),
             jinja_extensions: flags.behaviour("allow_jinja_file_extensions"),
             own_analysis_config: flags.behaviour("require_corrected_analysis_fqns"),

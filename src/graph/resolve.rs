@@ -517,13 +517,24 @@ fn check_groups(manifest: &Manifest, diagnostics: &mut Diagnostics) {
 }
 
 /// The columns that tell rows apart, by model: a primary key constraint, else columns that are
-/// tested as unique and not null, else as unique.
+/// tested as unique and not null, else as unique, else those whose test is switched off.
 fn primary_keys(manifest: &Manifest) -> HashMap<UniqueId, Vec<String>> {
-    let mut tested: HashMap<&UniqueId, (Vec<&str>, Vec<&str>)> = HashMap::new();
-    for node in manifest.nodes.values() {
+    #[derive(Default)]
+    struct Tested<'a> {
+        unique: Vec<&'a str>,
+        once_unique: Vec<&'a str>,
+        not_null: Vec<&'a str>,
+    }
+    let switched_off = manifest.disabled.values().flatten().filter_map(|disabled| match disabled {
+        Disabled::Node(node) => Some(&**node),
+        _ => None,
+    });
+    let enabled = manifest.nodes.values().map(AsRef::as_ref);
+    let mut tested: HashMap<&UniqueId, Tested<'_>> = HashMap::new();
+    for node in enabled.chain(switched_off) {
         let Some(test) = node.generic_test() else { continue };
         let Some(attached) = &test.attached_node else { continue };
-        let (unique, not_null) = tested.entry(attached).or_default();
+        let Tested { unique, once_unique, not_null } = tested.entry(attached).or_default();
         let arguments = &test.test_metadata.kwargs;
         let columns: Vec<&str> = match (arguments.get("column_name"), arguments.get("combination_of_columns")) {
             (Some(Value::String(column)), _) => vec![column],
@@ -531,6 +542,7 @@ fn primary_keys(manifest: &Manifest) -> HashMap<UniqueId, Vec<String>> {
             _ => Vec::new(),
         };
         match test.test_metadata.name.as_str() {
+            "unique" | "unique_combination_of_columns" if !node.config.enabled() => once_unique.extend(columns),
             "unique" | "unique_combination_of_columns" => unique.extend(columns),
             "not_null" => not_null.extend(columns),
             _ => {}
@@ -546,12 +558,11 @@ fn primary_keys(manifest: &Manifest) -> HashMap<UniqueId, Vec<String>> {
         });
         let column = node.columns.values().find(|column| column.constraints.iter().any(is_key));
         let from_tests = || {
-            let (unique, not_null) = tested.get(&node.unique_id)?;
-            let both: Vec<&str> = unique.iter().filter(|column| not_null.contains(column)).copied().collect();
-            let mut chosen: Vec<String> =
-                if both.is_empty() { unique } else { &both }.iter().map(|column| (*column).to_owned()).collect();
-            chosen.dedup();
-            Some(chosen)
+            let Tested { unique, once_unique, not_null } = tested.get(&node.unique_id)?;
+            let all = unique.iter().chain(once_unique);
+            let both: Vec<&str> = all.filter(|column| not_null.contains(column)).copied().collect();
+            let chosen = [&both, unique, once_unique].into_iter().find(|columns| !columns.is_empty())?;
+            Some(chosen.iter().map(|column| (*column).to_owned()).collect())
         };
         let key = listed.or_else(|| column.map(|column| vec![column.name.clone()])).or_else(from_tests);
         if let Some(mut key) = key.filter(|key| !key.is_empty()) {

@@ -257,30 +257,59 @@ fn no_time_spine(manifest: &Manifest) -> Option<Diagnostic> {
     })
 }
 
-/// Names with spaces cannot be selected.
+/// A resource with a space in its name.
+struct Spaced<'a> {
+    id: &'a str,
+    path: &'a str,
+    place: Option<Span>,
+}
+
+/// Names with spaces cannot be selected. They are errors where the project's flags say so, and deprecated elsewhere.
 fn names_with_spaces(workspace: &Workspace<'_>, manifest: &Manifest, problems: &mut Diagnostics) {
     let settings = &workspace.inputs.settings;
-    let found: Vec<&Node> =
-        manifest.nodes.values().map(std::convert::AsRef::as_ref).filter(|node| node.name.contains(' ')).collect();
-    let Some(first) = found.first() else { return };
-    if settings.names_without_spaces {
-        let list: Vec<String> =
-            found.iter().map(|node| format!("  * '{}' ({})", node.unique_id, node.original_file_path)).collect();
-        let message = format!("Resource names cannot contain spaces:\n{}", list.join("\n"));
-        let problem = Diagnostic::error(message).at_opt(place(first));
-        problems.push(problem.hint("rename the resources so that their names do not contain any spaces"));
+    let nodes = manifest.nodes.values().filter(|node| node.name.contains(' ')).map(|node| Spaced {
+        id: &node.unique_id,
+        path: &node.original_file_path,
+        place: place(node),
+    });
+    let sources = manifest.sources.values().filter(|source| source.unique_id.contains(' ')).map(|source| Spaced {
+        id: &source.unique_id,
+        path: &source.original_file_path,
+        place: source.origin.properties.clone(),
+    });
+    let models = manifest.semantic_models.values().filter(|model| model.name.contains(' ')).map(|model| Spaced {
+        id: &model.unique_id,
+        path: &model.original_file_path,
+        place: model.origin.properties.clone(),
+    });
+    let (nodes, others) = (nodes.collect::<Vec<_>>(), sources.chain(models).collect::<Vec<_>>());
+    let mut deprecated = Vec::new();
+    for (found, refused) in [(nodes, settings.names_without_spaces), (others, settings.other_names_without_spaces)] {
+        match found.first() {
+            Some(first) if refused => problems.push(no_spaces(first, &found)),
+            _ => deprecated.extend(found),
+        }
+    }
+    if deprecated.is_empty() {
         return;
     }
-    for node in found.iter().take(if settings.debug { found.len() } else { 1 }) {
-        let message = format!("Found spaces in the name of `{}`", node.unique_id);
-        let warning = Diagnostic::warning_of("SpacesInResourceNameDeprecation", message).at_opt(place(node));
-        problems.push(warning.fact("unique_id", &*node.unique_id));
+    for spaced in deprecated.iter().take(if settings.debug { deprecated.len() } else { 1 }) {
+        let message = format!("Found spaces in the name of `{}`", spaced.id);
+        let warning = Diagnostic::warning_of("SpacesInResourceNameDeprecation", message).at_opt(spaced.place.clone());
+        problems.push(warning.fact("unique_id", spaced.id));
     }
     let more = if settings.debug { "" } else { " Run again with `--debug` to see them all." };
     let message = format!(
         "Spaces found in {} resource name(s). This is deprecated, and may lead to errors when using dbt.{more} For more \
          information: https://docs.getdbt.com/reference/global-configs/legacy-behaviors",
-        found.len()
+        deprecated.len()
     );
     problems.push(Diagnostic::warning_of("ResourceNamesWithSpacesDeprecation", message));
+}
+
+fn no_spaces(first: &Spaced<'_>, all: &[Spaced<'_>]) -> Diagnostic {
+    let list: Vec<String> = all.iter().map(|spaced| format!("  * '{}' ({})", spaced.id, spaced.path)).collect();
+    Diagnostic::error(format!("Resource names cannot contain spaces:\n{}", list.join("\n")))
+        .at_opt(first.place.clone())
+        .hint("rename the resources so that their names do not contain any spaces")
 }

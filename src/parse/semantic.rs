@@ -308,6 +308,19 @@ fn add_semantic_model(
             if let Some(expression) = given.get("expr").filter(|expression| !expression.is_null()) {
                 element["expr"] = Value::String(super::python::text(expression));
             }
+            if let Some(parameters) = element.get("agg_params").filter(|parameters| parameters.is_object()) {
+                let off = json!(false);
+                let names = [
+                    ("percentile", null.clone()),
+                    ("use_discrete_percentile", off.clone()),
+                    ("use_approximate_percentile", off),
+                ];
+                element["agg_params"] = shape(parameters, &names);
+            }
+            if let Some(dimension) = element.get("non_additive_dimension").filter(|dimension| dimension.is_object()) {
+                let names = [("name", null.clone()), ("window_choice", null.clone()), ("window_groupings", json!([]))];
+                element["non_additive_dimension"] = shape(dimension, &names);
+            }
             if let Some(parameters) = element.get("type_params").filter(|parameters| parameters.is_object()) {
                 let names = [("time_granularity", null.clone()), ("validity_params", null.clone())];
                 element["type_params"] = shape(parameters, &names);
