@@ -43,6 +43,8 @@ pub struct Lookup {
     /// Name and package of what is switched off; sources as `source.table`.
     disabled_refables: HashSet<(String, String)>,
     disabled_others: HashSet<(String, String)>,
+    /// The semantic models that are switched off, by their measures.
+    disabled_measures: HashMap<String, String>,
     /// The highest version of each versioned model, by package and name.
     newest: HashMap<(String, String), Version>,
 }
@@ -101,10 +103,18 @@ impl Lookup {
                 self.disabled_others.insert((node.name.clone(), node.package_name.clone()));
             }
             Disabled::Semantic(resource) => {
+                for measure in measures(resource) {
+                    self.disabled_measures.insert(measure.to_owned(), resource.name.clone());
+                }
                 self.disabled_others.insert((resource.name.clone(), resource.package_name.clone()));
             }
             _ => {}
         }
+    }
+
+    /// The semantic model that is switched off and has the measure.
+    pub fn disabled_measure(&self, measure: &str) -> Option<&str> {
+        self.disabled_measures.get(measure).map(String::as_str)
     }
 
     /// The highest version of a model.

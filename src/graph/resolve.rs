@@ -233,7 +233,12 @@ fn outcome(context: &Context<'_>, caller: &Caller<'_>, diagnostics: &mut Diagnos
         match context.lookup.find_measure(package, measure) {
             Target::Found(id) => outcome.add(id),
             _ => {
-                let text = format!("A semantic model having a measure `{measure}` does not exist but was referenced");
+                let text = match context.lookup.disabled_measure(measure) {
+                    Some(model) => {
+                        format!("The measure `{measure}` is referenced on disabled semantic model `{model}`.")
+                    }
+                    None => format!("A semantic model having a measure `{measure}` does not exist but was referenced"),
+                };
                 let name = caller.resource.unique_id();
                 let place = caller.origin.properties.clone();
                 diagnostics.push(Diagnostic::error(text).at_opt(place).note(format!("by `{name}`")));

@@ -234,6 +234,11 @@ fn add_metric(
 ) -> Result<(), Diagnostic> {
     const KINDS: [&str; 5] = ["simple", "ratio", "cumulative", "derived", "conversion"];
     let mut made = resource(workspace, placed, ResourceType::Metric, &values)?;
+    let faults = faults_of_name(&made.name);
+    if !faults.is_empty() {
+        let text = format!("The metric name '{}' is invalid. It {}", made.name, faults.join(", "));
+        return Err(placed.error(text).hint("names go into queries: `revenue_per_day`; a `label` may be any text"));
+    }
     let kind = values.get("type").and_then(Value::as_str).unwrap_or("").to_lowercase();
     if !KINDS.contains(&kind.as_str()) {
         let problem = placed.error(format!("metric `{}` has an invalid type '{kind}'", made.name));
@@ -348,6 +353,18 @@ fn add_semantic_model(
         }
     }
     Ok(())
+}
+
+/// What a metric's name has that it must not (docs.getdbt.com/docs/build/metrics-overview).
+fn faults_of_name(name: &str) -> Vec<&'static str> {
+    let is_plain = |character: char| character.is_alphanumeric() || character == '_' || character == ' ';
+    let faults = [
+        (name.contains(' '), "cannot contain spaces"),
+        (name.chars().count() > 250, "cannot contain more than 250 characters"),
+        (!name.starts_with(char::is_alphabetic), "must begin with a letter"),
+        (!name.chars().all(is_plain), "must contain only letters, numbers and underscores"),
+    ];
+    faults.into_iter().filter_map(|(is_there, said)| is_there.then_some(said)).collect()
 }
 
 /// The metric that `create_metric: true` asks for.
@@ -481,6 +498,13 @@ fn collect_measures(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_of_metrics_are_plain() {
+        assert!(faults_of_name("revenue_2").is_empty());
+        assert_eq!(faults_of_name("1 revenue!").len(), 3);
+        assert_eq!(faults_of_name(&"a".repeat(251)), ["cannot contain more than 250 characters"]);
+    }
 
     #[test]
     fn windows_and_filters_take_the_shape_of_the_manifest() {
