@@ -4,7 +4,8 @@
 
 (a) PostgreSQL, one table of 5 million rows, 30 tests: 12 not_null, 4 unique, 6 accepted_values, 4 relationships,
     4 expressions; (b) the same on DuckDB; (c) 200 tests over 40 tables of 1,000 rows on both.
-Each figure is the median of some whole commands, which take turns. A throw-away PostgreSQL is started
+Each figure is the median of some whole commands, which take turns; beside the time stand the seconds of processor
+that the command and the server took together, which depend less on what else the machine does. A throw-away PostgreSQL is started
 by tests/tools/postgres.sh. dbt-core runs the same tests once; its expressions are a macro of the project, since
 it has none built in.
 """
@@ -20,6 +21,7 @@ import sys
 import tempfile
 import time
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 ROWS = 5_000_000
@@ -145,26 +147,57 @@ def is_prime(number: int) -> bool:
     return number > 1 and all(number % divisor for divisor in range(2, int(number**0.5) + 1))
 
 
-def run(command: list[str], folder: Path) -> tuple[float, int]:
-    """Seconds of a command, and how many statements its log has."""
-    shutil.rmtree(folder / "logs", ignore_errors=True)
-    environment = {**os.environ, "DO_NOT_TRACK": "1", "DBT_PROFILES_DIR": str(folder), "NO_COLOR": "1"}
-    began = time.perf_counter()
-    ended = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-    seconds = time.perf_counter() - began
-    if ended.returncode != 0:
-        sys.exit(f"{' '.join(command)} failed:\n{ended.stdout[-3000:]}{ended.stderr[-2000:]}")
-    log = (folder / "logs" / "dbt.log").read_text(errors="replace")
-    return seconds, sum(1 for line in log.splitlines() if STATEMENT.search(line))
+@dataclass
+class Run:
+    seconds: float
+    # Of processor, the server's included.
+    busy: float
+    statements: int
 
 
-def in_turns(commands: dict[str, list[str]], folder: Path, times: int) -> dict[str, tuple[float, int]]:
-    """The median of each command, one after the other in each round: what disturbs the machine disturbs all."""
-    seen: dict[str, list[tuple[float, int]]] = {name: [] for name in commands}
-    for _ in range(times):
-        for name, command in commands.items():
-            seen[name].append(run(command, folder))
-    return {name: (statistics.median(seconds for seconds, _ in runs), runs[0][1]) for name, runs in seen.items()}
+class Place:
+    """Where the tests run: a folder, and the server's process if there is one."""
+
+    def __init__(self, folder: Path, server: int | None) -> None:
+        self.folder, self.server = folder, server
+
+    def server_busy(self) -> float:
+        """Seconds of processor of the server and of all its sessions that have ended (where /proc tells)."""
+        try:
+            fields = Path(f"/proc/{self.server}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            return 0.0
+        return sum(int(field) for field in fields[11:15]) / os.sysconf("SC_CLK_TCK")
+
+    def run(self, command: list[str]) -> Run:
+        shutil.rmtree(self.folder / "logs", ignore_errors=True)
+        environment = {**os.environ, "DO_NOT_TRACK": "1", "DBT_PROFILES_DIR": str(self.folder), "NO_COLOR": "1"}
+        before, began = self.server_busy(), time.perf_counter()
+        with tempfile.TemporaryFile() as output:
+            process = subprocess.Popen(command, cwd=self.folder, env=environment, stdout=output, stderr=output)
+            _, status, usage = os.wait4(process.pid, 0)
+            seconds = time.perf_counter() - began
+            process.returncode = os.waitstatus_to_exitcode(status)
+            if process.returncode != 0:
+                output.seek(0)
+                sys.exit(f"{' '.join(command)} failed:\n{output.read().decode(errors='replace')[-3000:]}")
+        # Sessions count when the server has seen their end.
+        time.sleep(0.2 if self.server else 0)
+        busy = usage.ru_utime + usage.ru_stime + self.server_busy() - before
+        log = (self.folder / "logs" / "dbt.log").read_text(errors="replace")
+        return Run(seconds, busy, sum(1 for line in log.splitlines() if STATEMENT.search(line)))
+
+    def in_turns(self, commands: dict[str, list[str]], times: int) -> dict[str, Run]:
+        """The median of each command, one after the other in each round: what disturbs the machine disturbs all."""
+        seen: dict[str, list[Run]] = {name: [] for name in commands}
+        for _ in range(times):
+            for name, command in commands.items():
+                seen[name].append(self.run(command))
+        median = statistics.median
+        return {
+            name: Run(median(one.seconds for one in runs), median(one.busy for one in runs), runs[0].statements)
+            for name, runs in seen.items()
+        }
 
 
 @contextmanager
@@ -175,9 +208,10 @@ def postgres():
     script = Path(__file__).parent.parent / "tools" / "postgres.sh"
     server = subprocess.Popen(["sh", str(script), str(port)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
-        if not server.stdout.readline().startswith("ready "):
+        ready, _, folder = server.stdout.readline().strip().partition(" ")
+        if ready != "ready":
             sys.exit("PostgreSQL did not start; install Debian's `postgresql`")
-        yield port
+        yield port, int((Path(folder) / "data" / "postmaster.pid").read_text().split()[0])
     finally:
         server.stdin.close()
         server.wait()
@@ -189,12 +223,12 @@ class Figures:
     def __init__(self, add) -> None:
         self.add = add
 
-    def times(self, what: str, measured: dict[str, tuple[float, int]]) -> None:
-        for name, (seconds, statements) in measured.items():
-            self.add(f"{what}: {name}", f"{seconds:.2f} s", f"{statements} statements")
+    def times(self, what: str, measured: dict[str, Run]) -> None:
+        for name, one in measured.items():
+            self.add(f"{what}: {name}", f"{one.seconds:.2f} s", f"{one.busy:.2f} s busy, {one.statements} statements")
 
-    def ratio(self, what: str, slow: float, fast: float, wanted: str) -> None:
-        self.add(f"  {what}", f"{slow / fast:.2f}", wanted)
+    def ratio(self, what: str, slow: Run, fast: Run, wanted: str) -> None:
+        self.add(f"  {what}", f"{slow.seconds / fast.seconds:.2f}", f"{wanted}; busy {slow.busy / fast.busy:.2f}".lstrip("; "))
 
 
 def bench(add, tform: str, dbt: str | None, engines: list[str], rows: int, times: int) -> None:
@@ -202,50 +236,51 @@ def bench(add, tform: str, dbt: str | None, engines: list[str], rows: int, times
     for engine in engines:
         with tempfile.TemporaryDirectory(prefix="tform-fused-") as scratch:
             if engine == "postgres":
-                with postgres() as port:
-                    measure(figures, engine, port, Path(scratch), tform, dbt, rows, times)
+                with postgres() as server:
+                    measure(figures, engine, server, Path(scratch), tform, dbt, rows, times)
             else:
-                measure(figures, engine, 0, Path(scratch), tform, dbt, rows, times)
+                measure(figures, engine, (0, None), Path(scratch), tform, dbt, rows, times)
 
 
-def measure(figures: Figures, engine: str, port: int, scratch: Path, tform: str, dbt: str | None, rows: int, times: int) -> None:
-    ours, theirs = scratch / "ours", scratch / "theirs"
-    write(ours, engine, port, rows, own=True)
-    write(theirs, engine, port, rows, own=False)
-    run([tform, "run"], ours)
+def measure(figures: Figures, engine: str, server: tuple, scratch: Path, tform: str, dbt: str | None, rows: int, times: int) -> None:
+    port, process = server
+    ours, theirs = Place(scratch / "ours", process), Place(scratch / "theirs", process)
+    write(ours.folder, engine, port, rows, own=True)
+    write(theirs.folder, engine, port, rows, own=False)
+    ours.run([tform, "run"])
     if engine == "duckdb":
-        for file in ours.glob("bench.duckdb*"):
-            shutil.copy(file, theirs / file.name)
+        for file in ours.folder.glob("bench.duckdb*"):
+            shutil.copy(file, theirs.folder / file.name)
     large = f"{engine}, {rows // 1000} thousand rows"
 
     def modes(select: str, flags: dict[str, list[str]]) -> dict[str, list[str]]:
         return {name: [tform, "test", "--select", select, *more] for name, more in flags.items()}
 
     both = {"by default": [], "unfused": ["--no-fuse"], "fused": ["--fuse"]}
-    scans = in_turns(modes("orders,tag:scan", both), ours, times)
+    scans = ours.in_turns(modes("orders,tag:scan", both), times)
     figures.times(f"{large}, 22 scan tests", scans)
-    usual, alone = scans["by default"][0], scans["unfused"][0]
+    usual, alone = scans["by default"], scans["unfused"]
     if engine == "postgres":
         figures.ratio("scan tests, unfused / by default", alone, usual, "at least 4")
-    whole = in_turns(modes("orders", both), ours, times)
+    whole = ours.in_turns(modes("orders", both), times)
     figures.times(f"{large}, 30 tests", whole)
-    usual, alone = whole["by default"][0], whole["unfused"][0]
+    usual, alone = whole["by default"], whole["unfused"]
     if engine == "postgres":
         figures.ratio("30 tests, unfused / by default", alone, usual, "at least 2")
     else:
         figures.ratio("30 tests, by default / unfused", usual, alone, "at most 1.05")
     if dbt:
         peer = {"dbt-core": [dbt, "test", "--select", "orders"]}
-        seconds = in_turns(peer, theirs, 1)
+        seconds = theirs.in_turns(peer, 1)
         figures.times(f"{large}, 30 tests", seconds)
-        figures.ratio("dbt-core / by default", seconds["dbt-core"][0], usual, "at least 2.5" if engine == "postgres" else "")
+        figures.ratio("dbt-core / by default", seconds["dbt-core"], usual, "at least 2.5" if engine == "postgres" else "")
     small = f"{engine}, {SMALL_TABLES} tables of {SMALL_ROWS} rows, {5 * SMALL_TABLES} tests"
-    measured = in_turns(modes("tag:small", both), ours, times)
+    measured = ours.in_turns(modes("tag:small", both), times)
     figures.times(small, measured)
     if dbt:
-        seconds = in_turns({"dbt-core": [dbt, "test", "--select", "tag:small"]}, theirs, 1)
+        seconds = theirs.in_turns({"dbt-core": [dbt, "test", "--select", "tag:small"]}, 1)
         figures.times(small, seconds)
-        figures.ratio("dbt-core / by default", seconds["dbt-core"][0], measured["by default"][0], "at least 15")
+        figures.ratio("dbt-core / by default", seconds["dbt-core"], measured["by default"], "at least 15")
 
 
 def main() -> None:
