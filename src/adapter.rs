@@ -176,6 +176,8 @@ pub struct Capabilities {
     pub text_has_length: bool,
     /// Whether a transaction goes on after a statement that was not understood.
     pub refusal_keeps_transaction: bool,
+    /// Whether statements go to a queue by the session's `query_group`.
+    pub query_groups: bool,
     /// Whether a relation that does not exist simply has no columns.
     pub missing_has_no_columns: bool,
     /// Whether moments in filters are written with their offset; without, where it keeps
@@ -358,6 +360,12 @@ pub struct Facts {
     /// Databases that are DuckLake ones.
     pub ducklake_databases: Vec<String>,
     pub disable_transactions: bool,
+    /// The catalog is asked by `show`, which sees other databases too (Redshift).
+    pub show_statements: bool,
+    /// The queue of sessions whose model names none (Redshift).
+    pub query_group: Option<String>,
+    /// Nothing is dropped along with a relation, whatever reads from it (Redshift).
+    pub drop_without_cascade: bool,
 }
 
 /// One session with a warehouse. Used by one thread at a time.

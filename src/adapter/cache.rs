@@ -138,6 +138,11 @@ impl RelationCache {
         }
     }
 
+    /// Whether something is known to be bound to the relation.
+    pub fn is_read(&self, relation: &Relation) -> bool {
+        self.read().readers.get(&CacheKey::of(relation)).is_some_and(|readers| !readers.is_empty())
+    }
+
     /// Forgets a relation with all that is bound to it; a schema that holds nothing stays known.
     pub fn drop(&self, relation: &Relation) {
         self.write().forget(CacheKey::of(relation));

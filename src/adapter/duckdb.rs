@@ -193,6 +193,7 @@ impl Adapter for Duckdb {
             }),
             ducklake_databases: self.settings.ducklake_databases.clone(),
             disable_transactions: self.settings.disable_transactions,
+            ..Facts::default()
         }
     }
 }
@@ -258,6 +259,7 @@ pub static CAPABILITIES: Capabilities = Capabilities {
     external_sources: true,
     text_has_length: false,
     refusal_keeps_transaction: true,
+    query_groups: false,
     missing_has_no_columns: true,
     event_time_offset: true,
     shared_tests: SharedTests { scan: None, unique: None, query: None },

@@ -15,8 +15,8 @@ pub(super) mod types;
 mod wire;
 
 use super::{
-    Adapter, AdapterError, Capabilities, ColumnDialect, Connection, ConstraintSupport, Constraints, ErrorKind, Fetch,
-    Policy, RelationKind, RelationStyle, Schemas, SharedTests,
+    Adapter, AdapterError, Capabilities, ColumnDialect, Connection, ConstraintSupport, Constraints, ErrorKind, Facts,
+    Fetch, Policy, RelationKind, RelationStyle, Schemas, SharedTests,
 };
 pub use connection::WireConnection;
 pub(super) use literal::text as literal_text;
@@ -28,8 +28,6 @@ pub struct Dialect {
     pub capabilities: &'static Capabilities,
     /// Settings of every session, beside those of the profile.
     pub session: &'static [(&'static str, &'static str)],
-    /// Whether relations of other databases can be asked for.
-    pub crosses_databases: bool,
     /// Whether sessions can hold locks that stand for whatever they agree on.
     pub advisory_locks: bool,
     /// What may be done about an error.
@@ -42,8 +40,16 @@ pub struct Dialect {
     pub schemas: fn(&str) -> String,
     /// What the catalog asks beside its columns.
     pub more: Option<&'static MoreOfTables>,
+    /// The questions for relations and for the catalog, of another database of the cluster.
+    pub elsewhere: Option<Elsewhere>,
     /// SQL for the catalog: schema, name, kind, comment, owner; column, index, type, comment.
     pub tables: fn(&[Schemas]) -> String,
+}
+
+/// Questions about another database, which answer as those about the own one do.
+pub struct Elsewhere {
+    pub relations: fn(&Schemas) -> String,
+    pub tables: fn(&Schemas) -> String,
 }
 
 /// Questions of the catalog that cannot be joined with the one for columns in SQL.
@@ -66,13 +72,13 @@ pub struct Statistic {
 pub static DIALECT: Dialect = Dialect {
     capabilities: &CAPABILITIES,
     session: &[("DateStyle", "ISO"), ("IntervalStyle", "postgres")],
-    crosses_databases: false,
     advisory_locks: true,
     kind_of: server_error::kind,
     type_name: types::driver_name,
     relations: catalog::relations,
     schemas: catalog::schemas,
     more: None,
+    elsewhere: None,
     tables: catalog::tables,
 };
 
@@ -82,6 +88,7 @@ pub struct Server {
     dialect: &'static Dialect,
     /// What every session says first, with the profile's key that asks for it.
     greetings: Vec<(&'static str, String)>,
+    facts: Facts,
 }
 
 impl Server {
@@ -94,7 +101,15 @@ impl Server {
         dialect: &'static Dialect,
         greetings: Vec<(&'static str, String)>,
     ) -> Server {
-        Server { settings, dialect, greetings }
+        let timeout = settings
+            .statement_timeout
+            .map(|limit| ("statement_timeout", format!("set statement_timeout to {}", limit.as_millis())));
+        let greetings = timeout.into_iter().chain(greetings).collect();
+        Server { settings, dialect, greetings, facts: Facts::default() }
+    }
+
+    pub(super) fn with_facts(self, facts: Facts) -> Server {
+        Server { facts, ..self }
     }
 }
 
@@ -113,6 +128,10 @@ impl Adapter for Server {
 
     fn default_schema(&self) -> &str {
         &self.settings.schema
+    }
+
+    fn facts(&self) -> Facts {
+        self.facts.clone()
     }
 
     fn open(&self, _name: &str) -> Result<Box<dyn Connection>, AdapterError> {
@@ -189,6 +208,7 @@ pub static CAPABILITIES: Capabilities = Capabilities {
     external_sources: false,
     text_has_length: true,
     refusal_keeps_transaction: false,
+    query_groups: false,
     missing_has_no_columns: false,
     event_time_offset: true,
     shared_tests: SharedTests { scan: Some(2), unique: Some(1), query: None },

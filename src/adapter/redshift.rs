@@ -13,7 +13,7 @@ use super::postgres::{
     literal_text as literal,
 };
 use super::{
-    Capabilities, ColumnDialect, ConstraintSupport, Constraints, ErrorKind, Policy, RelationKind, RelationStyle,
+    Capabilities, ColumnDialect, ConstraintSupport, Constraints, ErrorKind, Facts, Policy, RelationKind, RelationStyle,
     SharedTests,
 };
 use crate::diagnostic::Diagnostic;
@@ -22,13 +22,13 @@ static DIALECT: Dialect = Dialect {
     capabilities: &CAPABILITIES,
     // Redshift knows no more start-up parameters than PostgreSQL 8.0 did.
     session: &[],
-    crosses_databases: false,
     advisory_locks: false,
     kind_of,
     type_name: POSTGRES.type_name,
     relations: catalog::relations,
     schemas: catalog::schemas,
     more: Some(&catalog::MORE),
+    elsewhere: Some(catalog::ELSEWHERE),
     tables: catalog::tables,
 };
 
@@ -81,7 +81,16 @@ pub fn from_profile(profile: &Map<String, Value>) -> Result<Server, Diagnostic> 
     let mut settings = Settings::from_profile(profile)?;
     let search_path = settings.search_path.take().map(|path| ("search_path", format!("set search_path to {path}")));
     let query_group = text("query_group").map(|name| ("query_group", format!("set query_group to {}", literal(name))));
-    Ok(Server::with_dialect(settings, &DIALECT, search_path.into_iter().chain(query_group).collect()))
+    let flag = |key: &str| profile.get(key).and_then(Value::as_bool).unwrap_or(false);
+    settings.crosses_databases = flag("ra3_node") || flag("datasharing");
+    let facts = Facts {
+        query_group: text("query_group").map(str::to_owned),
+        show_statements: flag("datasharing"),
+        drop_without_cascade: flag("drop_without_cascade"),
+        ..Facts::default()
+    };
+    let greetings = search_path.into_iter().chain(query_group).collect();
+    Ok(Server::with_dialect(settings, &DIALECT, greetings).with_facts(facts))
 }
 
 pub static CAPABILITIES: Capabilities = Capabilities {
@@ -127,6 +136,7 @@ pub static CAPABILITIES: Capabilities = Capabilities {
     external_sources: false,
     text_has_length: true,
     refusal_keeps_transaction: false,
+    query_groups: true,
     missing_has_no_columns: false,
     // An offset makes the literal a moment with time zone, which no sort key is.
     event_time_offset: false,

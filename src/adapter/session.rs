@@ -1,7 +1,7 @@
 //! Work with a warehouse within one invocation: sessions with their transactions, the
 //! query comment, the events about each statement, and cancelling all of them.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Instant;
@@ -66,6 +66,8 @@ pub struct Warehouse {
     cache: RelationCache,
     emit: Emit,
     warned: Mutex<HashSet<String>>,
+    /// Answers to questions that are asked once in an invocation.
+    answers: Mutex<HashMap<String, QueryResult>>,
     statements: AtomicUsize,
     cancelled: AtomicBool,
     sessions: Mutex<Vec<Weak<Session>>>,
@@ -84,6 +86,7 @@ impl Warehouse {
             cache: RelationCache::new(),
             emit: Box::new(emit),
             warned: Mutex::default(),
+            answers: Mutex::default(),
             statements: AtomicUsize::new(0),
             cancelled: AtomicBool::new(false),
             sessions: Mutex::default(),
@@ -320,6 +323,21 @@ impl Session {
     /// What the warehouse refuses.
     pub fn query(&self, sql: &str) -> Result<QueryResult, AdapterError> {
         self.run(Statement::query(sql))
+    }
+
+    /// [`Session::query`], once for all sessions of the invocation.
+    ///
+    /// # Errors
+    /// What the warehouse refuses.
+    pub fn query_once(&self, sql: &str) -> Result<QueryResult, AdapterError> {
+        // The others wait for the answer instead of asking too.
+        let mut answers = lock(&self.warehouse.answers);
+        if let Some(known) = answers.get(sql) {
+            return Ok(known.clone());
+        }
+        let answer = self.query(sql)?;
+        answers.insert(sql.to_owned(), answer.clone());
+        Ok(answer)
     }
 
     /// Runs a statement. If it fails, an open transaction is rolled back.

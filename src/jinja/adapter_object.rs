@@ -217,6 +217,8 @@ const ASKING: &[&str] = &[
     "ensure_transaction",
     "tf_commit_beside",
     "tf_in_transaction",
+    "tf_is_read_by_bound_views",
+    "tf_query_once",
     "tf_describe_columns",
     "execute",
     "add_query",

@@ -83,8 +83,36 @@ pub fn materialize(
     batch: Option<&BatchContext>,
 ) -> Result<Materialized, Diagnostic> {
     let session = &rendering.worker.session;
+    let capabilities = rendering.runtime.capabilities();
+    let group = ready.node.config.text("query_group").filter(|_| capabilities.query_groups);
+    let made = attempts(rendering, ready, (batch, group));
+    if group.is_some() && made.is_ok() {
+        session.commit()?;
+        let usual = session.warehouse().adapter().facts().query_group;
+        session.query(&usual.map_or_else(|| "reset query_group".to_owned(), |name| set_query_group(&name)))?;
+    } else if group.is_some() {
+        // The next node gets a session without it.
+        session.close();
+    }
+    made
+}
+
+fn set_query_group(name: &str) -> String {
+    format!("set query_group to '{}'", name.replace('\'', "''"))
+}
+
+/// One attempt after another, as long as that may help.
+fn attempts(
+    rendering: &Rendering<'_>,
+    ready: &Ready,
+    (batch, group): (Option<&BatchContext>, Option<&str>),
+) -> Result<Materialized, Diagnostic> {
+    let session = &rendering.worker.session;
     let mut attempt = 1;
     loop {
+        if let Some(group) = group {
+            session.query(&set_query_group(group))?;
+        }
         match materialize_once(rendering, ready, batch) {
             Err(_) if attempt < ATTEMPTS && session.may_repeat() => {
                 let reason = session.last_error().map(|error| error.message).unwrap_or_default();

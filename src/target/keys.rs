@@ -149,6 +149,8 @@ const POSTGRES: AdapterKeys = AdapterKeys {
         shown("autocommit", Flag, DefaultFlag(false)),
         shown("retries", Integer, DefaultInteger(1)),
         hidden("password", Text, Required),
+        // Ours.
+        hidden("statement_timeout", Integer, Optional),
     ],
     aliases: NAMES_OF_POSTGRES,
     refused: &[],
@@ -199,6 +201,8 @@ const REDSHIFT: AdapterKeys = AdapterKeys {
         hidden("keepalives_idle", Integer, Optional),
         hidden("profile", Text, Optional),
         hidden("token_duration_seconds", Integer, Optional),
+        // Ours.
+        hidden("statement_timeout", Integer, Optional),
     ],
     aliases: NAMES_OF_POSTGRES,
     refused: &[],

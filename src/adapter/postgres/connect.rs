@@ -108,6 +108,9 @@ fn refused(settings: &Settings, place: &str, error: &ServerError) -> AdapterErro
     let kind = if error.is("57P03") || error.is("53300") { ErrorKind::Retryable } else { ErrorKind::Connection };
     let refusal = AdapterError { code: Some(error.code.clone()), ..AdapterError::new(kind, message) };
     match error.code.as_str() {
+        "28P01" if user.starts_with("IAM") => refusal.with_hint(format!(
+            "`user: {user}` is of temporary credentials, which expire: fetch others, and look at `password` of the target in `profiles.yml`"
+        )),
         "28P01" => refusal.with_hint(format!("look at `password` and `user: {user}` of the target in `profiles.yml`")),
         "28000" => refusal.with_hint(format!(
             "look at `user: {user}`, `host` and `sslmode` of the target in `profiles.yml`: the server has rules for who may come from where"

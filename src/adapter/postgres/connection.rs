@@ -242,7 +242,7 @@ impl WireConnection {
         let own = &self.settings.database;
         let other = schemas.iter().find(|wanted| {
             let name = wanted.database.trim_matches('"');
-            !self.dialect.crosses_databases && !name.is_empty() && !name.eq_ignore_ascii_case(own)
+            !self.settings.crosses_databases && !name.is_empty() && !name.eq_ignore_ascii_case(own)
         });
         match other {
             None => Ok(()),
@@ -252,6 +252,15 @@ impl WireConnection {
                 Err(AdapterError::unsupported(message))
             }
         }
+    }
+
+    /// The schemas of the connection's database, and those of others.
+    fn own_and_others(&self, schemas: &[Schemas]) -> (Vec<Schemas>, Vec<Schemas>) {
+        let is_own = |wanted: &Schemas| {
+            let name = wanted.database.trim_matches('"');
+            name.is_empty() || name.eq_ignore_ascii_case(&self.settings.database)
+        };
+        schemas.iter().cloned().partition(is_own)
     }
 
     fn copy(&mut self, load: SeedLoad<'_>, sql: &str) -> Result<u64, AdapterError> {
@@ -474,12 +483,21 @@ impl Connection for WireConnection {
     fn list_relations(&mut self, schemas: &[Schemas]) -> Result<Listing, AdapterError> {
         self.verify_databases(schemas)?;
         let database = self.settings.database.clone();
-        let rows = self.texts(&(self.dialect.relations)(schemas))?;
-        let relation = |row: Vec<Option<String>>| {
+        let (own, others) = self.own_and_others(schemas);
+        let capabilities = self.dialect.capabilities;
+        let relation = |database: &str, row: &[Option<String>]| {
             let part = |index: usize| row.get(index).and_then(Option::as_deref);
             let kind = part(2).and_then(RelationKind::parse);
-            self.dialect.capabilities.relation(Path::new(Some(&database), part(0), part(1)), kind)
+            capabilities.relation(Path::new(Some(database), part(0), part(1)), kind)
         };
+        let mut relations = Vec::new();
+        if let Some(elsewhere) = &self.dialect.elsewhere {
+            for other in &others {
+                let rows = self.texts(&(elsewhere.relations)(other))?;
+                relations.extend(rows.iter().map(|row| relation(&other.database, row)));
+            }
+        }
+        let rows = if own.is_empty() { Vec::new() } else { self.texts(&(self.dialect.relations)(&own))? };
         let mut bound = Vec::new();
         for row in &rows {
             let part = |index: usize| row.get(index).and_then(Option::as_deref);
@@ -490,7 +508,10 @@ impl Connection for WireConnection {
                 origin: CacheKey::new(Some(&database), Some(schema), Some(name)),
             }));
         }
-        Ok(Listing { relations: rows.into_iter().map(relation).collect(), bound })
+        // Some servers say what views read in rows of their own.
+        let named = rows.iter().filter(|row| row.get(2).and_then(Option::as_deref) != Some("reads"));
+        relations.extend(named.map(|row| relation(&database, row)));
+        Ok(Listing { relations, bound })
     }
 
     fn list_schemas(&mut self, database: &str) -> Result<Vec<String>, AdapterError> {
@@ -501,6 +522,17 @@ impl Connection for WireConnection {
 
     fn catalog(&mut self, schemas: &[Schemas]) -> Result<Vec<CatalogTable>, AdapterError> {
         self.verify_databases(schemas)?;
+        let (schemas, others) = self.own_and_others(schemas);
+        let mut shared = Vec::new();
+        if let Some(elsewhere) = &self.dialect.elsewhere {
+            for other in &others {
+                shared.extend(tables(&other.database, self.run(&(elsewhere.tables)(other), Fetch::All)?.rows));
+            }
+        }
+        if schemas.is_empty() {
+            return Ok(shared);
+        }
+        let schemas = schemas.as_slice();
         let found = self.run(&(self.dialect.tables)(schemas), Fetch::All)?;
         let mut tables = tables(&self.settings.database, found.rows);
         if let Some(more) = self.dialect.more {
@@ -513,6 +545,7 @@ impl Connection for WireConnection {
             };
             add_more(&mut tables, more, owners, statistics);
         }
+        tables.extend(shared);
         Ok(tables)
     }
 

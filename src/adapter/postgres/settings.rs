@@ -74,6 +74,10 @@ pub struct Settings {
     pub retries: u32,
     /// The time after which an idle socket is probed; `None` leaves it to the system.
     pub keepalives_idle: Option<Duration>,
+    /// How long one statement may take.
+    pub statement_timeout: Option<Duration>,
+    /// Whether relations of other databases of the cluster may be read.
+    pub crosses_databases: bool,
     pub application_name: String,
     /// As `set role` takes it.
     pub role: Option<String>,
@@ -116,7 +120,9 @@ impl Settings {
             schema: text(profile, "schema").unwrap_or_else(|| "public".to_owned()),
             connect_timeout: Duration::from_secs(u64::try_from(timeout).ok().filter(|n| *n > 0).unwrap_or(86_400)),
             retries: profile.get("retries").and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok()).unwrap_or(1),
-            keepalives_idle: seconds(profile, "keepalives_idle"),
+            keepalives_idle: seconds(profile, "keepalives_idle").or(seconds(profile, "tcp_keepalive_idle")),
+            statement_timeout: seconds(profile, "statement_timeout"),
+            crosses_databases: false,
             application_name: text(profile, "application_name").unwrap_or_else(|| "dbt".to_owned()),
             role: text(profile, "role"),
             search_path: text(profile, "search_path"),

@@ -4,9 +4,37 @@
 //! columns of late-binding views too; a materialized view is a view whose definition says so.
 
 use crate::adapter::Schemas;
-use crate::adapter::postgres::{MoreOfTables, Statistic, literal_text as literal};
+use crate::adapter::postgres::{Elsewhere, MoreOfTables, Statistic, literal_text as literal};
 
 pub static MORE: MoreOfTables = MoreOfTables { owners, statistics, statistic: STATISTICS };
+
+pub const ELSEWHERE: Elsewhere = Elsewhere { relations: relations_elsewhere, tables: tables_elsewhere };
+
+/// A condition on database and schema of another database's views.
+fn of_database(wanted: &Schemas) -> String {
+    let schemas = in_schemas(std::slice::from_ref(wanted)).replace("table_schema", "schema_name");
+    format!("database_name = {} and {schemas}", literal(wanted.database.trim_matches('"')))
+}
+
+/// As [`relations`], of another database or a datashare.
+fn relations_elsewhere(wanted: &Schemas) -> String {
+    format!(
+        "select schema_name::text, table_name::text, case when table_type ilike '%view%' then 'view' else 'table' end, null\n\
+         from svv_redshift_tables where {}",
+        of_database(wanted)
+    )
+}
+
+/// As [`tables`], of another database or a datashare.
+fn tables_elsewhere(wanted: &Schemas) -> String {
+    format!(
+        "select schema_name::text, table_name::text, 'BASE TABLE', null, null,\n\
+         column_name::text, ordinal_position::int, data_type::text, remarks::text\n\
+         from svv_redshift_columns where {}\n\
+         order by schema_name, table_name, ordinal_position",
+        of_database(wanted)
+    )
+}
 
 const fn figure(id: &'static str, label: &'static str, sql: &'static str, description: &'static str) -> Statistic {
     Statistic { id, label, description, sql }
@@ -67,19 +95,30 @@ fn in_schemas(schemas: &[Schemas]) -> String {
     if names.is_empty() { "false".to_owned() } else { format!("lower(table_schema) in ({})", names.join(", ")) }
 }
 
-/// Schema, name and dbt's kind of every relation. What a view reads is left open: views are made
-/// without binding, or dropped with `cascade` by whoever asks for that.
+/// Schema, name and dbt's kind of every relation; and `reads` for what a bound view reads, which is
+/// dropped only along with it.
 pub fn relations(schemas: &[Schemas]) -> String {
     let filter = in_schemas(schemas);
     format!(
-        "select table_schema, table_name, 'table', null\n\
+        "select table_schema::text, table_name::text, 'table'::text, null::text\n\
          from information_schema.tables\n\
          where table_type = 'BASE TABLE' and table_name not like 'mv\\_tbl\\_\\_%' and {filter}\n\
          union all\n\
-         select table_schema, table_name,\n\
+         select table_schema::text, table_name::text,\n\
          case when view_definition ilike '%create materialized view%' then 'materialized_view' else 'view' end, null\n\
          from information_schema.views\n\
-         where {filter}"
+         where {filter}\n\
+         union all\n\
+         select distinct view_schema.nspname::text, view.relname::text, 'reads',\n\
+         '[[\"' || table_schema.nspname::text || '\",\"' || origin.relname::text || '\"]]'\n\
+         from pg_rewrite\n\
+         join pg_depend on pg_depend.objid = pg_rewrite.oid\n\
+         join pg_class as view on view.oid = pg_rewrite.ev_class\n\
+         join pg_namespace as view_schema on view_schema.oid = view.relnamespace\n\
+         join pg_class as origin on origin.oid = pg_depend.refobjid and origin.oid <> view.oid\n\
+         join pg_namespace as table_schema on table_schema.oid = origin.relnamespace\n\
+         where {}",
+        filter.replace("table_schema", "table_schema.nspname")
     )
 }
 

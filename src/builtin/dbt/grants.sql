@@ -34,6 +34,11 @@
   show grants on {{ relation.render() }}
 {%- endmacro -%}
 
+{#- Privileges with those who have them. -#}
+{%- macro default__tf_standing_grants(relation) -%}
+  {{ return(adapter.standardize_grants_dict(run_query(get_show_grant_sql(relation)))) }}
+{%- endmacro -%}
+
 {%- macro get_grant_sql(relation, privilege, grantees) -%}
   {{ return(adapter.dispatch('get_grant_sql', 'dbt')(relation, privilege, grantees)) }}
 {%- endmacro -%}
@@ -85,7 +90,7 @@
   {%- set wanted = grant_config -%}
   {%- set unwanted = {} -%}
   {%- if should_revoke -%}
-    {%- set standing = adapter.standardize_grants_dict(run_query(get_show_grant_sql(relation))) -%}
+    {%- set standing = adapter.dispatch('tf_standing_grants', 'dbt')(relation) -%}
     {%- set wanted = diff_of_two_dicts(grant_config, standing) -%}
     {%- set unwanted = diff_of_two_dicts(standing, grant_config) -%}
   {%- endif -%}

@@ -23,6 +23,33 @@
   {%- endif -%}
 {%- endmacro -%}
 
+{#- One question for a whole schema and run. Only what this user granted, to users,
+    counts: what others gave, or what comes by a group, is not ours to take. -#}
+{%- macro redshift__tf_standing_grants(relation) -%}
+  {%- if redshift__use_show_apis() or redshift__use_grants_extended() -%}
+    {{ return(default__tf_standing_grants(relation)) }}
+  {%- endif -%}
+  {%- set names = {'r': 'select', 'a': 'insert', 'w': 'update', 'd': 'delete', 'x': 'references'} -%}
+  {%- set found = {} -%}
+  {%- for row in adapter.tf_query_once(tf_schema_grants_sql(relation.schema)).rows if row[0] == relation.identifier -%}
+    {%- for entry in row[1].split('|') -%}
+      {%- set grantee = entry.split('=')[0].strip('"') -%}
+      {%- set privileges = entry.split('=')[-1].split('/') -%}
+      {%- set is_user = grantee and not grantee.startswith('group ') and not grantee.startswith('role ') -%}
+      {%- if is_user and grantee != row[2] and privileges[-1].strip('"') == row[2] -%}
+        {%- for letter in privileges[0] | list if letter in names -%}
+          {%- do found.setdefault(names[letter], []).append(grantee) -%}
+        {%- endfor -%}
+      {%- endif -%}
+    {%- endfor -%}
+  {%- endfor -%}
+  {{ return(found) }}
+{%- endmacro -%}
+
+{%- macro tf_schema_grants_sql(schema) -%}
+  {{ return("select relname::text, array_to_string(relacl, '|'), current_user::text from pg_class join pg_namespace on pg_namespace.oid = relnamespace where relacl is not null and nspname = '" ~ schema ~ "'") }}
+{%- endmacro -%}
+
 {#- Three ways to ask: one that sees other databases, one that sees groups and
     roles, and one that needs no privileges. -#}
 {%- macro redshift__get_show_grant_sql(relation) -%}

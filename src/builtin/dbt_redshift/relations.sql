@@ -69,8 +69,12 @@
   ){{ '' if config.get('bind', default=True) else ' with no schema binding' }};
 {%- endmacro -%}
 
+{#- `cascade` walks the graph of dependencies and collides with other drops, so
+    it is said only where something bound reads the relation, or where a refusal
+    would cost the transaction. -#}
 {%- macro tf_drop_kind(kind, relation) -%}
-  drop {{ kind }} if exists {{ relation }}{{ '' if redshift__drop_without_cascade() else ' cascade' }}
+  {%- set needed = adapter.tf_in_transaction() or adapter.tf_is_read_by_bound_views(relation) -%}
+  drop {{ kind }} if exists {{ relation }}{{ ' cascade' if needed and not redshift__drop_without_cascade() }}
 {%- endmacro -%}
 
 {%- macro redshift__drop_table(relation) -%}

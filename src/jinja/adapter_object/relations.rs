@@ -5,12 +5,14 @@ use std::time::Duration;
 use minijinja::{Error, Value};
 
 use super::{Answer, Call, failed, fault, refused};
-use crate::adapter::{ErrorKind, Path, Relation, RelationKind, Session};
+use crate::adapter::{BoundView, CacheKey, ErrorKind, Path, Relation, RelationKind, Session};
 use crate::jinja::relation_object::{relation_argument, relation_of, value_of};
 use crate::jinja::values;
 
 /// How often a drop is tried that collides with what others do.
 const DROP_ATTEMPTS: u32 = 4;
+/// The code of a drop that something stands on.
+const DEPENDENT_OBJECTS: &str = "2BP01";
 const DROP_PAUSE: Duration = Duration::from_millis(100);
 
 pub fn call(call: &mut Call<'_, '_, '_, '_>) -> Option<Answer> {
@@ -27,6 +29,7 @@ pub fn call(call: &mut Call<'_, '_, '_, '_>) -> Option<Answer> {
         "rename_relation" => rename_relation(call),
         "cache_added" | "cache_dropped" => cache_changed(call),
         "cache_renamed" => cache_renamed(call),
+        "tf_is_read_by_bound_views" => is_read(call),
         "verify_database" => verify_database(call),
         "get_rows_different_sql" => rows_different(call),
         "is_ducklake" | "use_ducklake_table_workarounds" => is_ducklake(call),
@@ -147,15 +150,24 @@ fn drop_relation(call: &mut Call<'_, '_, '_, '_>) -> Answer {
         return Err(fault(format!("Tried to drop relation {}, but its type is null.", relation.render())));
     }
     let session = session(call)?;
-    session.warehouse().cache().drop(&relation);
     session.note_change(&relation);
     let mut attempt = 1;
     loop {
         let outside = !session.in_transaction();
         let Err(error) = call.call_macro("drop_relation", vec![("relation", value_of(relation.clone()))]) else {
+            session.warehouse().cache().drop(&relation);
             return Ok(values::none());
         };
-        let collided = session.last_error().is_some_and(|error| error.kind == ErrorKind::Retryable);
+        let refusal = session.last_error();
+        let collided = refusal.as_ref().is_some_and(|error| error.kind == ErrorKind::Retryable);
+        let own = CacheKey::of(&relation);
+        if outside && attempt == 1 && refusal.is_some_and(|error| error.code.as_deref() == Some(DEPENDENT_OBJECTS)) {
+            // Somebody has bound a view to it since we asked.
+            session.warehouse().cache().link(vec![BoundView { view: own.clone(), origin: own }]);
+            session.forget_error();
+            attempt += 1;
+            continue;
+        }
         if !(outside && collided && attempt < DROP_ATTEMPTS && !session.warehouse().is_cancelled()) {
             // Whether it still stands has to be asked.
             session.warehouse().cache().forget(relation.database(), relation.schema());
@@ -166,6 +178,12 @@ fn drop_relation(call: &mut Call<'_, '_, '_, '_>) -> Answer {
         attempt += 1;
         std::thread::sleep(DROP_PAUSE * attempt);
     }
+}
+
+/// Whether views that are bound to a relation go along when it is dropped. Not one of dbt's methods.
+fn is_read(call: &mut Call<'_, '_, '_, '_>) -> Answer {
+    let relation = one_relation(call)?;
+    Ok(Value::from(session(call)?.warehouse().cache().is_read(&relation)))
 }
 
 fn two_relations(call: &mut Call<'_, '_, '_, '_>) -> Result<[Relation; 2], Error> {

@@ -20,6 +20,7 @@ pub fn call(call: &mut Call<'_, '_, '_, '_>) -> Option<Answer> {
         "commit" | "commit_if_has_connection" => commit(call),
         "tf_commit_beside" => commit_beside(call),
         "tf_in_transaction" => Ok(Value::from(session(call).is_ok_and(|session| session.in_transaction()))),
+        "tf_query_once" => query_once(call),
         "ensure_transaction" => ensure_transaction(call),
         "debug_query" => debug_query(call),
         "validate_sql" => validate_sql(call),
@@ -90,6 +91,13 @@ fn copy_rows(call: &mut Call<'_, '_, '_, '_>) -> Answer {
 fn commit(call: &mut Call<'_, '_, '_, '_>) -> Answer {
     session(call)?.commit().map_err(refused)?;
     Ok(Value::from(""))
+}
+
+/// The rows of a query that is sent once in an invocation. Not one of dbt's methods.
+fn query_once(call: &mut Call<'_, '_, '_, '_>) -> Answer {
+    let [sql] = call.bind(["sql"])?;
+    let answer = session(call)?.query_once(&values::text(&sql.unwrap_or_default())).map_err(refused)?;
+    Ok(cells::table(answer))
 }
 
 /// Commits a relation that was built beside the one that it will replace. Not one of dbt's methods.

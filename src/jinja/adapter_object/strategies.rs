@@ -20,7 +20,9 @@ pub fn call(call: &mut Call<'_, '_, '_, '_>) -> Option<Answer> {
         "get_binding_char" => Ok(Value::from(call.capabilities().binding_character)),
         "external_root" => Ok(Value::from(facts.external_root.clone().unwrap_or_else(|| ".".to_owned()))),
         "disable_transactions" => Ok(Value::from(facts.disable_transactions)),
-        "is_motherduck" | "use_database" | "use_show_apis" | "drop_without_cascade" => Ok(Value::from(false)),
+        "is_motherduck" | "use_database" => Ok(Value::from(false)),
+        "use_show_apis" => Ok(Value::from(facts.show_statements)),
+        "drop_without_cascade" => Ok(Value::from(facts.drop_without_cascade)),
         "existing_key_constraint_types" => Ok(values::list(Vec::new())),
         "catalog_supports_foreign_keys" => Ok(Value::from(call.capabilities().constraints.target_without_database)),
         "valid_incremental_strategies" => {

@@ -75,7 +75,13 @@ select table_catalog as database_name, table_schema as schema_name, table_name, 
   case when character_maximum_length is not null then data_type || '(' || character_maximum_length || ')'
     when numeric_precision is not null then 'numeric(' || numeric_precision || ',' || numeric_scale || ')' else data_type end as data_type,
   remarks
-from all_columns;
+from all_columns
+union all select 'shared', 'public', 'orders', 'id', 1, 'integer', 'The key';
+
+create view svv_redshift_tables as
+select table_catalog as database_name, table_schema as schema_name, table_name, case table_type when 'VIEW' then 'VIEW' else 'TABLE' end as table_type
+from svv_tables
+union all select 'shared', 'public', 'orders', 'TABLE';
 
 create view svv_external_columns as
 select null::text as schemaname, null::text as tablename, null::text as columnname, null::text as external_type, 0 as columnnum where false;
@@ -112,6 +118,8 @@ create function pg_get_late_binding_view_cols() returns setof record stable lang
     (data_type || coalesce('(' || character_maximum_length || ')', '(' || numeric_precision || ',' || numeric_scale || ')', ''))::varchar, ordinal_position
   from stand_in.all_columns where is_late
 $$;
+
+grant select on all tables in schema stand_in to public;
 
 create function remember(relation text, diststyle text, sortkeys text[], interleaved boolean, backup boolean, auto_refresh boolean)
 returns void language plpgsql as $$

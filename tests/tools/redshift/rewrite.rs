@@ -92,6 +92,9 @@ impl Statement {
         if let Some(sql) = self.shown() {
             return Ok(plain(sql));
         }
+        if self.begins("reset query_group") {
+            return Ok(plain("reset stand_in.query_group".to_owned()));
+        }
         if self.begins("set query_group") {
             return Ok(plain(format!("set stand_in.query_group to {}", self.text(3, usize::MAX))));
         }
