@@ -89,6 +89,8 @@ pub struct Settings {
     pub store_failures: bool,
     /// `require_generic_test_arguments_property`: tests take their arguments from `arguments:`.
     pub nested_test_arguments: bool,
+    /// `require_sql_header_in_test_configs`: `sql_header` is a config of tests.
+    pub test_headers: bool,
     /// `require_ref_searches_node_package_before_root`, which also holds for `doc`.
     pub own_package_first: bool,
     /// `require_resource_names_without_spaces`.
@@ -114,6 +116,7 @@ impl Default for Settings {
     fn default() -> Self {
         Settings {
             store_failures: false,
+            test_headers: false,
             nested_test_arguments: true,
             own_package_first: false,
             names_without_spaces: true,
@@ -224,6 +227,7 @@ fn read_docs(inputs: &Inputs<'_>, problems: &mut Diagnostics) -> Docs {
         })
         .collect();
     let mut docs = Docs::new(&files.root().name, inputs.settings.own_package_first);
+    docs.blocks.push(Arc::new(docs::overview()));
     for result in read {
         match result {
             Ok(blocks) => {

@@ -20,6 +20,7 @@ const DEFAULT_KEYS: &[&str] = &[
     "name",
     "package_name",
     "depends_on",
+    "direct_parents",
     "tags",
     "config",
     "resource_type",
@@ -104,10 +105,16 @@ fn json_line(graph: &Graph, resource: Resource<'_>, keys: &[String]) -> String {
         Resource::UnitTest(test) => serde_json::to_value(test.as_ref()),
         Resource::Semantic(resource) => serde_json::to_value(resource.as_ref()),
     };
-    let all = match value {
+    let mut all = match value {
         Ok(Json::Object(all)) => all,
         _ => Map::new(),
     };
+    if let Resource::Node(node) = resource
+        && node.model().is_some()
+    {
+        let parents = all.get("depends_on").and_then(|depends_on| depends_on.get("nodes")).cloned();
+        all.insert("direct_parents".to_owned(), parents.unwrap_or_else(|| json!([])));
+    }
     let position = graph.position(resource.unique_id());
     let wanted: Vec<&str> =
         if keys.is_empty() { DEFAULT_KEYS.to_vec() } else { keys.iter().map(String::as_str).collect() };

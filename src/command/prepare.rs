@@ -193,6 +193,7 @@ fn inputs<'a>(
         settings: parse::Settings {
             store_failures: flags.store_failures,
             nested_test_arguments: flags.behaviour("require_generic_test_arguments_property"),
+            test_headers: flags.behaviour("require_sql_header_in_test_configs"),
             own_package_first: flags.behaviour("require_ref_searches_node_package_before_root"),
             names_without_spaces: flags.behaviour("require_resource_names_without_spaces"),
             other_names_without_spaces: flags.behaviour("require_source_and_semantic_model_names_without_spaces"),

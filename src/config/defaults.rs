@@ -29,8 +29,13 @@ pub fn of(resource_type: ResourceType) -> &'static Defaults {
     }
 }
 
-static MODEL: LazyLock<Defaults> =
-    LazyLock::new(|| table(node_with("view", json!({"access": "protected", "freshness": null}))));
+static MODEL: LazyLock<Defaults> = LazyLock::new(|| {
+    table(node_with(
+        "view",
+        json!({"access": "protected", "freshness": null, "on_error": null,
+        "latest_version_pointer": {"enabled": null, "alias": null}}),
+    ))
+});
 static NODE: LazyLock<Defaults> = LazyLock::new(|| table(node_with("view", json!({}))));
 static FUNCTION: LazyLock<Defaults> = LazyLock::new(|| {
     let own = json!({"type": "scalar", "volatility": null, "runtime_version": null, "entry_point": null,

@@ -285,7 +285,7 @@ fn project(inputs: &Inputs<'_>) -> Project {
     let manifest = inputs.graph.manifest();
     let metadata = &manifest.metadata;
     let name = metadata.project_name.clone().unwrap_or_default();
-    let overview = manifest.docs.values().filter(|block| block.name == "__overview__");
+    let overview = manifest.docs.values().filter(|block| block.name == "__overview__" && block.package_name != "dbt");
     // The project's own overview counts before one of a package.
     let overview: IndexMap<bool, &str> =
         overview.map(|block| (block.package_name == name, block.block_contents.as_str())).collect();

@@ -58,6 +58,12 @@ impl Checksum {
         let digest = Sha256::digest(text.trim().as_bytes());
         Checksum { name: "sha256", checksum: hex(&digest) }
     }
+
+    /// As [`Checksum::of_text`], whatever white space stands between the words: since 1.12 dbt takes code
+    /// that was only laid out anew for the same.
+    pub fn of_code(text: &str) -> Checksum {
+        Checksum::of_text(&text.split_whitespace().collect::<Vec<_>>().join(" "))
+    }
 }
 
 pub(crate) fn hex(bytes: &[u8]) -> String {
@@ -291,7 +297,7 @@ fn read(package: &Package, kind: FileKind, found: &Found, shown_root: &str) -> R
             kind,
             FileKind::Model | FileKind::Snapshot | FileKind::Analysis | FileKind::SingularTest | FileKind::Function
         );
-        let checksum = if has_checksum { Checksum::of_text(&source.text) } else { Checksum::none() };
+        let checksum = if has_checksum { Checksum::of_code(&source.text) } else { Checksum::none() };
         (source, checksum)
     };
     Ok(File {

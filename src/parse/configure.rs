@@ -170,6 +170,11 @@ fn complete(config: &mut NodeConfig) -> Result<(), String> {
     }
     with_fields(config, "docs", &[("show", json!(true)), ("node_color", Value::Null)]);
     with_fields(config, "contract", &[("enforced", json!(false)), ("alias_types", json!(true))]);
+    if let Some(Value::Bool(on)) = config.get("latest_version_pointer").filter(|value| value.is_boolean()) {
+        let whole = json!({"enabled": on});
+        config.set("latest_version_pointer", whole);
+    }
+    with_fields(config, "latest_version_pointer", &[("enabled", Value::Null), ("alias", Value::Null)]);
     check_color(config)?;
     check_contract(config)?;
     match config.resource_type() {

@@ -57,6 +57,26 @@ pub fn read(file: &DocsFile<'_>) -> Result<Vec<(DocBlock, Span)>, Diagnostic> {
     Ok(read.collect())
 }
 
+/// The package and the name of the page that a documentation site begins with.
+pub const OVERVIEW: (&str, &str) = ("dbt", "__overview__");
+
+/// The page that a site begins with where no project has one of its own: sites look it up by its id.
+pub fn overview() -> DocBlock {
+    let (package, name) = OVERVIEW;
+    DocBlock {
+        unique_id: format!("doc.{package}.{name}").into(),
+        resource_type: ResourceType::Doc,
+        package_name: package.to_owned(),
+        path: "overview.md".to_owned(),
+        original_file_path: "docs/overview.md".to_owned(),
+        name: name.to_owned(),
+        block_contents: "### Documentation of this project\n\nThe tree on the left shows what the project builds, by \
+                         project or by database; the graph shows what is built from what.\n\nA docs block \
+                         `__overview__` in a Markdown file of the project takes the place of this page."
+            .to_owned(),
+    }
+}
+
 impl Docs {
     pub fn new(root: &Arc<str>, own_package_first: bool) -> Self {
         Docs { root: root.clone(), own_package_first, ..Docs::default() }

@@ -298,7 +298,7 @@ fn take_apart(
     let mut nested_config = match arguments.shift_remove("config") {
         Some(Value::Object(config)) => config,
         None | Some(Value::Null) => Map::new(),
-        Some(_) => return Err(fault(format!("`config` of test `{}` must be a mapping", test.name))),
+        Some(_) => return Err(fault(format!("`config` of test `{}` must be a dict", test.name))),
     };
     let mut config = Map::new();
     for key in CONFIG_KEYS {
@@ -315,6 +315,9 @@ fn take_apart(
     for entry in nested_config {
         add_config(workspace, target, test, &mut config, entry)?;
     }
+    if config.contains_key("sql_header") && !workspace.inputs.settings.test_headers {
+        workspace.warn(header_in_config(target, test));
+    }
     let mut text = |key: &str| match arguments.shift_remove(key) {
         Some(Value::String(text)) => Ok(Some(text)),
         None | Some(Value::Null) => Ok(None),
@@ -323,6 +326,17 @@ fn take_apart(
     let description = text("description")?.unwrap_or_default();
     let custom_name = text("name")?;
     Ok(Parts { name, namespace, arguments, config, description, custom_name })
+}
+
+/// The config `sql_header` of a test is known only where the project's flags say so.
+fn header_in_config(target: &Target<'_>, test: &TestProperties) -> Diagnostic {
+    let path = target.file.original;
+    let message = format!(
+        "Custom key `sql_header` found in `config` at path `models.config` in file `{path}`. Custom config keys should move \
+         into the `config.meta`."
+    );
+    let warning = Diagnostic::warning_of("CustomKeyInConfigDeprecation", message).at(test.span.clone());
+    warning.fact("key", "sql_header").fact("file", path).fact("key_path", "models.config")
 }
 
 /// Warns of configs beside the arguments, and of arguments that are not under `arguments`

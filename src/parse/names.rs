@@ -164,7 +164,7 @@ fn call(
     let view = &workspace.packages[package];
     let node = (named.node)();
     let host = workspace.host(named.name, node.clone());
-    let context = workspace.context(package, named.name, host);
+    let context = workspace.final_context(package, named.name, host);
     let arguments = Arguments {
         positional: vec![configured.map_or_else(values::none, Value::from), values::from_json(&node)],
         named: Vec::new(),

@@ -176,6 +176,11 @@ impl<'a> Workspace<'a> {
         self.context_of(package, node, Arc::new(host), false)
     }
 
+    /// As [`Workspace::context`], for what is not rendered again when nodes run: a variable must be there.
+    pub fn final_context(&self, package: usize, node: &str, host: ParseHost) -> Value {
+        self.context_of(package, node, Arc::new(host), true)
+    }
+
     fn context_of(&self, package: usize, node: &str, host: Arc<dyn Host>, strict: bool) -> Value {
         let scope = ContextScope {
             package: self.packages[package].name.clone(),
