@@ -42,6 +42,7 @@ use minijinja::Value;
 use rayon::prelude::*;
 
 pub use capture::ref_call;
+pub use python::literal as python_literal;
 
 use crate::adapter::Capabilities;
 use crate::diagnostic::{Diagnostic, Diagnostics, Warned};

@@ -671,7 +671,11 @@ fn result_line(node: &Node, result: &NodeResult, position: Position, description
 fn group(runtime: &Runtime, node: &Node) -> Option<Map<String, Json>> {
     let name = node.group.as_ref()?;
     let group = runtime.manifest().groups.values().find(|group| group.name == *name)?;
-    let owner = serde_json::to_value(&group.owner).unwrap_or_default();
+    let mut owner = serde_json::to_value(&group.owner).unwrap_or_default();
+    // The event's schema has texts only: a list of addresses is written as Python writes it.
+    for value in owner.as_object_mut().into_iter().flat_map(Map::values_mut).filter(|value| value.is_array()) {
+        *value = Json::from(parse::python_literal(value));
+    }
     Some(Map::from_iter([
         ("name".to_owned(), Json::from(name.as_str())),
         ("package_name".to_owned(), Json::from(group.package_name.as_str())),
