@@ -20,7 +20,7 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -77,7 +77,7 @@ impl Header {
 
 /// A moment as artifacts have it: UTC, microseconds, `Z`.
 pub fn timestamp(moment: DateTime<Utc>) -> String {
-    moment.format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string()
+    moment.to_rfc3339_opts(SecondsFormat::Micros, true)
 }
 
 /// `run_results.json`.

@@ -135,6 +135,7 @@ pub fn read(reading: &mut Reading<'_>, root: &Node) -> Properties {
             read_item(reading, section, item, &mut properties);
         }
     }
+    properties.nodes.shrink_to_fit();
     properties
 }
 

@@ -367,7 +367,9 @@ pub fn tests(reading: &mut Reading<'_>, map: &YamlMap) -> Option<Vec<TestPropert
     let key = if given("data_tests").is_some() { "data_tests" } else { "tests" };
     given(key)?;
     let items = reading.list(map, key);
-    Some(items.iter().filter_map(|item| test(reading, item)).collect())
+    let mut tests: Vec<TestProperties> = items.iter().filter_map(|item| test(reading, item)).collect();
+    tests.shrink_to_fit();
+    Some(tests)
 }
 
 fn test(reading: &mut Reading<'_>, item: &Node) -> Option<TestProperties> {
