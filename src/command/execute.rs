@@ -37,10 +37,18 @@ pub(super) fn run(call: &Call) -> Result<ExitCode, Diagnostics> {
     if call.again.is_some() || call.invocation.which == Which::Retry {
         return retry(call);
     }
-    let prepared = prepare::project(call)?;
+    // Compiling writes the manifest once, with the compiled code, if it comes to that.
+    let writes_later = call.invocation.which == Which::Compile && call.invocation.state.state.is_none();
+    let prepared = if writes_later { prepare::project_without_manifest(call)? } else { prepare::project(call)? };
     prepare::write_graph_summary(call, &prepared)?;
-    let selected = prepare::select(call, &prepared)?;
-    preflight::check(&prepared.graph, &selected, call.invocation.which)?;
+    let selected = prepare::select(call, &prepared).and_then(|selected| {
+        preflight::check(&prepared.graph, &selected, call.invocation.which)?;
+        Ok(selected)
+    });
+    if writes_later && !selected.as_ref().is_ok_and(|selected| !selected.is_empty()) {
+        prepare::write_manifest(call, &prepared)?;
+    }
+    let selected = selected?;
     execute(call, prepared, selected, call.invocation.which, Batching::at(call.invocation.started_at))
 }
 
@@ -134,7 +142,15 @@ fn execute(
         durations,
         batching,
     };
-    let mut run = run::execute(&runtime, &request, &call.interrupt)?;
+    let mut run = match run::execute(&runtime, &request, &call.interrupt) {
+        Ok(run) => run,
+        Err(problems) => {
+            if which == Which::Compile && invocation.flags.write_json {
+                artifact::write(&runtime.target_path, artifact::MANIFEST, runtime.manifest())?;
+            }
+            return Err(problems);
+        }
+    };
     last_change::remark(&runtime, &mut run);
     if let Command::Compile(preview) = &invocation.command {
         show_compiled(call, &runtime, &run, preview);

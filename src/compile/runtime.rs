@@ -221,10 +221,14 @@ impl Runtime {
             Diagnostic::error(format!("`{}` cannot be written: {error}", path.display()))
                 .hint("set `target-path` in dbt_project.yml or `--target-path` to a folder that you may write to")
         };
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder).map_err(failed)?;
-        }
-        std::fs::write(&path, code).map_err(failed)?;
+        // The folder is there already for all but the first file in it.
+        let written = match (std::fs::write(&path, code), path.parent()) {
+            (Err(error), Some(folder)) if error.kind() == std::io::ErrorKind::NotFound => {
+                std::fs::create_dir_all(folder).and_then(|()| std::fs::write(&path, code))
+            }
+            (written, _) => written,
+        };
+        written.map_err(failed)?;
         let shown = path.strip_prefix(&self.project_dir).unwrap_or(&path);
         Ok(shown.to_string_lossy().into_owned())
     }
