@@ -6,7 +6,7 @@ TARGET_DIR = $(or $(CARGO_TARGET_DIR),target)
 TFORM = $(TARGET_DIR)/release/tform
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench docs-site docs-test release clean duckdb packages
+.PHONY: help demo test lint bench instructions docs-site docs-test release clean duckdb packages
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -18,7 +18,8 @@ demo: duckdb ## build tform and, with it, the example project of this folder; ho
 	$(TFORM) freshness --resource-type model
 
 test: duckdb packages ## run every test: units, tidy, end to end (UPDATE=1 rewrites expected output)
-	$(CARGO) test --no-fail-fast --lib --bins --tests; code=$$?; $(MAKE) --no-print-directory docs-test && exit $$code
+	$(CARGO) test --no-fail-fast --lib --bins --tests; code=$$?; \
+	$(MAKE) --no-print-directory --keep-going docs-test instructions && exit $$code
 
 docs-test: duckdb packages ## test the documentation site: its parts by node, its pages in a headless chromium
 	@tests/browser/install.sh
@@ -34,9 +35,13 @@ lint: duckdb ## formatting and lints, as CI wants them
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets -- -D warnings
 
-bench: duckdb ## measure speed and memory on generated projects, beside dbt where it can be installed
+bench: duckdb ## measure speed and memory beside dbt (BENCH="--full", "--quick", "--only projects")
 	$(CARGO) build --release
-	python3 tests/bench/bench.py --tform $(TFORM)
+	python3 tests/bench/bench.py --tform $(TFORM) $(BENCH)
+
+instructions: duckdb packages ## count the instructions of parse and compile, refuse many more than are written down
+	$(CARGO) build
+	python3 tests/bench/instructions.py --tform $(TARGET_DIR)/debug/tform
 
 release: ## one binary with DuckDB compiled in (half an hour on two cores)
 	$(CARGO) build --release --features bundled

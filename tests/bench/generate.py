@@ -15,14 +15,18 @@ MODELS_PER_PROPERTIES = 20
 TESTS = ("not_null", "unique", "accepted_values", "relationships")
 
 
-def project(folder: Path, name: str) -> None:
+DUCKDB = "type: duckdb, path: bench.duckdb, threads: 2"
+
+
+def project(folder: Path, name: str, profile: str = DUCKDB) -> None:
+    """An empty project; `profile` is what stands between the braces of its target."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "dbt_project.yml").write_text(
         f"name: {name}\nversion: '1.0'\nconfig-version: 2\nprofile: {name}\n"
         "flags:\n  send_anonymous_usage_stats: false\n"
     )
     (folder / "profiles.yml").write_text(
-        f"{name}:\n  target: dev\n  outputs:\n    dev: {{type: duckdb, path: bench.duckdb, threads: 2}}\n"
+        f"{name}:\n  target: dev\n  outputs:\n    dev: {{{profile}}}\n"
     )
 
 
@@ -85,8 +89,50 @@ def spread_tests(models: int, count: int) -> dict[int, list[tuple[str, str]]]:
     return spread
 
 
-def generate(root: Path, models: int, tests: int, macros: int, flat: bool = False, columns: int = 3) -> None:
+def exposures(root: Path, count: int) -> None:
+    """A model and so many exposures of it, which have nothing to run."""
     project(root, "bench")
+    (folder_of(root, 0) / "base.sql").write_text("select 1 as id\n")
+    text = "version: 2\nexposures:\n"
+    for number in range(count):
+        text += f"  - {{name: exposure_{number:05}, type: dashboard, owner: {{name: bench, email: b@example.org}},"
+        text += " depends_on: [ref('base')]}\n"
+    (root / "models" / "exposures.yml").write_text(text)
+
+
+def sleepers(root: Path, parents: dict[str, list[str]], seconds: float, profile: str) -> None:
+    """Models that take so long in PostgreSQL, by name with the names of their parents."""
+    project(root, "bench", profile)
+    for name, needed in parents.items():
+        refs = "".join(f"-- depends_on: {{{{ ref('{parent}') }}}}\n" for parent in needed)
+        sql = f"{{{{ config(materialized='table') }}}}\n{refs}select 1 as id from pg_sleep({seconds})\n"
+        (folder_of(root, 0) / f"{name}.sql").write_text(sql)
+
+
+def seed(root: Path, rows: int, profile: str) -> None:
+    """One seed of so many rows."""
+    project(root, "bench", profile)
+    (root / "seeds").mkdir(exist_ok=True)
+    with open(root / "seeds" / "big.csv", "w", encoding="utf-8") as file:
+        file.write("id,name,amount\n")
+        file.writelines(f"{number},name {number % 1000},{number % 977}.5\n" for number in range(rows))
+
+
+def failing(root: Path, rows: int, profile: str) -> None:
+    """A table of so many rows, none of which passes its test (a warning, so that the command succeeds)."""
+    project(root, "bench", profile)
+    sql = f"select n as id, cast(null as text) as name from generate_series(1, {rows}) as t(n)\n"
+    (folder_of(root, 0) / "big.sql").write_text("{{ config(materialized='table') }}\n" + sql)
+    (root / "models" / "big.yml").write_text(
+        "models:\n  - name: big\n    columns:\n      - name: name\n"
+        "        data_tests: [{not_null: {config: {severity: warn}}}]\n"
+    )
+
+
+def generate(
+    root: Path, models: int, tests: int, macros: int, flat: bool = False, columns: int = 3, profile: str = DUCKDB
+) -> None:
+    project(root, "bench", profile)
     chance = random.Random(42)
     for number in range(models):
         sql = f"select {number} as id\n" if flat else layered_sql(number, macros, chance)

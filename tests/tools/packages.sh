@@ -22,5 +22,6 @@ need python3 python3 python3-venv
 need npm nodejs npm
 need setpriv util-linux
 need openssl openssl
+need valgrind valgrind
 need chromium chromium fonts-nanum
 ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || need postgres postgresql
