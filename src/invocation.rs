@@ -400,10 +400,12 @@ pub fn validate(
     diagnostics.extend(deprecations(&line, &settings, &place.environment));
     let threads = threads(&settings, &mut diagnostics);
     let flags = flags(&settings, options, &mut diagnostics);
-    let state = path("state");
+    // Like dbt, the folder of an earlier state is looked for below the project.
+    let folder = |name: &str| settings.text(name).map(|given| absolute(&project_dir, &given));
+    let state = folder("state");
     // Cloning is about the other environment, flag or not.
     let defers = settings.flag("defer") || line.which == Which::Clone;
-    let defer = defers.then(|| path("defer_state").or_else(|| state.clone())).flatten();
+    let defer = defers.then(|| folder("defer_state").or_else(|| state.clone())).flatten();
     let detailed = settings.text("exit_codes").as_deref() == Some("detailed");
     let command = command(&line, &settings, &place.current_dir, &mut diagnostics);
     let invocation = Invocation {

@@ -544,6 +544,8 @@ pub fn code_path(node: &Node) -> PathBuf {
         original.file_name().is_some_and(|name| name.to_string_lossy() == node.path.rsplit('/').next().unwrap_or(""));
     match node.resource_type {
         crate::manifest::ResourceType::Model | crate::manifest::ResourceType::Analysis => original,
+        // A file may have several snapshots, one of them under its own name.
+        crate::manifest::ResourceType::Snapshot => original.join(format!("{}.sql", node.name)),
         _ if own => original,
         _ => original.join(&node.path),
     }

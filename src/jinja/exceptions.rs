@@ -196,7 +196,8 @@ fn warn_snapshot_types(render: &Arc<Render>, arguments: Arguments) -> Result<Val
     let [snapshot, updated] = arguments.bind(name, ["snapshot_time_data_type", "updated_at_data_type"])?;
     let (snapshot, updated) = (snapshot.unwrap_or_default(), updated.unwrap_or_default());
     let message = format!(
-        "the snapshot's time is of type `{}` but its `updated_at` of type `{}`, which may give wrong results",
+        "Data type of snapshot table timestamp columns ({}) doesn't match derived column 'updated_at' ({}). Please update \
+         snapshot config 'updated_at'.",
         text(&snapshot),
         text(&updated)
     );

@@ -42,7 +42,8 @@ pub struct ConfigRenderer {
 impl ConfigRenderer {
     pub fn new(context: &RenderContext<'_>) -> ConfigRenderer {
         let mut templates = Templates::new();
-        templates.set_undefined_behavior(UndefinedBehavior::Strict);
+        // What is unknown may be asked for (`if execute`), but not written.
+        templates.set_undefined_behavior(UndefinedBehavior::SemiStrict);
         templates.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
         templates.set_recursion_limit(MAX_CALLS);
         let environment = context.environment.clone();

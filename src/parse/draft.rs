@@ -153,7 +153,10 @@ fn yaml_snapshots(workspace: &Workspace<'_>, file: &PropertiesFile) -> Vec<Resul
             resource_type: ResourceType::Snapshot,
             name: entry.name.clone(),
             package: file.package,
-            path: format!("{}/{}.sql", file.resource_path, entry.name),
+            path: match file.resource_path.rsplit_once('/') {
+                Some((folder, _)) => format!("{folder}/{}.sql", entry.name),
+                None => format!("{}.sql", entry.name),
+            },
             original_file_path: file.path.clone(),
             unique_id: format!("snapshot.{package_name}.{}", entry.name).into(),
             fqn,

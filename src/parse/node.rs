@@ -138,10 +138,12 @@ pub fn finish(
     };
     let places = workspace.places(draft.package);
     let config = configure::config(places, draft.resource_type, &draft.fqn, own).map_err(failed)?;
-    let as_written = match &draft.written_config {
-        Some(written) => Own { properties: &properties_config, calls: written },
-        None => own,
+    let written_properties = match patch.filter(|patch| patch.version.is_none()) {
+        Some(patch) if workspace.inputs.settings.written_configs => &patch.properties.written_config,
+        _ => &properties_config,
     };
+    let calls = draft.written_config.as_ref().unwrap_or(&draft.calls.config);
+    let as_written = Own { properties: written_properties, calls };
     let mut unrendered_config =
         configure::unrendered(workspace.unrendered_places(draft.package), draft.resource_type, &draft.fqn, as_written);
     if let (Some(written), false, None) = (&draft.static_config, has_patch_config, &draft.written_config) {

@@ -83,6 +83,7 @@ fn node(reading: &mut Reading<'_>, section: Section, model: &ModelSettings) -> N
         span: model.span.clone(),
         description: String::new(),
         config: Map::new(),
+        written_config: Map::new(),
         columns,
         tests,
         quote_columns: None,

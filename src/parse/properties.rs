@@ -121,7 +121,7 @@ pub fn read(reading: &mut Reading<'_>, root: &Node) -> Properties {
     known.extend(["version", "tests", "anchors"]);
     reading.warn_unknown(map, &known, "a properties file");
     for section in Section::ALL {
-        let Some(list) = map.get(section.key()).filter(|list| !list.is_null()) else { continue };
+        let Some(list) = map.get(section.key()) else { continue };
         let Some(items) = list.as_list() else {
             let message = format!(
                 "the schema file at {} is invalid because the value of '{}' is not a list",

@@ -50,7 +50,12 @@ pub fn unit_test(workspace: &Workspace<'_>, placed: &Placed<'_>, manifest: &Mani
         }
         _ => None,
     };
+    let listed = |given: &Value, key: &str| given.get(key).is_some_and(|versions| !versions.is_null());
     let versions = match placed.entry.values.get("versions") {
+        Some(given) if listed(given, "include") && listed(given, "exclude") => {
+            let text = "Unit tests can not both include and exclude versions.";
+            return Err(placed.error(text).hint("name the versions in one of `include` and `exclude`"));
+        }
         Some(Value::Object(given)) => Some(json!({"include": given.get("include"), "exclude": given.get("exclude")})),
         _ => None,
     };
@@ -145,7 +150,9 @@ impl Reading<'_, '_> {
                 }
             },
             "csv" | "sql" => {
-                let inline = rows.and_then(Value::as_str).map(str::to_owned);
+                // As a template that is rendered, a text loses the line end behind its last line.
+                let inline = rows.and_then(Value::as_str);
+                let inline = inline.map(|text| text.strip_suffix('\n').unwrap_or(text).to_owned());
                 let text = match &fixture {
                     Some(name) => Some(self.fixture_text(name, &format)?),
                     None => inline,
@@ -181,7 +188,16 @@ impl Reading<'_, '_> {
         let package = &self.workspace.packages[self.placed.package].name;
         let files = self.workspace.inputs.files.of_kind(FileKind::Fixture);
         let own: Vec<&File> = files.filter(|file| file.package == *package && file.stem() == name).collect();
-        let found = own.iter().find(|file| file.extension() == format).or_else(|| own.first());
+        let of_format: Vec<&&File> = own.iter().filter(|file| file.extension() == format).collect();
+        if let [first, second, ..] = of_format.as_slice() {
+            let message = format!(
+                "dbt found two fixtures with the name \"{name}\".\nSince these resources have the same name, dbt will be \
+                 unable to find the correct resource when looking for fixture(\"{name}\").\n- {}\n- {}",
+                first.path, second.path
+            );
+            return Err(self.placed.error(message).hint("rename one of them"));
+        }
+        let found = of_format.first().copied().or_else(|| own.first());
         found.map(|file| file.source.text.trim().to_owned()).ok_or_else(|| {
             let file = self.placed.original_file_path;
             let message = format!("File not found for fixture '{name}' in unit tests in {file}");

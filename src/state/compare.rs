@@ -239,9 +239,15 @@ fn same_node(new: &Node, old: &Node) -> bool {
 
 /// What a function takes and gives, with its overloads but for their descriptions.
 fn same_signature(new: &FunctionDetail, old: &FunctionDetail) -> bool {
-    let signature = |overload: &Overload| Overload { description: None, compiled_body: None, ..overload.clone() };
-    new.arguments == old.arguments
-        && new.returns == old.returns
+    let signature = |overload: &Overload| Overload {
+        description: None,
+        compiled_body: None,
+        arguments: overload.arguments.iter().map(without_nulls).collect(),
+        returns: overload.returns.as_ref().map(without_nulls),
+        ..overload.clone()
+    };
+    new.arguments.iter().map(without_nulls).eq(old.arguments.iter().map(without_nulls))
+        && without_nulls(&new.returns) == without_nulls(&old.returns)
         && new.overloads.iter().map(signature).eq(old.overloads.iter().map(signature))
 }
 
@@ -280,10 +286,121 @@ fn same_node_config(new: &Node, old: &Node) -> bool {
 
 fn same_unrendered(new: &Map<String, Value>, old: &Map<String, Value>, uncompared: &[&str]) -> bool {
     let compared = |map: &Map<String, Value>| -> HashMap<String, Value> {
-        let entries = map.iter().map(|(key, value)| (canonical_key(key).to_owned(), value.clone()));
+        let entries = map.iter().map(|(key, value)| (canonical_key(key).to_owned(), as_said(value)));
         entries.filter(|(key, _)| !uncompared.contains(&key.as_str())).collect()
     };
     compared(new) == compared(old)
+}
+
+/// A config as it was said: dbt writes lists that were joined with themselves, and the trees of parsed calls.
+fn as_said(value: &Value) -> Value {
+    match value {
+        Value::String(text) => syntax_tree(text).unwrap_or_else(|| value.clone()),
+        Value::Array(items) => {
+            let mut once: Vec<Value> = Vec::with_capacity(items.len());
+            for item in items.iter().map(as_said) {
+                if !once.contains(&item) {
+                    once.push(item);
+                }
+            }
+            Value::Array(once)
+        }
+        Value::Object(map) => map.iter().map(|(key, value)| (key.clone(), as_said(value))).collect(),
+        plain => plain.clone(),
+    }
+}
+
+/// The value of `Keyword(key='limit', value=Const(value=10))`, if it is one of literals alone.
+fn syntax_tree(text: &str) -> Option<Value> {
+    let inner = text.strip_prefix("Keyword(key='")?.strip_suffix(')')?;
+    let (_, tree) = inner.split_once("', value=")?;
+    let whole = |(value, rest): (Value, &str)| rest.is_empty().then_some(value);
+    literal_tree(tree).and_then(whole).or_else(|| {
+        let (code, rest) = code_tree(tree)?;
+        rest.is_empty().then_some(Value::from(code))
+    })
+}
+
+/// The code of a name, a call or a literal, and what stands behind its tree.
+fn code_tree(text: &str) -> Option<(String, &str)> {
+    if let Some(text) = text.strip_prefix("Name(name='") {
+        let (name, rest) = text.split_once("', ctx='load')")?;
+        return Some((name.to_owned(), rest));
+    }
+    if let Some(text) = text.strip_prefix("Call(node=") {
+        let (called, rest) = code_tree(text)?;
+        let (mut arguments, rest) = sequence(rest.strip_prefix(", args=[")?, code_tree)?;
+        let keyword = |text| {
+            let (name, rest) = str::strip_prefix(text, "Keyword(key='")?.split_once("', value=")?;
+            let (value, rest) = code_tree(rest)?;
+            Some((format!("{name}={value}"), rest.strip_prefix(')')?))
+        };
+        let (named, rest) = sequence(rest.strip_prefix("], kwargs=[")?, keyword)?;
+        arguments.extend(named);
+        let rest = rest.strip_prefix("], dyn_args=None, dyn_kwargs=None)")?;
+        return Some((format!("{called}({})", arguments.join(", ")), rest));
+    }
+    // A constant stands there as Python writes it, and so does the code that it came from.
+    let inner = text.strip_prefix("Const(value=")?;
+    let (_, rest) = literal_tree(text)?;
+    Some((inner[..inner.len() - rest.len() - 1].to_owned(), rest))
+}
+
+/// One `Const(...)`, `List(...)` or `Dict(...)`, and what stands behind it.
+fn literal_tree(text: &str) -> Option<(Value, &str)> {
+    if let Some(text) = text.strip_prefix("Const(value=") {
+        let (value, rest) = constant(text)?;
+        return Some((value, rest.strip_prefix(')')?));
+    }
+    if let Some(text) = text.strip_prefix("List(items=[") {
+        let (items, rest) = sequence(text, literal_tree)?;
+        return Some((Value::Array(items), rest.strip_prefix("])")?));
+    }
+    let pair = |text| {
+        let (key, rest) = literal_tree(str::strip_prefix(text, "Pair(key=")?)?;
+        let (value, rest) = literal_tree(rest.strip_prefix(", value=")?)?;
+        Some(((key.as_str()?.to_owned(), value), rest.strip_prefix(')')?))
+    };
+    let (pairs, rest) = sequence(text.strip_prefix("Dict(items=[")?, pair)?;
+    Some((Value::Object(pairs.into_iter().collect()), rest.strip_prefix("])")?))
+}
+
+fn sequence<'t, T>(mut text: &'t str, one: impl Fn(&'t str) -> Option<(T, &'t str)>) -> Option<(Vec<T>, &'t str)> {
+    let mut items = Vec::new();
+    while !text.starts_with(']') {
+        let (item, rest) = one(text)?;
+        items.push(item);
+        text = rest.strip_prefix(", ").unwrap_or(rest);
+    }
+    Some((items, text))
+}
+
+/// A Python literal without escapes.
+fn constant(text: &str) -> Option<(Value, &str)> {
+    for (word, value) in [("True", Value::Bool(true)), ("False", Value::Bool(false)), ("None", Value::Null)] {
+        if let Some(rest) = text.strip_prefix(word) {
+            return Some((value, rest));
+        }
+    }
+    if let Some(quote) = text.chars().next().filter(|first| matches!(first, '\'' | '"')) {
+        let (inner, rest) = text[1..].split_once(quote)?;
+        return (!inner.contains('\\')).then(|| (Value::from(inner), rest));
+    }
+    let end = text.find(')')?;
+    Some((serde_json::from_str(&text[..end]).ok()?, &text[end..]))
+}
+
+/// A value without what is null or an empty list: a newer version of the format has more fields.
+fn without_nulls(value: &Value) -> Value {
+    match value {
+        Value::Array(items) => items.iter().map(without_nulls).collect(),
+        Value::Object(map) => {
+            let said = map.iter().map(|(key, value)| (key.clone(), without_nulls(value)));
+            said.filter(|(_, value)| !value.is_null() && value.as_array().is_none_or(|items| !items.is_empty()))
+                .collect()
+        }
+        plain => plain.clone(),
+    }
 }
 
 /// Descriptions count where they are written to the warehouse (`persist_docs`).
@@ -300,7 +417,7 @@ fn same_persisted_descriptions(new: &Node, old: &Node) -> bool {
 
 /// Where people said that the node goes, not where it went.
 fn same_relation(new: &Node, old: &Node) -> bool {
-    let written = |node: &Node, key: &str| node.unrendered_config.get(key).cloned();
+    let written = |node: &Node, key: &str| node.unrendered_config.get(key).map(as_said);
     ["database", "schema", "alias"].iter().all(|key| written(new, key) == written(old, key))
 }
 
@@ -329,11 +446,36 @@ fn same_exposure(new: &Exposure, old: &Exposure) -> bool {
         && same_unrendered(&new.unrendered_config, &old.unrendered_config, &[])
 }
 
+/// What of a metric, a semantic model or a saved query counts as a change of it.
 fn same_semantic(new: &SemanticResource, old: &SemanticResource) -> bool {
-    // What the reader of an artifact fills in, or the parser leaves out, is no change.
-    let body = |resource: &SemanticResource| -> HashMap<String, Value> {
-        let written = resource.body.iter().filter(|(key, value)| !value.is_null() && key.as_str() != "created_at");
-        written.map(|(key, value)| (key.clone(), value.clone())).collect()
+    let field = |resource: &SemanticResource, key: &str| without_nulls(resource.body.get(key).unwrap_or(&Value::Null));
+    let part = |resource: &SemanticResource, key: &str| {
+        without_nulls(resource.body.get("query_params").and_then(|query| query.get(key)).unwrap_or(&Value::Null))
     };
-    new.fqn == old.fqn && body(new) == body(old)
+    let fields: &[&str] = match new.resource_type {
+        ResourceType::Metric => &["type", "description", "label"],
+        ResourceType::SemanticModel => {
+            &["model", "description", "defaults", "entities", "dimensions", "measures", "primary_entity", "group"]
+        }
+        _ => &["description", "label", "group", "tags"],
+    };
+    let is_query = new.resource_type == ResourceType::SavedQuery;
+    let unrendered = |resource: &SemanticResource| {
+        resource.body.get("unrendered_config").and_then(Value::as_object).cloned().unwrap_or_default()
+    };
+    fields.iter().all(|key| field(new, key) == field(old, key))
+        && (!is_query || ["metrics", "group_by", "where"].iter().all(|key| part(new, key) == part(old, key)))
+        && (!is_query || exports(new) == exports(old))
+        && same_unrendered(&unrendered(new), &unrendered(old), &[])
+}
+
+/// What the exports of a saved query are called, and where people said that they go.
+fn exports(query: &SemanticResource) -> Vec<[Value; 4]> {
+    let listed = query.body.get("exports").and_then(Value::as_array).into_iter().flatten();
+    let each = listed.map(|export| {
+        let said = |key: &str| export.get("unrendered_config").and_then(|config| config.get(key)).cloned();
+        let said = |key: &str| said(key).unwrap_or_default();
+        [export["name"].clone(), said("export_as"), said("schema"), said("alias")]
+    });
+    each.collect()
 }

@@ -16,6 +16,8 @@ pub struct NodeProperties {
     pub description: String,
     /// `config:` with `meta`, `docs`, `group`, `contract` and `access` of the entry itself.
     pub config: Map<String, Value>,
+    /// The same as it is written, with its templates.
+    pub written_config: Map<String, Value>,
     pub columns: Vec<ColumnProperties>,
     pub tests: Vec<TestProperties>,
     pub quote_columns: Option<bool>,
@@ -206,6 +208,7 @@ pub fn read(reading: &mut Reading<'_>, section: Section, map: &YamlMap, name: St
     reading.warn_unknown(map, keys, &format!("`{name}` in `{}`", section.key()));
     let description = reading.raw_text(map, "description").unwrap_or_default();
     let config = config(reading, map);
+    let written_config = written_config(map, &config);
     let columns = columns(reading, map);
     let tests = tests(reading, map).unwrap_or_default();
     let mut properties = NodeProperties {
@@ -213,6 +216,7 @@ pub fn read(reading: &mut Reading<'_>, section: Section, map: &YamlMap, name: St
         span: reading.head(map),
         description,
         config,
+        written_config,
         columns,
         tests,
         quote_columns: reading.flag(map, "quote_columns"),
@@ -243,6 +247,13 @@ pub fn read(reading: &mut Reading<'_>, section: Section, map: &YamlMap, name: St
         }
     }
     Some(properties)
+}
+
+/// The entries of `config`, each as it stands in the file.
+fn written_config(map: &YamlMap, config: &Map<String, Value>) -> Map<String, Value> {
+    let below = map.get("config").and_then(Node::as_map);
+    let written = |key: &str| below.and_then(|below| below.get(key)).or_else(|| map.get(key)).map(Node::to_json);
+    config.iter().map(|(key, value)| (key.clone(), written(key).unwrap_or_else(|| value.clone()))).collect()
 }
 
 /// `config:` joined with the configs that may also stand beside it.
