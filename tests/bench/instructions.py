@@ -55,7 +55,7 @@ def judge(what: str, counted: int, expected: int, drift: float) -> bool:
     change = counted / expected - 1
     print(f"{what}: {counted / 1e6:,.0f} million instructions, {change:+.1%} (allowed {drift:+.0%})")
     if change < -DRIFT:
-        print(f"  fewer than written down: `python3 {Path(__file__).relative_to(Path.cwd())} --update` keeps it so")
+        print(f"  fewer than written down: `python3 tests/bench/instructions.py --update` keeps it so")
     return change <= drift
 
 
