@@ -60,7 +60,7 @@ static TEST: LazyLock<Defaults> = LazyLock::new(|| {
         "enabled": true, "alias": null, "schema": "dbt_test__audit", "database": null, "tags": [], "meta": {},
         "group": null, "static_analysis": null, "materialized": "test", "severity": "ERROR", "store_failures": null,
         "store_failures_as": null, "where": null, "limit": null, "fail_calc": "count(*)", "warn_if": "!= 0",
-        "error_if": "!= 0",
+        "error_if": "!= 0", "sql_header": null,
     }))
 });
 static SOURCE: LazyLock<Defaults> = LazyLock::new(|| {
