@@ -310,8 +310,9 @@ pub fn stamp_manifest(manifest: &mut Manifest, invocation: &Invocation, adapter_
     metadata.dbt_version = header.dbt_version;
     metadata.generated_at = header.generated_at;
     metadata.invocation_id = header.invocation_id;
-    metadata.invocation_started_at.clone_from(&header.invocation_started_at);
-    metadata.run_started_at = Some(invocation.started_at.format("%Y-%m-%dT%H:%M:%S%.6f+00:00").to_string());
+    let started_at = invocation.started_at.format("%Y-%m-%dT%H:%M:%S%.6f+00:00").to_string();
+    metadata.invocation_started_at = Some(started_at.clone());
+    metadata.run_started_at = Some(started_at);
     metadata.env = header.env;
     metadata.send_anonymous_usage_stats = Some(false);
     metadata.adapter_type = Some(adapter_type.to_owned());

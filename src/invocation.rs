@@ -301,10 +301,43 @@ impl Flags {
     /// The flags by lower-case name as `run_results.json` has them under `args`;
     /// those without a value are left out.
     pub fn arguments(&self) -> Map<String, Value> {
-        let set = self.settings.iter().filter(|(_, setting)| !setting.value.is_null());
-        set.map(|(name, setting)| (name.to_owned(), without_secrets(setting.value.clone()))).collect()
+        let is_told = |name: &str, value: &Value| {
+            !value.is_null() && !(*value == Value::Bool(false) && SILENT_WHEN_FALSE.contains(&name))
+        };
+        let set = self.settings.iter().filter(|(name, setting)| is_told(name, &setting.value));
+        set.map(|(name, setting)| {
+            let mut value = without_secrets(setting.value.clone());
+            if let (WARN_ERROR_OPTIONS, Value::Object(lists)) = (name, &mut value) {
+                for list in ["error", "warn", "silence"] {
+                    lists.entry(list).or_insert_with(|| Value::Array(Vec::new()));
+                }
+            }
+            (name.to_owned(), value)
+        })
+        .collect()
+    }
+
+    /// The size in bytes up to which the contents of seeds are compared.
+    pub fn max_hashed_seed_bytes(&self) -> u64 {
+        let mebibytes = self.get("maximum_seed_size_mib").and_then(Value::as_u64).unwrap_or(1);
+        if mebibytes == 0 { u64::MAX } else { mebibytes.saturating_mul(1 << 20) }
     }
 }
+
+const WARN_ERROR_OPTIONS: &str = "warn_error_options";
+
+/// Flags that dbt names in `run_results.json` only when they are on.
+const SILENT_WHEN_FALSE: [&str; 9] = [
+    "debug",
+    "full_refresh",
+    "fail_fast",
+    "warn_error",
+    "single_threaded",
+    "log_cache_events",
+    "store_failures",
+    "use_experimental_parser",
+    "require_event_names_in_deprecations",
+];
 
 /// A setting with stars for the values of variables whose names say that they are secret.
 fn without_secrets(value: Value) -> Value {
@@ -395,6 +428,7 @@ pub fn validate(
     let options = warn_error_options(&settings, &mut diagnostics);
     exclude_each_other(&settings, &mut diagnostics);
     follow(&mut settings);
+    let log_path = settings.text("log_path").map(|given| absolute(&place.current_dir, &given));
     complete(&mut settings, &line, &project_dir, &profiles_dir);
     let path = |name: &str| settings.text(name).map(|given| absolute(&place.current_dir, &given));
     diagnostics.extend(deprecations(&line, &settings, &place.environment));
@@ -415,7 +449,7 @@ pub fn validate(
         profile: settings.text("profile"),
         target: settings.text("target"),
         target_path: path("target_path"),
-        log_path: path("log_path"),
+        log_path,
         vars: settings.map("vars"),
         threads,
         selection: selection(&settings, &mut diagnostics),
@@ -626,6 +660,9 @@ fn complete(settings: &mut Settings, line: &CommandLine, project_dir: &Path, pro
     for (name, folder) in [("project_dir", project_dir), ("profiles_dir", profiles_dir)] {
         let origin = settings.origin(name);
         settings.set(name, Value::from(folder.to_string_lossy()), origin);
+    }
+    if settings.value("log_path").is_null() {
+        settings.set("log_path", Value::from(project_dir.join("logs").to_string_lossy()), Origin::Default);
     }
     for name in ["full_refresh", "store_failures", "introspect"] {
         if settings.value(name).is_null() {

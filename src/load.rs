@@ -21,7 +21,7 @@ use crate::target::Target;
 
 pub use builtin::{BuiltinPackage, OWN, builtin_packages, is_builtin};
 use files::read_optional;
-pub use files::{Checksum, File, FileKind, MAX_HASHED_SEED_BYTES, MAX_TEXT_BYTES, MAX_YAML_BYTES};
+pub use files::{Checksum, File, FileKind, MAX_TEXT_BYTES, MAX_YAML_BYTES};
 pub(crate) use files::{hex, reason};
 pub use render::{ConfigRenderer, RenderContext};
 pub use settings::{
@@ -103,7 +103,7 @@ pub fn project(request: &Request) -> Result<Warned<ProjectFiles>, Diagnostics> {
     let mut files = Vec::new();
     let mut unread = Diagnostics::new();
     for (package, shown_root) in &all {
-        files.extend(files::of_package(package, shown_root, request.jinja_extensions, &mut unread));
+        files.extend(files::of_package(package, shown_root, request, &mut unread));
     }
     let mut optional = |name: &str| match read_optional(&request.project_dir.join(name), name) {
         Ok(file) => file,

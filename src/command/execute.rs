@@ -331,7 +331,7 @@ fn run_result(runtime: &Runtime, outcome: &Outcome) -> RunResult {
         failures: result.failures,
         compiled: has_code.then_some(outcome.compiled_code.is_some()),
         compiled_code: outcome.compiled_code.clone(),
-        relation_name: node.and_then(|node| node.relation_name.clone()),
+        relation_name: node.filter(|_| has_code).and_then(|node| node.relation_name.clone()),
         batch_results: outcome
             .batches
             .as_ref()

@@ -151,7 +151,7 @@ pub(crate) fn in_batches(manifest: &Manifest, invocation: &Invocation, files: &P
 fn vars_hash(invocation: &Invocation) -> Event {
     let vars = invocation.flags.arguments().get("vars").cloned().unwrap_or_default();
     let shown = values::representation(&values::from_json(&vars));
-    let digest = crate::load::Checksum::of_text(&shown).checksum;
+    let digest = crate::load::Checksum::of_exact(&shown).checksum;
     let text = format!("checksum: {digest}, vars: {shown}, profile: , target: , version: {DBT_VERSION}");
     let data = json!({"checksum": digest, "vars": shown, "profile": "", "target": "", "version": DBT_VERSION});
     Event::notice_with("StateCheckVarsHash", Level::Debug, text, data)

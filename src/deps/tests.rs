@@ -136,6 +136,7 @@ impl Project {
             vars: Map::new(),
             checks_version: true,
             jinja_extensions: false,
+            max_hashed_seed_bytes: 1 << 20,
             environment: Arc::new([("DBT_PACKAGE_HUB_URL", self.hub.as_str())].into()),
         };
         let mut said = String::new();

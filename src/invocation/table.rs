@@ -393,7 +393,7 @@ pub static FLAGS: &[Flag] = &[
     flag("snowflake_projects_otel", PAIR, False, Both, ANY, "").project().inert(),
     flag("use_v2_parser", PAIR, False, Both, ANY, "").project().inert(),
     flag("v2_parser", Text, Nothing, Both, ANY, "").project().inert(),
-    flag("maximum_seed_size_mib", Integer, Nothing, Both, ANY, "").project().inert(),
+    flag("maximum_seed_size_mib", Integer, Int(1), Both, ANY, "Largest seed to compare with the state by its contents").project(),
     flag("sqlparse", Text, Nothing, Both, ANY, "").inert(),
 ];
 

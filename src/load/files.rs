@@ -9,6 +9,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
+use super::Request;
 use super::ignore::Ignore;
 use crate::diagnostic::{Diagnostic, Diagnostics, SourceFile, Span};
 use crate::project::{Package, ResourcePaths};
@@ -18,8 +19,6 @@ use crate::project::{Package, ResourcePaths};
 pub const MAX_TEXT_BYTES: u64 = 16 << 20;
 /// The largest YAML file that is read: 128 MB (some projects generate theirs).
 pub const MAX_YAML_BYTES: u64 = 128 << 20;
-/// Seeds above this size are known by their path, not by their contents, as in dbt: 1 MiB.
-pub const MAX_HASHED_SEED_BYTES: u64 = 1 << 20;
 
 /// What a file is for, by its folder and ending.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -53,10 +52,9 @@ impl Checksum {
         Checksum { name: "none", checksum: String::new() }
     }
 
-    /// Of a text without the blanks around it, as dbt computes it.
-    pub fn of_text(text: &str) -> Checksum {
-        let digest = Sha256::digest(text.trim().as_bytes());
-        Checksum { name: "sha256", checksum: hex(&digest) }
+    /// Of a text as it stands.
+    pub fn of_exact(text: &str) -> Checksum {
+        Checksum { name: "sha256", checksum: hex(&Sha256::digest(text.as_bytes())) }
     }
 
     /// As [`Checksum::of_text`], whatever white space stands between the words: since 1.12 dbt takes code
@@ -123,7 +121,7 @@ fn without_jinja_ending(name: &str) -> &str {
 pub(super) fn of_package(
     package: &Package,
     shown_root: &str,
-    jinja_extensions: bool,
+    request: &Request,
     problems: &mut Diagnostics,
 ) -> Vec<File> {
     let ignore = match read_optional(&package.root.join(".dbtignore"), &format!("{shown_root}.dbtignore")) {
@@ -157,7 +155,7 @@ pub(super) fn of_package(
     for group in &groups {
         for folder in &group.folders {
             for found in folders.get(folder.as_str()).into_iter().flatten() {
-                if group.takes(found, jinja_extensions)
+                if group.takes(found, request.jinja_extensions)
                     && !ignore.ignores(&found.path)
                     && seen.insert((group.kind, &found.path))
                 {
@@ -167,7 +165,7 @@ pub(super) fn of_package(
         }
     }
     let read: Vec<Result<File, Diagnostic>> =
-        wanted.into_par_iter().map(|(kind, found)| read(package, kind, found, shown_root)).collect();
+        wanted.into_par_iter().map(|(kind, found)| read(package, kind, (found, shown_root), request)).collect();
     let mut files = Vec::with_capacity(read.len());
     for result in read {
         match result {
@@ -286,10 +284,15 @@ pub(crate) fn reason(error: &std::io::Error) -> String {
     }
 }
 
-fn read(package: &Package, kind: FileKind, found: &Found, shown_root: &str) -> Result<File, Diagnostic> {
+fn read(
+    package: &Package,
+    kind: FileKind,
+    (found, shown_root): (&Found, &str),
+    request: &Request,
+) -> Result<File, Diagnostic> {
     let shown = format!("{shown_root}{}", found.path);
     let (source, checksum) = if kind == FileKind::Seed {
-        (SourceFile::new(shown.clone(), ""), seed_checksum(found, &shown)?)
+        (SourceFile::new(shown.clone(), ""), seed_checksum(found, &shown, request.max_hashed_seed_bytes)?)
     } else {
         let limit = if kind == FileKind::Properties { MAX_YAML_BYTES } else { MAX_TEXT_BYTES };
         let source = read_text(&found.absolute_path, &shown, limit)?;
@@ -311,16 +314,16 @@ fn read(package: &Package, kind: FileKind, found: &Found, shown_root: &str) -> R
     })
 }
 
-fn seed_checksum(found: &Found, shown: &str) -> Result<Checksum, Diagnostic> {
+fn seed_checksum(found: &Found, shown: &str, limit: u64) -> Result<Checksum, Diagnostic> {
     let metadata = fs::metadata(&found.absolute_path).map_err(|error| unreadable(shown, &error))?;
-    if metadata.len() > MAX_HASHED_SEED_BYTES {
+    if metadata.len() > limit {
         return Ok(Checksum { name: "path", checksum: found.path.clone() });
     }
     // dbt hashes a seed with its byte order mark.
     let bytes = fs::read(&found.absolute_path).map_err(|error| unreadable(shown, &error))?;
     match std::str::from_utf8(&bytes) {
-        Ok(text) => Ok(Checksum::of_text(text)),
-        Err(_) => Ok(Checksum::of_text(&read_text(&found.absolute_path, shown, MAX_HASHED_SEED_BYTES)?.text)),
+        Ok(text) => Ok(Checksum::of_seed(text)),
+        Err(_) => Ok(Checksum::of_seed(&read_text(&found.absolute_path, shown, u64::MAX)?.text)),
     }
 }
 

@@ -24,7 +24,8 @@ pub struct RenderContext<'a> {
     pub environment: &'a Arc<Environment>,
     /// `--vars`, over those of `vars.yml`.
     pub vars: &'a Map<String, serde_json::Value>,
-    /// Jinja's `target`; absent where the profile is not known.
+    /// Jinja's `target`; absent where the profile is not known yet, empty for commands without one,
+    /// to which every part of it is an empty text.
     pub target: Option<&'a Map<String, serde_json::Value>>,
     /// Whether `DBT_ENV_SECRET_` variables may be used: in profiles and package lists.
     pub allows_secrets: bool,

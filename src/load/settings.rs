@@ -38,6 +38,8 @@ pub struct Request {
     pub checks_version: bool,
     /// `allow_jinja_file_extensions`: files such as `a.sql.j2` are read like `a.sql`.
     pub jinja_extensions: bool,
+    /// `maximum_seed_size_mib` in bytes: larger seeds are known by their path, not their contents.
+    pub max_hashed_seed_bytes: u64,
     pub environment: Arc<Environment>,
 }
 
@@ -54,6 +56,7 @@ impl From<&Invocation> for Request {
             vars: invocation.vars.clone(),
             checks_version: invocation.flags.version_check,
             jinja_extensions: invocation.flags.behaviour("allow_jinja_file_extensions"),
+            max_hashed_seed_bytes: invocation.flags.max_hashed_seed_bytes(),
             environment: Arc::new(invocation.environment.clone()),
         }
     }

@@ -168,6 +168,10 @@ fn complete(config: &mut NodeConfig) -> Result<(), String> {
         let word = if *on { "on" } else { "off" };
         config.set("static_analysis", Value::from(word));
     }
+    if let Some(Value::Bool(on)) = config.get("latest_version_pointer") {
+        let whole = json!({"enabled": on});
+        config.set("latest_version_pointer", whole);
+    }
     with_fields(config, "docs", &[("show", json!(true)), ("node_color", Value::Null)]);
     with_fields(config, "contract", &[("enforced", json!(false)), ("alias_types", json!(true))]);
     if let Some(Value::Bool(on)) = config.get("latest_version_pointer").filter(|value| value.is_boolean()) {
@@ -187,6 +191,7 @@ fn complete(config: &mut NodeConfig) -> Result<(), String> {
             with_fields(config, "snapshot_meta_column_names", &names.map(|name| (name, Value::Null)));
         }
         ResourceType::Model => {
+            with_fields(config, "latest_version_pointer", &[("enabled", Value::Null), ("alias", Value::Null)]);
             let has_rule = |value: &Value| value.get("build_after").is_some_and(Value::is_object);
             if config.is_set("freshness") && !config.get("freshness").is_some_and(has_rule) {
                 config.remove("freshness");

@@ -31,6 +31,9 @@ pub struct MacroFile<'a> {
 pub struct FoundMacro {
     pub source: MacroSource,
     pub path: String,
+    /// Whether the manifest tells its arguments: dbt reads those of generic tests only where
+    /// they stand among macros.
+    pub shows_arguments: bool,
     pub supported_languages: Option<Vec<String>>,
 }
 
@@ -54,7 +57,8 @@ fn read_file(file: &MacroFile<'_>) -> Result<Vec<FoundMacro>, Diagnostic> {
     let found = found.into_iter().map(|block| {
         let languages = (block.kind == BlockKind::Materialization).then(|| block.supported_languages.clone());
         let source = blocks::macro_source(&block, file.package)?;
-        Ok(FoundMacro { source, path: file.path.clone(), supported_languages: languages })
+        let shows_arguments = block.kind != BlockKind::Test || !(file.only_tests || &**file.package == "dbt");
+        Ok(FoundMacro { source, path: file.path.clone(), shows_arguments, supported_languages: languages })
     });
     found.collect()
 }
@@ -132,7 +136,7 @@ fn entry(workspace: &Workspace<'_>, found: &FoundMacro) -> Result<Macro, Diagnos
         docs: Docs::default(),
         config: json!({"meta": {}, "docs": Docs::default()}),
         patch_path: None,
-        arguments: if workspace.inputs.settings.validates_macros { arguments(source) } else { Vec::new() },
+        arguments: if workspace.inputs.settings.validates_macros { arguments(found) } else { Vec::new() },
         created_at: workspace.created_at,
         supported_languages: found.supported_languages.clone(),
     })
@@ -153,9 +157,16 @@ fn block_text(source: &MacroSource) -> &str {
 }
 
 /// The arguments in a macro's head.
-fn arguments(source: &MacroSource) -> Vec<MacroArgument> {
+fn arguments(found: &FoundMacro) -> Vec<MacroArgument> {
     let argument = |name: &str| MacroArgument { name: name.to_owned(), kind: None, description: String::new() };
-    source.signature.iter().map(|parameter| argument(&parameter.name)).collect()
+    if !found.shows_arguments {
+        return Vec::new();
+    }
+    if found.supported_languages.is_some() {
+        // A materialization becomes a macro with this one argument.
+        return vec![argument("supported_languages")];
+    }
+    found.source.signature.iter().map(|parameter| argument(&parameter.name)).collect()
 }
 
 /// Compares what properties say of a macro's arguments with its head; `own` are those of the head

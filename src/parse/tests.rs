@@ -39,6 +39,7 @@ fn load(root: &Path) -> ProjectFiles {
         vars: Map::new(),
         checks_version: true,
         jinja_extensions: false,
+        max_hashed_seed_bytes: 1 << 20,
         environment: Arc::new([("HOME", "/home/user")].into()),
     };
     load::project(&request).unwrap_or_else(|problems| panic!("{problems}")).value
