@@ -302,7 +302,7 @@ impl Flags {
     /// those without a value are left out.
     pub fn arguments(&self) -> Map<String, Value> {
         let is_told = |name: &str, value: &Value| {
-            !value.is_null() && !(*value == Value::Bool(false) && SILENT_WHEN_FALSE.contains(&name))
+            !(value.is_null() || *value == Value::Bool(false) && SILENT_WHEN_FALSE.contains(&name))
         };
         let set = self.settings.iter().filter(|(name, setting)| is_told(name, &setting.value));
         set.map(|(name, setting)| {
@@ -312,7 +312,7 @@ impl Flags {
                     lists.entry(list).or_insert_with(|| Value::Array(Vec::new()));
                 }
             }
-            (name.to_owned(), value)
+            (artifact_name(name).to_owned(), value)
         })
         .collect()
     }
@@ -321,6 +321,15 @@ impl Flags {
     pub fn max_hashed_seed_bytes(&self) -> u64 {
         let mebibytes = self.get("maximum_seed_size_mib").and_then(Value::as_u64).unwrap_or(1);
         if mebibytes == 0 { u64::MAX } else { mebibytes.saturating_mul(1 << 20) }
+    }
+}
+
+/// The name of a flag in `run_results.json`.
+fn artifact_name(flag: &str) -> &str {
+    match flag {
+        "resource_type" => "resource_types",
+        "exclude_resource_type" => "exclude_resource_types",
+        name => name,
     }
 }
 
@@ -482,7 +491,7 @@ pub fn repeated_line(line: &CommandLine, which: Which, arguments: &Map<String, V
         if selects || flag.inert || OWN_OF_RETRY.contains(&flag.name) {
             continue;
         }
-        let value = match arguments.get(flag.name) {
+        let value = match arguments.get(artifact_name(flag.name)).or_else(|| arguments.get(flag.name)) {
             Some(Value::Bool(on)) => Given::Switch(*on),
             Some(Value::String(text)) => Given::Words(vec![text.clone()]),
             Some(Value::Number(number)) => Given::Words(vec![number.to_string()]),

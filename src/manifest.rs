@@ -420,6 +420,7 @@ pub struct Overload {
 pub struct HookDetail {
     #[serde(flatten)]
     pub code: Code,
+    /// From zero, among the hooks of its moment.
     pub index: Option<usize>,
 }
 
@@ -865,6 +866,18 @@ impl Manifest {
 }
 
 impl<'a> Resource<'a> {
+    /// The entry as `manifest.json` has it.
+    pub fn to_json(self) -> Value {
+        let entry = match self {
+            Resource::Node(node) => serde_json::to_value(node),
+            Resource::Source(source) => serde_json::to_value(source),
+            Resource::Exposure(exposure) => serde_json::to_value(exposure),
+            Resource::UnitTest(test) => serde_json::to_value(test),
+            Resource::Semantic(semantic) => serde_json::to_value(semantic),
+        };
+        entry.unwrap_or_default()
+    }
+
     pub fn unique_id(&self) -> &'a UniqueId {
         match self {
             Resource::Node(node) => &node.unique_id,

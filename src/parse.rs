@@ -162,7 +162,7 @@ pub fn manifest(inputs: &Inputs<'_>) -> Result<Warned<Parsed>, Box<Broken>> {
     let mut problems = inputs.files.unread.clone();
     let found = read_macros(inputs, &mut problems);
     let engine = make_engine(inputs, &found)?;
-    let docs = read_docs(inputs, &mut problems);
+    let docs = read_docs(inputs, &engine, &mut problems);
     let workspace = Workspace::new(inputs, engine.clone(), docs);
     let files = read_properties(&workspace, &mut problems);
     let drafts = draft::all(&workspace, &files, &mut problems);
@@ -212,19 +212,20 @@ fn make_engine(inputs: &Inputs<'_>, found: &[FoundMacro]) -> Result<Engine, Diag
     Ok(engine)
 }
 
-fn read_docs(inputs: &Inputs<'_>, problems: &mut Diagnostics) -> Docs {
+fn read_docs(inputs: &Inputs<'_>, engine: &Engine, problems: &mut Diagnostics) -> Docs {
     let files = inputs.files;
     let read: Vec<_> = files
         .of_kind(FileKind::Documentation)
         .collect::<Vec<_>>()
         .into_par_iter()
         .map(|file| {
-            docs::read(&DocsFile {
+            let docs_file = DocsFile {
                 package: &file.package,
                 span: workspace::stripped(&file.source),
                 path: file.resource_path.clone(),
                 original_file_path: file.path.clone(),
-            })
+            };
+            docs::read(&docs_file, engine)
         })
         .collect();
     let mut docs = Docs::new(&files.root().name, inputs.settings.own_package_first);

@@ -450,10 +450,11 @@ impl<'a> Runner<'a> {
 
     /// A node with nothing to run: an exposure, a saved query, a metric.
     fn no_op(&self, task: usize, resource: Resource<'_>) -> Step {
-        let stopwatch = Stopwatch::start();
+        let mut stopwatch = Stopwatch::start();
+        stopwatch.compiled();
         let facts = &self.facts[task];
         let position = self.next_position();
-        let report = Report::new(Status::NoOp, "NO-OP");
+        let report = Report { failures: Some(0), ..Report::new(Status::NoOp, "NO-OP") };
         let result = Arc::new(stopwatch.result(facts, report, Extra::default()));
         let line = line(&result, position);
         let description = format!("{} {}", resource.resource_type().as_str().replace('_', " "), resource.name());
@@ -686,15 +687,17 @@ fn group(runtime: &Runtime, node: &Node) -> Option<Map<String, Json>> {
 /// The results as on-run-end hooks see them (docs.getdbt.com/reference/dbt-jinja-functions/on-run-end-context#results).
 pub(crate) fn results_value(runtime: &Runtime, outcomes: &[Outcome]) -> Value {
     let each = outcomes.iter().filter_map(|outcome| {
-        let node = runtime.manifest().node(&outcome.id)?;
         let result = &outcome.result;
-        let node = match (&outcome.compiled_code, &outcome.compiled_path) {
-            (Some(code), Some(path)) => {
+        let node = match (runtime.manifest().node(&outcome.id), &outcome.compiled_code, &outcome.compiled_path) {
+            (Some(node), Some(code), Some(path)) => {
                 let compiled = crate::compile::Compiled { sql: code.clone(), ctes: outcome.ctes.clone() };
-                node::with_code(node, &compiled, path)
+                serde_json::to_value(node::with_code(node, &compiled, path)).unwrap_or_default()
             }
-            _ => node.clone(),
+            (Some(node), ..) => serde_json::to_value(node).unwrap_or_default(),
+            // Unit tests, exposures, saved queries.
+            (None, ..) => runtime.manifest().resource(&outcome.id)?.to_json(),
         };
+        let node = values::from_json(&with_every_config(node));
         Some(values::dict_of([
             ("status", Value::from(result.status.as_str())),
             ("thread_id", Value::from(result.thread.as_str())),
@@ -702,11 +705,22 @@ pub(crate) fn results_value(runtime: &Runtime, outcomes: &[Outcome]) -> Value {
             ("adapter_response", values::from_json(&Json::Object(result.adapter_response.clone()))),
             ("message", result.message.as_deref().map_or_else(values::none, Value::from)),
             ("failures", result.failures.map_or_else(values::none, Value::from)),
-            ("node", runtime.node_value(&node)),
+            ("node", node),
             ("timing", values::list(result.timing.iter().map(timing_value).collect())),
         ]))
     });
     values::list(each.collect())
+}
+
+/// In dbt a config that a node does not have is none where hooks read results, not undefined: packages
+/// ask tests for `full_refresh`.
+fn with_every_config(mut node: Json) -> Json {
+    if let Some(config) = node.get_mut("config").and_then(Json::as_object_mut) {
+        for key in crate::config::defaults::of(ResourceType::Model).keys() {
+            config.entry(key.as_ref()).or_insert(Json::Null);
+        }
+    }
+    node
 }
 
 fn timing_value(timing: &crate::event::Timing) -> Value {

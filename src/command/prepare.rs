@@ -12,7 +12,7 @@ use crate::artifact;
 use crate::artifact::graph_summary::GraphSummary;
 use crate::compile::fresh;
 use crate::compile::runtime::{CommentSetting, Deferred, EventTime, RunFlags, Runtime};
-use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
+use crate::diagnostic::{Diagnostic, Diagnostics, Severity, Warned};
 use crate::event::{Action, Event, Level, found_line};
 use crate::graph::{self, Graph, NodeSet, ResolveOptions};
 use crate::invocation::{Command, DBT_VERSION, ExitCode, Invocation};
@@ -256,8 +256,29 @@ fn globals(invocation: &Invocation, files: &ProjectFiles) -> Globals {
         invocation_args: json(&Json::Object(invocation.flags.arguments())),
         metadata_envs: values::dict_of(custom.iter().map(|(name, value)| (name.as_str(), Value::from(value.as_str())))),
         selected_resources: OnceLock::new(),
+        runtime_config: runtime_config(invocation, files),
         engine: OnceLock::new(),
     }
+}
+
+/// The parts of dbt's own configuration object that packages read (`builtins.ref.config`).
+fn runtime_config(invocation: &Invocation, files: &ProjectFiles) -> Value {
+    let version = |package: &Package| package.config.version.as_deref().map_or_else(values::none, Value::from);
+    let package = |package: &Package| {
+        let facts = [("project_name", Value::from(&*package.name)), ("version", version(package))];
+        (package.name.to_string(), values::dict_of(facts))
+    };
+    values::dict_of([
+        ("project_name", Value::from(&*files.root().name)),
+        ("version", version(files.root())),
+        ("profile_name", Value::from(files.target.profile_name.as_str())),
+        ("target_name", Value::from(files.target.name.as_str())),
+        ("threads", Value::from(files.target.threads)),
+        ("dependencies", values::dict_of(files.packages.iter().map(package))),
+        ("args", values::from_json(&Json::Object(invocation.flags.arguments()))),
+        ("cli_vars", values::from_json(&Json::Object(invocation.vars.clone()))),
+        ("vars", values::from_json(&Json::Object(files.vars.root.clone()))),
+    ])
 }
 
 fn restricted(files: &ProjectFiles) -> HashSet<String> {
@@ -279,6 +300,10 @@ fn with_metadata(
         column: None,
     };
     artifact::stamp_manifest(&mut manifest, invocation, files.target.adapter, quoting);
+    // Where the file is wrong, the selectors stay as written, and their use says what is wrong.
+    if let Ok(selectors) = read_selectors(invocation, files) {
+        manifest.selectors = selectors.value.manifest_form();
+    }
     manifest
 }
 
@@ -331,20 +356,26 @@ pub(crate) fn select(call: &Call, prepared: &Prepared) -> Result<NodeSet, Diagno
 
 /// `selectors.yml`, if there is one.
 fn selectors(call: &Call, prepared: &Prepared) -> Result<Selectors, Diagnostics> {
-    let Some(file) = &prepared.files.selectors else { return Ok(Selectors::default()) };
-    let read = yaml::parse(file)?;
-    call.warnings(read.warnings)?;
-    let Some(root) = read.value else { return Ok(Selectors::default()) };
-    let renderer = prepared.files.config_renderer();
+    let Warned { value, warnings } = read_selectors(&call.invocation, &prepared.files)?;
+    call.warnings(warnings)?;
+    Ok(value)
+}
+
+fn read_selectors(invocation: &Invocation, files: &ProjectFiles) -> Result<Warned<Selectors>, Diagnostics> {
+    let nothing = |warnings| Warned { value: Selectors::default(), warnings };
+    let Some(file) = &files.selectors else { return Ok(nothing(Diagnostics::new())) };
+    let Warned { value, mut warnings } = yaml::parse(file)?;
+    let Some(root) = value else { return Ok(nothing(warnings)) };
+    let renderer = files.config_renderer();
     let tree = TreeRenderer { file, renderer: &renderer, is_rendered: &|_| true, keeps_on_error: &|_| false };
     let mut problems = Diagnostics::new();
     let root = tree.tree(&root, &mut problems);
     if problems.has_errors() {
         return Err(problems);
     }
-    let parsed = select::selectors::parse(file, &root, call.invocation.selection.indirect_selection)?;
-    call.warnings(parsed.warnings)?;
-    Ok(parsed.value)
+    let parsed = select::selectors::parse(file, &root, invocation.selection.indirect_selection)?;
+    warnings.extend(parsed.warnings);
+    Ok(Warned { value: parsed.value, warnings })
 }
 
 /// The exit code of a selection that matches nothing.

@@ -313,8 +313,8 @@ pub static FLAGS: &[Flag] = &[
     flag("show_failures", Integer, Int(0), Ours, TESTING, "How many of the rows that fail a data test are shown").project(),
     flag("fresh_only", PAIR, False, Ours, TESTING, "Test only the fresh rows of what has a fresh window (tform.yml, or tform in its meta)"),
     flag("fuse", PAIR, Nothing, Ours, TESTING, "Ask data tests of a relation by common queries, also where each by itself is faster"),
-    flag("export_saved_queries", PAIR, Nothing, Both, Place::on(&[Which::Build]), "Export saved queries").inert(),
-    flag("include_saved_query", PAIR, Nothing, Both, Place::on(&[Which::Build]), "Include saved queries").inert(),
+    flag("export_saved_queries", PAIR, False, Both, Place::on(&[Which::Build]), "Export saved queries").inert(),
+    flag("include_saved_query", PAIR, False, Both, Place::on(&[Which::Build]), "Include saved queries").inert(),
     flag("show", ON, False, Nowhere, PREVIEWING, "Show some of the rows that were loaded"),
     // What one command alone has.
     flag("inline", Text, Nothing, Nowhere, COMPILING, "SQL with Jinja to compile in place of a model"),

@@ -82,6 +82,8 @@ pub struct Globals {
     pub metadata_envs: Value,
     /// The ids of the selected nodes; empty until they are known.
     pub selected_resources: OnceLock<Value>,
+    /// What packages read of dbt's own configuration object, by `builtins.ref.config`.
+    pub runtime_config: Value,
     /// Set once the macros are known, so that `context['macro_name']` finds them.
     pub engine: OnceLock<Engine>,
 }
@@ -276,7 +278,14 @@ struct Builtins(Arc<NodeContext>);
 
 impl Object for Builtins {
     fn get_value_by_str(self: &Arc<Self>, name: &str) -> Option<Value> {
-        self.0.get_value_by_str(name).or_else(|| self.0.globals.engine.get()?.builtin(name))
+        let value = self.0.get_value_by_str(name).or_else(|| self.0.globals.engine.get()?.builtin(name))?;
+        match name {
+            "ref" | "source" => {
+                let config = self.0.globals.runtime_config.clone();
+                Some(Value::from_object(WithConfig { function: value, config }))
+            }
+            _ => Some(value),
+        }
     }
 
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
@@ -285,6 +294,31 @@ impl Object for Builtins {
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {
         self.0.enumerate()
+    }
+}
+
+/// `builtins.ref` and `builtins.source`: functions with dbt's configuration as an attribute.
+#[derive(Debug)]
+struct WithConfig {
+    function: Value,
+    config: Value,
+}
+
+impl Object for WithConfig {
+    fn repr(self: &Arc<Self>) -> minijinja::value::ObjectRepr {
+        minijinja::value::ObjectRepr::Plain
+    }
+
+    fn get_value_by_str(self: &Arc<Self>, name: &str) -> Option<Value> {
+        (name == "config").then(|| self.config.clone())
+    }
+
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        self.get_value_by_str(key.as_str()?)
+    }
+
+    fn call(self: &Arc<Self>, state: &mut State<'_, '_>, args: &[Value]) -> Result<Value, Error> {
+        self.function.call(state, args)
     }
 }
 

@@ -104,12 +104,10 @@ fn incorporate(relation: &mut Relation, name: &str, value: &Value) -> Result<(),
             let pairs = values::pairs(value).ok_or("the `path` of a relation must be a dictionary")?;
             for (key, value) in pairs {
                 let key = values::text(&key);
-                let Some(part_name) = Part::ALL.into_iter().find(|part| part.as_str() == key) else {
-                    return Err(format!(
-                        "`{key}` is not a part of a relation's path (these are: database, schema, identifier)"
-                    ));
-                };
-                relation.path.set(part_name, part(&value, &key)?);
+                // Packages also give `table`, the name of `identifier` of old; dbt passes it over.
+                if let Some(part_name) = Part::ALL.into_iter().find(|part| part.as_str() == key) {
+                    relation.path.set(part_name, part(&value, &key)?);
+                }
             }
         }
         "type" => relation.kind = kind(Some(value))?,

@@ -3,6 +3,7 @@
 //! `doc('name')` looks in the package that is named, or else in the root project, then in
 //! the package of the description (docs.getdbt.com/docs/build/documentation).
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -10,6 +11,7 @@ use crate::diagnostic::{Diagnostic, Span};
 use crate::jinja::blocks::{self, BlockKind};
 use crate::jinja::context::{Function, fault};
 use crate::jinja::values;
+use crate::jinja::{Engine, Scope, TemplateSource};
 use crate::manifest::{DocBlock, ResourceType, UniqueId};
 
 use super::workspace::{Names, Workspace};
@@ -38,26 +40,37 @@ pub struct DocsFile<'a> {
 /// The blocks of one file with the places of their names.
 ///
 /// # Errors
-/// A block that is not closed or has no name.
-pub fn read(file: &DocsFile<'_>) -> Result<Vec<(DocBlock, Span)>, Diagnostic> {
+/// A block that is not closed or has no name; broken Jinja in one.
+pub fn read(file: &DocsFile<'_>, engine: &Engine) -> Result<Vec<(DocBlock, Span)>, Diagnostic> {
     let source = &file.span.file;
     if !source.text.contains("docs") {
         return Ok(Vec::new());
     }
     let found = blocks::scan(source, &[BlockKind::Docs])?;
     let read = found.into_iter().map(|block| {
+        let contents = rendered(engine, file, block.contents())?;
         let doc = DocBlock {
             unique_id: format!("doc.{}.{}", file.package, block.name).into(),
             resource_type: ResourceType::Doc,
             package_name: file.package.to_string(),
             path: file.path.clone(),
             original_file_path: file.original_file_path.clone(),
-            block_contents: block.contents().trim().to_owned(),
+            block_contents: contents.trim().to_owned(),
             name: block.name,
         };
-        (doc, Span::new(source, block.head.start, block.head.end))
+        Ok((doc, Span::new(source, block.head.start, block.head.end)))
     });
-    Ok(read.collect())
+    read.collect()
+}
+
+/// A block's text with its Jinja done; no name has a value there, and that is no mistake.
+fn rendered<'a>(engine: &Engine, file: &DocsFile<'_>, contents: &'a str) -> Result<Cow<'a, str>, Diagnostic> {
+    if !super::properties::holds_jinja(contents) {
+        return Ok(Cow::Borrowed(contents));
+    }
+    let source = TemplateSource::text(&file.original_file_path, contents);
+    let scope = Scope::parsing(file.package, values::dict_of::<&str>([]));
+    Ok(Cow::Owned(engine.render(&source, &scope)?.value))
 }
 
 /// The package and the name of the page that a documentation site begins with.
@@ -159,7 +172,8 @@ pub fn describe(
     }
     let package_name = workspace.packages[package].name.clone();
     let docs = &workspace.docs;
-    if let Some(found) = only_docs(docs, &package_name, text) {
+    // A template loses the line end at its end.
+    if let Some(found) = only_docs(docs, &package_name, text.strip_suffix('\n').unwrap_or(text)) {
         return Ok(found);
     }
     // The blocks live as long as the invocation: a function of the context owns what it uses.
@@ -269,7 +283,8 @@ mod tests {
             let span = Span::new(&file, 0, file.text.len());
             let source =
                 DocsFile { package: &package, span, path: "a.md".into(), original_file_path: "models/a.md".into() };
-            for (mut doc, span) in read(&source).unwrap() {
+            let engine = Engine::new(Vec::new(), crate::jinja::EngineOptions::new("shop")).unwrap();
+            for (mut doc, span) in read(&source, &engine).unwrap() {
                 doc.block_contents = contents.to_owned();
                 docs.add(doc, span).unwrap();
             }

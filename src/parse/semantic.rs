@@ -223,6 +223,9 @@ fn type_params(kind: &str, given: &Value) -> Value {
         "conversion_type_params": conversion,
         "cumulative_type_params": cumulative,
         "metric_aggregation_params": null,
+        "fill_nulls_with": given.get("fill_nulls_with"),
+        "join_to_timespine": given.get("join_to_timespine").cloned().unwrap_or_else(|| json!(false)),
+        "is_private": given.get("is_private"),
     })
 }
 

@@ -62,6 +62,7 @@ fn parse_inputs(files: &ProjectFiles) -> Result<Warned<Parsed>, Box<Broken>> {
         invocation_args: values::dict(Default::default()),
         metadata_envs: values::dict(Default::default()),
         selected_resources: OnceLock::new(),
+        runtime_config: Value::from(()),
         engine: OnceLock::new(),
     });
     manifest(&Inputs {

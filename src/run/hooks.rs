@@ -62,11 +62,14 @@ pub fn run(
         }
         let position = Position { index: index + 1, total };
         let statement = format!("{}.{}.{}", node.package_name, moment.tag(), hook_index(node));
-        let stopwatch = Stopwatch::start();
+        let mut stopwatch = Stopwatch::start();
         let hook = HookLine { node: NodeInfo::waiting(&facts).with_status(Status::Started), position, statement };
         runtime.emit(Event::LogHookStartLine(hook.clone()));
-        let (report, code) = run_one(runtime, worker, node, outcomes)?;
+        let (mut report, code) = run_one(runtime, worker, (node, &mut stopwatch), outcomes)?;
         failed = report.status.is_failure();
+        if !failed {
+            report.message = Some(format!("{} passed", hook.statement));
+        }
         let result = Arc::new(stopwatch.result(&facts, report, Extra::default()));
         let hook = HookLine { node: result.node.clone(), ..hook };
         runtime.emit(Event::LogHookEndLine { hook, status: result.status, seconds: result.seconds });
@@ -107,7 +110,7 @@ fn hook_index(node: &Node) -> usize {
 fn run_one(
     runtime: &Arc<Runtime>,
     worker: &Worker,
-    node: &Arc<Node>,
+    (node, stopwatch): (&Arc<Node>, &mut Stopwatch),
     outcomes: &[Outcome],
 ) -> Result<(Report, Option<Arc<str>>), Diagnostic> {
     let extras = vec![
@@ -122,18 +125,14 @@ fn run_one(
         let engine = worker.session.last_error();
         Diagnostic::error(message_of(node, &diagnostic, engine.as_ref()))
     })?;
+    stopwatch.compiled();
     let sql = compiled.sql.trim();
     if sql.is_empty() {
         let report = Report { failures: Some(0), ..Report::new(Status::Success, "OK") };
         return Ok((report, Some(compiled.sql)));
     }
     let report = match worker.session.run(Statement { fetch: Fetch::None, ..Statement::query(sql) }) {
-        Ok(result) => {
-            let mut report = Report::new(Status::Success, result.response.message.clone());
-            report.adapter_response = result.response.to_json();
-            report.failures = Some(0);
-            report
-        }
+        Ok(result) => Report { failures: Some(0), ..Report::new(Status::Success, result.response.message) },
         Err(error) => Report::failed(node, &Diagnostic::from(error.clone()), Some(&error)),
     };
     Ok((report, Some(compiled.sql)))

@@ -25,7 +25,8 @@ struct Selector {
     /// As the manifest has it: every criterion a dictionary.
     definition: Value,
     description: Option<String>,
-    is_default: bool,
+    /// As written, if it is.
+    is_default: Option<bool>,
 }
 
 impl Selectors {
@@ -74,8 +75,8 @@ impl Selectors {
             if let Some(description) = &selector.description {
                 map.insert("description".to_owned(), json!(description));
             }
-            if selector.is_default {
-                map.insert("default".to_owned(), json!(true));
+            if let Some(is_default) = selector.is_default {
+                map.insert("default".to_owned(), json!(is_default));
             }
             (name.clone(), Value::Object(map))
         };
@@ -114,8 +115,8 @@ pub fn parse(
         let reading = Reading { file, indirect };
         match reading.definition(definition, true) {
             Ok((criteria, form)) => {
-                let is_default = entry.get("default").and_then(Node::as_bool).unwrap_or(false);
-                if is_default {
+                let is_default = entry.get("default").and_then(Node::as_bool);
+                if is_default == Some(true) {
                     if let Some(other) = &selectors.default {
                         let text = format!("Found multiple selectors with `default: true`: {other} and {name}");
                         diagnostics.push(Diagnostic::error(text).at(entry.span(file)));

@@ -289,7 +289,22 @@ fn same_unrendered(new: &Map<String, Value>, old: &Map<String, Value>, uncompare
         let entries = map.iter().map(|(key, value)| (canonical_key(key).to_owned(), as_said(value)));
         entries.filter(|(key, _)| !uncompared.contains(&key.as_str())).collect()
     };
-    compared(new) == compared(old)
+    let (new, old) = (compared(new), compared(old));
+    new.len() == old.len() && new.iter().all(|(key, value)| old.get(key).is_some_and(|old| same_value(value, old)))
+}
+
+/// The same, also where dbt 1.12 wrote a list of a YAML file twice over, or a number as a text.
+fn same_value(new: &Value, old: &Value) -> bool {
+    let is_twice = |once: &[Value], twice: &[Value]| {
+        !once.is_empty() && twice.len() == once.len() * 2 && twice.chunks(once.len()).all(|half| half == once)
+    };
+    match (new, old) {
+        (Value::Array(new), Value::Array(old)) => new == old || is_twice(new, old) || is_twice(old, new),
+        (Value::Number(number), Value::String(text)) | (Value::String(text), Value::Number(number)) => {
+            *text == number.to_string()
+        }
+        _ => new == old,
+    }
 }
 
 /// A config as it was said: dbt writes lists that were joined with themselves, and the trees of parsed calls.
