@@ -6,7 +6,7 @@ TARGET_DIR = $(or $(CARGO_TARGET_DIR),target)
 TFORM = $(TARGET_DIR)/release/tform
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench instructions docs-site docs-test release clean duckdb packages
+.PHONY: help demo test lint bench instructions docs-site docs-test test-artifacts compatibility release clean duckdb packages
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -26,6 +26,14 @@ docs-test: duckdb packages ## test the documentation site: its parts by node, it
 	cd docs_site && npx --no-install tsc --noEmit && node build.mjs --check && node test.mjs
 	$(CARGO) build
 	cd tests/browser && node run.mjs $(abspath $(TARGET_DIR))/debug/tform
+
+test-artifacts: duckdb packages ## compare what tform writes with what dbt (from PyPI) writes, and let dbt's readers read it
+	@tests/browser/install.sh
+	$(CARGO) build
+	python3 tests/artifacts/run.py $(TARGET_DIR)/debug/tform; code=$$?; python3 tests/compatibility/generate.py --check && exit $$code
+
+compatibility: ## write COMPATIBILITY.md from the measured results in tests/compatibility
+	python3 tests/compatibility/generate.py
 
 docs-site: ## build the documentation site's program (docs_site/dist) from its source
 	@tests/browser/install.sh

@@ -45,7 +45,7 @@ pub use capture::ref_call;
 pub use python::literal as python_literal;
 
 use crate::adapter::Capabilities;
-use crate::diagnostic::{Diagnostic, Diagnostics, SourceFile, Warned};
+use crate::diagnostic::{Diagnostic, Diagnostics, Warned};
 use crate::jinja::context::Globals;
 use crate::jinja::{Engine, EngineOptions};
 use crate::load::{FileKind, ProjectFiles};

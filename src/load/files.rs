@@ -57,11 +57,23 @@ impl Checksum {
         Checksum { name: "sha256", checksum: hex(&Sha256::digest(text.as_bytes())) }
     }
 
-    /// As [`Checksum::of_text`], whatever white space stands between the words: since 1.12 dbt takes code
-    /// that was only laid out anew for the same.
+    /// Of code, whatever white space stands between the words: since 1.12 dbt takes code that was only
+    /// laid out anew for the same.
     pub fn of_code(text: &str) -> Checksum {
-        Checksum::of_text(&text.split_whitespace().collect::<Vec<_>>().join(" "))
+        let words: Vec<&str> = text.split(is_space).filter(|word| !word.is_empty()).collect();
+        Checksum::of_exact(&words.join(" "))
     }
+
+    /// Of a seed, whose inner white space is data; every line end counts as one line feed.
+    pub fn of_seed(text: &str) -> Checksum {
+        let text = text.replace("\r\n", "\n").replace('\r', "\n");
+        Checksum::of_exact(text.trim_matches(is_space))
+    }
+}
+
+/// White space as Python sees it: that of Unicode and four control characters.
+fn is_space(character: char) -> bool {
+    character.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&character)
 }
 
 pub(crate) fn hex(bytes: &[u8]) -> String {

@@ -81,7 +81,7 @@ fn a_project_is_read_with_its_packages() {
     let model = files.of_kind(FileKind::Model).next().unwrap();
     assert_eq!(model.source.text, "select 1 as é\n\n");
     assert_eq!((model.stem(), model.extension().as_str()), ("a", "sql"));
-    assert_eq!(model.checksum, Checksum::of_text("select  1\tas é"));
+    assert_eq!(model.checksum, Checksum::of_code("select  1\tas é"));
     let seed = files.of_kind(FileKind::Seed).next().unwrap();
     assert_eq!((seed.checksum.name, seed.source.text.as_str()), ("sha256", ""));
     assert_eq!(files.target.schema, "from_env");

@@ -16,9 +16,6 @@ use crate::manifest::{DocBlock, ResourceType, UniqueId};
 
 use super::workspace::{Names, Workspace};
 
-/// The page that dbt's documentation site begins with where the project has no overview of its own.
-pub const OVERVIEW: &str = include_str!("overview.md");
-
 /// Every docs block, by package and name.
 #[derive(Debug, Default)]
 pub struct Docs {

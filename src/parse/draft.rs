@@ -148,7 +148,7 @@ fn yaml_snapshots(workspace: &Workspace<'_>, file: &PropertiesFile) -> Vec<Resul
             calls.places.push((CallTarget::Source(call.clone()), entry.span.clone()));
             calls.sources.push(call);
         }
-        let checksum = FileChecksum::of_text(&entry.span.file.text);
+        let checksum = FileChecksum::of_code(&entry.span.file.text);
         Some(Ok(Draft {
             resource_type: ResourceType::Snapshot,
             name: entry.name.clone(),
@@ -179,7 +179,7 @@ fn hooks(workspace: &Workspace<'_>, package: usize) -> Vec<Result<Draft, Diagnos
     let start = config.on_run_start.iter().enumerate().map(|hook| (hook, "on-run-start"));
     let end = config.on_run_end.iter().enumerate().map(|hook| (hook, "on-run-end"));
     let package_name = &workspace.packages[package].name;
-    let checksum = FileChecksum::of_text(&config.file.text);
+    let checksum = FileChecksum::of_code(&config.file.text);
     start
         .chain(end)
         .map(|((index, hook), tag)| {

@@ -1,0 +1,317 @@
+#!/usr/bin/env python3
+"""Compares what tform writes with what dbt writes: `run.py TFORM [FILTER]`.
+
+Installs dbt-core and dbt-duckdb from PyPI (`requirements.txt`) under `~/.cache/tform`, runs both
+programs on the example at the root of this repository and on the project in `features.txt`, and
+compares `manifest.json`, `run_results.json`, `catalog.json` and `sources.json` (`compare.py` has
+the known differences). Then dbt's readers read what tform wrote: `dbt-artifacts-parser`, the JSON
+schemas of dbt's own classes, `dbt ls --state`, and the documentation page of the dbt-core wheel.
+Ends as cargo does.
+"""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import traceback
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+CACHE = Path(os.environ.get("TFORM_CACHE", Path.home() / ".cache" / "tform"))
+PROJECT_FILES = ["dbt_project.yml", "profiles.yml", "models", "macros", "seeds", "snapshots", "data"]
+# dbt-duckdb has no user-defined functions.
+BUILD = ["build", "--exclude", "resource_type:function"]
+ENVIRONMENT = {"DO_NOT_TRACK": "1", "DBT_SEND_ANONYMOUS_USAGE_STATS": "false", "DBT_USE_COLORS": "false"}
+DBT_SESSION = """
+import json, sys
+from dbt.cli.main import dbtRunner
+for command in json.loads(sys.argv[1]):
+    result = dbtRunner().invoke(command)
+    if result.exception:
+        sys.exit(f"dbt {command}: {result.exception}")
+    if command[0] == "build":
+        import shutil
+        for name in ["run_results", "manifest"]:
+            shutil.copy(f"{sys.argv[2]}/{name}.json", f"{sys.argv[2]}/build_{name}.json")
+"""
+
+
+def environment():
+    """The folder of a Python environment with dbt, made once for a list of packages."""
+    requirements = (HERE / "requirements.txt").read_bytes()
+    version = ".".join(map(str, sys.version_info[:2]))
+    key = hashlib.sha256(requirements + version.encode()).hexdigest()[:12]
+    folder = CACHE / f"dbt-{key}"
+    if (folder / "complete").is_file():
+        return folder
+    print(f"installing dbt from PyPI to {folder}", flush=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+    install = [folder / "bin" / "pip", "install", "--quiet", "--no-deps", "--disable-pip-version-check"]
+    subprocess.run([*install, "-r", HERE / "requirements.txt"], check=True)
+    (folder / "complete").touch()
+    return folder
+
+
+def write_example(folder):
+    folder.mkdir(parents=True)
+    for name in PROJECT_FILES:
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, folder / name)
+        elif source.is_file():
+            shutil.copy(source, folder / name)
+    (folder / "tests").mkdir()
+    for path in (ROOT / "tests").glob("*.sql"):
+        shutil.copy(path, folder / "tests")
+    return folder / "target" / "tform"
+
+
+def write_features(folder):
+    parts = re.split(r"(?m)^-- (\S+) --\n", (HERE / "features.txt").read_text(encoding="utf-8"))
+    for path, text in zip(parts[1::2], parts[2::2]):
+        place = folder / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if "crlf" in path:
+            text = text.replace("\n", "\r\n")
+        place.write_text(text, encoding="utf-8", newline="")
+    return folder / "target"
+
+
+class Project:
+    """A project that both programs have built, documented and measured."""
+
+    def __init__(self, name, write, python, tform, scratch):
+        self.name = name
+        # One path for both: it stands in artifacts. Each runs there in turn.
+        self.folder = scratch / name
+        self.python, self.tform = python, tform
+        self.kept = {}
+        commands = [["deps"]] if name == "features" else []
+        commands += [BUILD, ["source", "freshness"], ["docs", "generate"]]
+        self.target = write(self.folder)
+        self.run(DBT_SESSION, commands)
+        self.keep("dbt")
+        shutil.rmtree(self.folder)
+        write(self.folder)
+        for command in commands:
+            self.call(tform, *command)
+            if command is BUILD:
+                for name in ["run_results", "manifest"]:
+                    shutil.copy(self.target / f"{name}.json", self.target / f"build_{name}.json")
+        self.keep("tform")
+
+    def keep(self, program):
+        """Takes a copy of the artifacts, for the other program writes to the same place."""
+        kept = self.folder.parent / f"{self.name}-{program}"
+        kept.mkdir()
+        for path in self.target.glob("*.json"):
+            shutil.copy(path, kept)
+        self.kept[program] = kept
+
+    def run(self, script, commands):
+        arguments = [json.dumps(commands), str(self.target)]
+        return self.call(self.python, "-c", script, *arguments)
+
+    def call(self, *words, codes=(0, 1)):
+        """Output of a program that is run in the project; a source that is not fresh gives code 1."""
+        done = subprocess.run(
+            list(map(str, words)), cwd=self.folder, env={**os.environ, **ENVIRONMENT}, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=600,
+        )
+        if done.returncode not in codes:
+            raise AssertionError(f"{' '.join(map(str, words))[:200]}: exit code {done.returncode}\n{done.stdout}\n{done.stderr}")
+        return done.stdout
+
+
+def comparisons(project):
+    """One test a part: (name, function that gives a list of complaints)."""
+    from compare import Comparison
+
+    compared = Comparison(project.kept["dbt"], project.kept["tform"])
+    ids = {"nodes", "sources", "exposures", "metrics", "semantic_models", "saved_queries", "unit_tests", "groups", "docs", "functions"}
+
+    def same_ids():
+        dbt, tform = compared.load("manifest")
+        return [
+            f"{section}: {sorted(set(dbt[section]) ^ set(tform[section]))}"
+            for section in sorted(ids) if set(dbt.get(section, {})) != set(tform.get(section, {}))
+        ]
+
+    def whole(name, artifact=None):
+        return lambda: compared.unexplained(name, artifact)
+
+    def section(*names):
+        return lambda: compared.unexplained("manifest", part=lambda path: path.split("/")[0] in names)
+
+    yield "manifest_has_the_same_ids", same_ids
+    for name in ["nodes", "sources", "macros", "docs", "exposures", "unit_tests", "metadata"]:
+        yield f"manifest_{name}", section(name)
+    yield "manifest_maps", section("parent_map", "child_map", "group_map")
+    yield "manifest_semantic_layer", section("semantic_models", "metrics", "saved_queries")
+    yield "manifest_groups_selectors_disabled_functions", section("groups", "selectors", "disabled", "functions")
+    yield "manifest_after_build", whole("build_manifest", "manifest")
+    yield "results_of_build", whole("build_run_results", "run_results")
+    yield "results_of_docs_generate", whole("run_results")
+    yield "catalog", whole("catalog")
+    yield "sources", whole("sources")
+    project.compared = compared
+
+
+def known_differences_are_met(projects):
+    from compare import KNOWN
+
+    met = set().union(*(project.compared.met for project in projects))
+    return [f"not met any more: {KNOWN[index][:2]}" for index in range(len(KNOWN)) if index not in met]
+
+
+PARSER = """
+import json, sys
+from pathlib import Path
+from dbt_artifacts_parser import parser
+folder = Path(sys.argv[1])
+for name, parse in [("manifest", parser.parse_manifest), ("run_results", parser.parse_run_results),
+                    ("build_run_results", parser.parse_run_results), ("catalog", parser.parse_catalog), ("sources", parser.parse_sources)]:
+    written = json.loads((folder / f"{name}.json").read_text())
+    read = parse(written)
+    for section in ["nodes", "sources", "macros", "results", "exposures"]:
+        if section in written:
+            assert len(getattr(read, section)) == len(written[section]), (name, section)
+"""
+
+SCHEMAS = """
+import json, sys
+from pathlib import Path
+from dbt.artifacts.schemas.catalog import CatalogArtifact
+from dbt.artifacts.schemas.freshness import FreshnessExecutionResultArtifact
+from dbt.artifacts.schemas.manifest import WritableManifest
+from dbt.artifacts.schemas.run import RunResultsArtifact
+import jsonschema
+folder, wrong = Path(sys.argv[1]), 0
+for name, kind in [("manifest", WritableManifest), ("run_results", RunResultsArtifact), ("build_run_results", RunResultsArtifact),
+                   ("catalog", CatalogArtifact), ("sources", FreshnessExecutionResultArtifact)]:
+    schema = kind.json_schema()
+    written = json.loads((folder / f"{name}.json").read_text())
+    for problem in jsonschema.Draft202012Validator(schema).iter_errors(written):
+        wrong += 1
+        print(name, "/".join(map(str, problem.absolute_path)), problem.message[:300])
+    kind.read_and_check_versions(str(folder / f"{name}.json"))
+sys.exit(wrong > 0)
+"""
+
+
+def reads(project, script):
+    def check():
+        done = subprocess.run([project.python, "-c", script, project.kept["tform"]], text=True, capture_output=True)
+        return [] if done.returncode == 0 else [(done.stdout + done.stderr)[-3000:]]
+    return check
+
+
+def states(project):
+    """Neither program sees a change against the artifacts of the other."""
+    words = ["ls", "--select", "state:modified", "state:new", "--quiet", "--state"]
+    compared = project.compared
+
+    def dbt_reads_ours():
+        # dbt compares the text of macros, and the built-in ones have another: only what is not about macros.
+        words = ["ls", "--quiet", "--state", str(project.kept["tform"]), "--select",
+                 "state:new", "state:modified.body", "state:modified.configs", "state:modified.persisted_descriptions",
+                 "state:modified.relation", "state:modified.contract"]
+        out = project.run("import json, sys\nfrom dbt.cli.main import dbtRunner\n"
+                          "result = dbtRunner().invoke(json.loads(sys.argv[1])[0])\nsys.exit(repr(result.exception) if result.exception else 0)", [words])
+        seen = {line for line in out.splitlines() if line.strip() and "does not match any" not in line}
+        # See `unrendered_config` in compare.py: dbt doubles lists and writes a limit as text, we do not.
+        doubled = {node["unique_id"]: node for node in compared.load("manifest")[0]["nodes"].values() if any(
+            isinstance(value, list) and value and value[: len(value) // 2] * 2 == value for value in node["unrendered_config"].values())}
+        affected = {".".join(node["fqn"]) for node in compared.load("manifest")[0]["nodes"].values()
+                    if node["unique_id"] in doubled or isinstance(node["unrendered_config"].get("limit"), str) or set(node["depends_on"].get("nodes", [])) & set(doubled)}
+        return sorted(seen - affected)
+
+    def we_read_theirs():
+        out = project.call(project.tform, *words, project.kept["dbt"])
+        return [line for line in out.splitlines() if line.strip()]
+
+    yield "dbt_sees_no_change_against_our_manifest", dbt_reads_ours
+    yield "we_see_no_change_against_dbts_manifest", we_read_theirs
+
+
+def docs_page(project):
+    """dbt's own documentation page with tform's artifacts, in a browser."""
+    from functools import partial
+    from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+    def check():
+        find = "import importlib.util, pathlib; print(pathlib.Path(importlib.util.find_spec('dbt.task').origin).parent / 'docs' / 'index.html')"
+        page = Path(subprocess.check_output([project.python, "-c", find], text=True).strip())
+        if not page.is_file():
+            page = next(Path(project.python).parent.parent.rglob("dbt/**/docs/index.html"))
+        site = project.folder.parent / f"{project.name}-site"
+        shutil.copytree(project.kept["tform"], site)
+        shutil.copy(page, site)
+        server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=site))
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_address[1]}/"
+        done = subprocess.run(["node", HERE / "docs_page.mjs", address], text=True, capture_output=True, timeout=180)
+        server.shutdown()
+        return [] if done.returncode == 0 else [(done.stdout + done.stderr)[-3000:]]
+
+    return check
+
+
+def tests(tform, python, scratch):
+    projects = [Project(name, write, python, tform, scratch) for name, write in [("example", write_example), ("features", write_features)]]
+    for project in projects:
+        for name, check in comparisons(project):
+            yield f"{project.name}_{name}", check
+        yield f"{project.name}_dbt_artifacts_parser_reads_ours", reads(project, PARSER)
+        yield f"{project.name}_fits_dbts_schemas", reads(project, SCHEMAS)
+        for name, check in states(project):
+            yield f"{project.name}_{name}", check
+        yield f"{project.name}_opens_in_dbts_documentation_page", docs_page(project)
+    yield "every_known_difference_is_met", lambda: known_differences_are_met(projects)
+
+
+def main():
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    tform, word = Path(sys.argv[1]).resolve(), (sys.argv[2:] or [""])[0]
+    passed = failed = left_out = 0
+    sys.path.insert(0, str(HERE))
+    scratch = Path(tempfile.mkdtemp(prefix="tform-artifacts-"))
+    try:
+        for name, check in tests(tform, environment() / "bin" / "python", scratch):
+            if word not in name:
+                left_out += 1
+                continue
+            try:
+                complaints = check()
+            except Exception:
+                complaints = [traceback.format_exc()]
+            print(f"test {name} ... {'FAILED' if complaints else 'ok'}", flush=True)
+            for complaint in complaints[:20]:
+                print(f"    {complaint}")
+            if len(complaints) > 20:
+                print(f"    and {len(complaints) - 20} more")
+            passed, failed = passed + (not complaints), failed + bool(complaints)
+    except Exception:
+        traceback.print_exc()
+        print("test artifacts ... FAILED")
+        failed += 1
+    if not failed:
+        shutil.rmtree(scratch, ignore_errors=True)
+    print(f"\ntest result: {'FAILED' if failed else 'ok'}. {passed} passed; {failed} failed; 0 ignored; 0 measured; {left_out} filtered out")
+    sys.exit(failed > 0)
+
+
+if __name__ == "__main__":
+    main()
