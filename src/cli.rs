@@ -376,7 +376,6 @@ mod tests {
         for (text, said) in [
             (&["run", "--thread", "2"][..], "--threads"),
             (&["buld"], "build"),
-            (&["run-operation"], "MACRO"),
             (&["ls", "--output", "xml"], "possible values: json, name, path, selector"),
             (&[], "Usage: tform"),
             (&["docs"], "generate"),

@@ -141,7 +141,7 @@ fn paths_are_absolute() {
     let given = [("project_dir", word("../other/./x")), ("state", word("prod")), ("defer", Given::Switch(true))];
     let invocation = check(line(Which::Run, &given), [], json!({})).unwrap();
     assert_eq!(invocation.project_dir, Path::new("/nowhere/other/x"));
-    assert_eq!(invocation.state.defer.as_deref(), Some(Path::new("/nowhere/project/prod")));
+    assert_eq!(invocation.state.defer.as_deref(), Some(Path::new("/nowhere/other/x/prod")));
 }
 
 #[test]
