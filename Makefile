@@ -19,7 +19,7 @@ demo: duckdb ## build tform and, with it, the example project of this folder; ho
 
 test: duckdb packages ## run every test: units, tidy, end to end (UPDATE=1 rewrites expected output)
 	$(CARGO) test --no-fail-fast --lib --bins --tests; code=$$?; \
-	$(MAKE) --no-print-directory --keep-going docs-test instructions && exit $$code
+	$(MAKE) --no-print-directory --keep-going docs-test test-artifacts instructions && exit $$code
 
 docs-test: duckdb packages ## test the documentation site: its parts by node, its pages in a headless chromium
 	@tests/browser/install.sh
@@ -30,7 +30,7 @@ docs-test: duckdb packages ## test the documentation site: its parts by node, it
 test-artifacts: duckdb packages ## compare what tform writes with what dbt (from PyPI) writes, and let dbt's readers read it
 	@tests/browser/install.sh
 	$(CARGO) build
-	python3 tests/artifacts/run.py $(TARGET_DIR)/debug/tform; code=$$?; python3 tests/compatibility/generate.py --check && exit $$code
+	python3 tests/artifacts/run.py $(TARGET_DIR)/debug/tform
 
 compatibility: ## write COMPATIBILITY.md from the measured results in tests/compatibility
 	python3 tests/compatibility/generate.py
