@@ -31,6 +31,7 @@ test-artifacts: duckdb packages ## compare what tform writes with what dbt (from
 	@tests/browser/install.sh
 	$(CARGO) build
 	python3 tests/artifacts/run.py $(TARGET_DIR)/debug/tform
+	python3 tests/compatibility/generate.py --check
 
 compatibility: ## write COMPATIBILITY.md from the measured results in tests/compatibility
 	python3 tests/compatibility/generate.py
