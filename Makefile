@@ -6,7 +6,7 @@ TARGET_DIR = $(or $(CARGO_TARGET_DIR),target)
 TFORM = $(TARGET_DIR)/release/tform
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench instructions docs-site docs-test test-artifacts compatibility release clean duckdb packages
+.PHONY: help demo test lint bench instructions docs-site docs-test test-artifacts test-airflow compatibility release clean duckdb packages
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -32,6 +32,10 @@ test-artifacts: duckdb packages ## compare what tform writes with what dbt (from
 	$(CARGO) build
 	python3 tests/artifacts/run.py $(TARGET_DIR)/debug/tform
 	python3 tests/compatibility/generate.py --check
+
+test-airflow: duckdb ## run the example as an Airflow DAG of astronomer-cosmos (both from PyPI)
+	$(CARGO) build
+	python3 tests/airflow/run.py $(TARGET_DIR)/debug/tform
 
 compatibility: ## write COMPATIBILITY.md from the measured results in tests/compatibility
 	python3 tests/compatibility/generate.py
