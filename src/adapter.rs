@@ -316,6 +316,9 @@ pub trait Adapter: Send + Sync {
     /// If the warehouse cannot be reached, or refuses the credentials or the settings.
     fn open(&self, name: &str) -> Result<Box<dyn Connection>, AdapterError>;
 
+    /// Ends what connections share, once none is open any more: an embedded engine writes its file.
+    fn close(&self) {}
+
     /// What only this warehouse's `adapter` object answers in Jinja, as facts about the target.
     fn facts(&self) -> Facts {
         Facts::default()

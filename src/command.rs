@@ -92,6 +92,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     call.emit(Event::MainReportVersion { version: invocation::DBT_VERSION.to_owned() });
     call.emit(Event::MainReportArgs { arguments: shown_arguments(&call.invocation) });
     let outcome = call.warnings(settled.warnings).and_then(|()| run(&call));
+    call.interrupt.close();
     let mut code = match outcome {
         Ok(code) => code,
         Err(diagnostics) => {

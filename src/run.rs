@@ -150,8 +150,15 @@ impl Interrupt {
         }
     }
 
+    /// Closes the warehouse that is watched; what is left of it in memory may go with the process.
+    pub fn close(&self) {
+        if let Some(warehouse) = self.warehouse.get() {
+            warehouse.close();
+        }
+    }
+
     /// From now on a signal stops what runs in `warehouse`.
-    fn watch(&self, warehouse: &Arc<Warehouse>) {
+    pub fn watch(&self, warehouse: &Arc<Warehouse>) {
         self.warehouse.get_or_init(|| warehouse.clone());
         if self.is_set() {
             warehouse.cancel();

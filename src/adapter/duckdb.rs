@@ -165,6 +165,11 @@ impl Adapter for Duckdb {
         &self.settings.schema
     }
 
+    /// DuckDB moves its log into the file when the last connection is gone.
+    fn close(&self) {
+        drop(self.instance.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+
     fn open(&self, _name: &str) -> Result<Box<dyn Connection>, AdapterError> {
         let instance = self.instance()?;
         let Some(instance) = instance.as_ref() else {

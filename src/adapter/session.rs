@@ -93,6 +93,13 @@ impl Warehouse {
         })
     }
 
+    /// Closes every session and what they share: the invocation ends.
+    pub fn close(&self) {
+        let sessions: Vec<Arc<Session>> = lock(&self.sessions).iter().filter_map(Weak::upgrade).collect();
+        sessions.iter().for_each(|session| session.close());
+        self.adapter.close();
+    }
+
     pub fn adapter(&self) -> &dyn Adapter {
         self.adapter.as_ref()
     }

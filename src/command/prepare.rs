@@ -104,6 +104,7 @@ pub(crate) fn project_without_manifest(call: &Call) -> Result<Prepared, Diagnost
     let adapter = adapter::open(&files.target, &invocation.project_dir)?;
     let adapter = if may_introspect(invocation) { adapter } else { Offline::forbidden(adapter) };
     let warehouse = Warehouse::new(adapter, move |event| reporter.emit(event));
+    call.interrupt.watch(&warehouse);
     call.emit(Event::AdapterRegistered {
         adapter: files.target.adapter.to_owned(),
         version: warehouse.adapter().version(),

@@ -41,7 +41,7 @@ async function write(folder, files) {
   }
 }
 
-/** A project in which every text is an attack. */
+/** A project in which every text is an attack; colors that are none are refused before they get to a page. */
 export async function hostile(binary, folder) {
   const all = ATTACKS.join('\n\n');
   const quoted = JSON.stringify;
@@ -52,7 +52,7 @@ export async function hostile(binary, folder) {
     'models/good.sql': 'select id as "<svg onload=window.hacked=1>" from {{ ref("<img src=x onerror=window.hacked=1>") }}',
     'models/models.yml': ascii({
       models: [
-        { name: '<img src=x onerror=window.hacked=1>', description: all.replaceAll('{{', '{ {'), meta: { owner: ATTACKS[1], [ATTACKS[2]]: ATTACKS[3] }, docs: { node_color: 'red;background:url(https://evil.example)' }, columns: columns.map((column) => JSON.parse(JSON.stringify(column).replaceAll('{{', '{ {'))) },
+        { name: '<img src=x onerror=window.hacked=1>', description: all.replaceAll('{{', '{ {'), meta: { owner: ATTACKS[1], [ATTACKS[2]]: ATTACKS[3] }, docs: { node_color: '#c0ffee' }, columns: columns.map((column) => JSON.parse(JSON.stringify(column).replaceAll('{{', '{ {'))) },
         { name: 'good', description: 'links [ok](https://example.org) ![pixel](https://evil.example/p.png)', columns: [{ name: '<svg onload=window.hacked=1>', data_tests: [{ accepted_values: { arguments: { values: ATTACKS.map((it) => it.replaceAll('{{', '{ {')) } } }] }] },
       ],
       exposures: [{ name: 'board', type: 'dashboard', url: 'javascript:window.hacked=1', label: ATTACKS[0], description: ATTACKS[1], owner: { name: ATTACKS[2], email: ATTACKS[3] }, depends_on: ["ref('good')"] }],
