@@ -52,6 +52,8 @@ EXPLAINED = {
     "Columns that were written down": "sqlglot takes a list of columns for all there are",
     "A name that nobody": "sqlglot gives up",
     "A broken CTE that nobody reads": "sqlglot does not read it",
+    "Whether there are rows": "sqlglot gives what the star in `exists` selects, which changes nothing; not the outer column that decides",
+    "The same without an alias": "sqlglot takes `sales.items` for a column of the table before it, here both are tables",
 }
 
 
