@@ -6,7 +6,6 @@ temp folder, and runs the DAG of `dag_run.py` there, loaded by `dbt ls` and from
 snapshot and test is a task that calls the binary, as on a scheduler. Ends as cargo does.
 """
 
-import hashlib
 import os
 import re
 import shutil
@@ -16,39 +15,17 @@ import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent.parent
-CACHE = Path(os.environ.get("TFORM_CACHE", Path.home() / ".cache" / "tform"))
-PROJECT_FILES = ["dbt_project.yml", "profiles.yml", "tform.yml", "models", "macros", "seeds", "snapshots", "data"]
+sys.path.insert(0, str(HERE.parent / "tools"))
+sys.dont_write_bytecode = True
+
+import example  # noqa: E402
+
 MODES = ["dbt_ls", "dbt_manifest"]
 
 
-def environment():
-    """The folder of a Python environment with Airflow, made once for a list of packages."""
-    requirements = HERE / "requirements.txt"
-    version = ".".join(map(str, sys.version_info[:2]))
-    folder = CACHE / f"airflow-{hashlib.sha256(requirements.read_bytes() + version.encode()).hexdigest()[:12]}"
-    if (folder / "complete").is_file():
-        return folder
-    print(f"installing Airflow from PyPI to {folder}", flush=True)
-    shutil.rmtree(folder, ignore_errors=True)
-    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-    install = [folder / "bin" / "pip", "install", "--quiet", "--no-deps", "--disable-pip-version-check"]
-    subprocess.run([*install, "-r", requirements], check=True)
-    (folder / "complete").touch()
-    return folder
-
-
-def example(folder):
-    folder.mkdir(parents=True)
-    for name in PROJECT_FILES:
-        source = ROOT / name
-        if source.is_dir():
-            shutil.copytree(source, folder / name)
-        elif source.is_file():
-            shutil.copy(source, folder / name)
-    (folder / "tests").mkdir()
-    for path in (ROOT / "tests").glob("*.sql"):
-        shutil.copy(path, folder / "tests")
+def copied(folder):
+    """A copy of the example whose database stands beside it."""
+    example.write_example(folder, ["tform.yml"])
     # Cosmos runs each task in a copy of the project: the database needs a place outside of it.
     profiles = folder / "profiles.yml"
     text = profiles.read_text(encoding="utf-8")
@@ -77,7 +54,7 @@ def dag_run(python, variables, project, tform, mode):
 
 def main():
     tform = str(Path(sys.argv[1]).resolve())
-    python = environment() / "bin" / "python"
+    python = example.environment("airflow", HERE / "requirements.txt") / "bin" / "python"
     failures = 0
     with tempfile.TemporaryDirectory(prefix="tform-airflow-") as scratch:
         home = Path(scratch) / "airflow"
@@ -96,7 +73,7 @@ def main():
         if migrated.returncode != 0:
             sys.exit(migrated.stdout)
         for mode in MODES:
-            problem = dag_run(python, variables, example(Path(scratch) / mode), tform, mode)
+            problem = dag_run(python, variables, copied(Path(scratch) / mode), tform, mode)
             failures += problem is not None
             print(f"test airflow_runs_the_example_loaded_by_{mode} ... {'FAILED' if problem else 'ok'}", flush=True)
             if problem:

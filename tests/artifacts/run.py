@@ -9,7 +9,6 @@ schemas of dbt's own classes, `dbt ls --state`, and the documentation page of th
 Ends as cargo does.
 """
 
-import hashlib
 import json
 import os
 import re
@@ -22,9 +21,11 @@ import traceback
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent.parent
-CACHE = Path(os.environ.get("TFORM_CACHE", Path.home() / ".cache" / "tform"))
-PROJECT_FILES = ["dbt_project.yml", "profiles.yml", "models", "macros", "seeds", "snapshots", "data"]
+sys.path.insert(0, str(HERE.parent / "tools"))
+sys.dont_write_bytecode = True
+
+import example  # noqa: E402
+
 # dbt-duckdb has no user-defined functions.
 BUILD = ["build", "--exclude", "resource_type:function"]
 ENVIRONMENT = {"DO_NOT_TRACK": "1", "DBT_SEND_ANONYMOUS_USAGE_STATS": "false", "DBT_USE_COLORS": "false"}
@@ -42,34 +43,8 @@ for command in json.loads(sys.argv[1]):
 """
 
 
-def environment():
-    """The folder of a Python environment with dbt, made once for a list of packages."""
-    requirements = (HERE / "requirements.txt").read_bytes()
-    version = ".".join(map(str, sys.version_info[:2]))
-    key = hashlib.sha256(requirements + version.encode()).hexdigest()[:12]
-    folder = CACHE / f"dbt-{key}"
-    if (folder / "complete").is_file():
-        return folder
-    print(f"installing dbt from PyPI to {folder}", flush=True)
-    shutil.rmtree(folder, ignore_errors=True)
-    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-    install = [folder / "bin" / "pip", "install", "--quiet", "--no-deps", "--disable-pip-version-check"]
-    subprocess.run([*install, "-r", HERE / "requirements.txt"], check=True)
-    (folder / "complete").touch()
-    return folder
-
-
 def write_example(folder):
-    folder.mkdir(parents=True)
-    for name in PROJECT_FILES:
-        source = ROOT / name
-        if source.is_dir():
-            shutil.copytree(source, folder / name)
-        elif source.is_file():
-            shutil.copy(source, folder / name)
-    (folder / "tests").mkdir()
-    for path in (ROOT / "tests").glob("*.sql"):
-        shutil.copy(path, folder / "tests")
+    example.write_example(folder)
     return folder / "target" / "tform"
 
 
@@ -289,7 +264,7 @@ def main():
     sys.path.insert(0, str(HERE))
     scratch = Path(tempfile.mkdtemp(prefix="tform-artifacts-"))
     try:
-        for name, check in tests(tform, environment() / "bin" / "python", scratch):
+        for name, check in tests(tform, example.environment("dbt", HERE / "requirements.txt") / "bin" / "python", scratch):
             if word not in name:
                 left_out += 1
                 continue
