@@ -24,6 +24,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import measure as bench_measure
+
 ROWS = 5_000_000
 SMALL_TABLES, SMALL_ROWS = 40, 1000
 THREADS = 4
@@ -171,21 +173,13 @@ class Place:
 
     def run(self, command: list[str]) -> Run:
         shutil.rmtree(self.folder / "logs", ignore_errors=True)
-        environment = {**os.environ, "DO_NOT_TRACK": "1", "DBT_PROFILES_DIR": str(self.folder), "NO_COLOR": "1"}
-        before, began = self.server_busy(), time.perf_counter()
-        with tempfile.TemporaryFile() as output:
-            process = subprocess.Popen(command, cwd=self.folder, env=environment, stdout=output, stderr=output)
-            _, status, usage = os.wait4(process.pid, 0)
-            seconds = time.perf_counter() - began
-            process.returncode = os.waitstatus_to_exitcode(status)
-            if process.returncode != 0:
-                output.seek(0)
-                sys.exit(f"{' '.join(command)} failed:\n{output.read().decode(errors='replace')[-3000:]}")
+        before = self.server_busy()
+        done = bench_measure.run(command, self.folder)
         # Sessions count when the server has seen their end.
         time.sleep(0.2 if self.server else 0)
-        busy = usage.ru_utime + usage.ru_stime + self.server_busy() - before
+        busy = done.processor_seconds + self.server_busy() - before
         log = (self.folder / "logs" / "dbt.log").read_text(errors="replace")
-        return Run(seconds, busy, sum(1 for line in log.splitlines() if STATEMENT.search(line)))
+        return Run(done.seconds, busy, sum(1 for line in log.splitlines() if STATEMENT.search(line)))
 
     def in_turns(self, commands: dict[str, list[str]], times: int) -> dict[str, Run]:
         """The median of each command, one after the other in each round: what disturbs the machine disturbs all."""
