@@ -1,6 +1,7 @@
 //! Syntax that the parser does not know in words that it does, with the same meaning for columns.
 //!
 //! - DuckDB's `asof join`, `positional join`: a plain and a cross join; its power `**`: a product;
+//! - DuckDB's `[f(x) for x in list if g(x)]`: `list_filter(list_transform((list), x -> f(x)), x -> g(x))`;
 //! - DuckDB's `from t where ...` without a `select`: `select * from t where ...`;
 //! - Redshift's `approximate count(...)`, PostgreSQL's `from only t`: without the first word.
 
@@ -25,6 +26,7 @@ pub(super) fn for_parser(tokens: &mut Vec<TokenWithSpan>, dialect: Dialect) {
         return;
     }
     replace_joins(tokens);
+    replace_comprehensions(tokens);
     let places = lone_froms(tokens);
     for place in places.into_iter().rev() {
         let Some(span) = tokens.get(place).map(|token| token.span) else { continue };
@@ -84,6 +86,63 @@ fn replace_joins(tokens: &mut [TokenWithSpan]) {
             slot.token = replacement;
         }
     }
+}
+
+/// Makes calls of list comprehensions, the inner ones first.
+fn replace_comprehensions(tokens: &mut Vec<TokenWithSpan>) {
+    for open in (0..tokens.len()).rev() {
+        if tokens.get(open).is_some_and(|token| token.token == Token::LBracket)
+            && let Some((close, called)) = comprehension(tokens, open)
+        {
+            tokens.splice(open..=close, called);
+        }
+    }
+}
+
+/// Where the comprehension that begins here ends, and the call that it is; `None` if it is a plain list.
+fn comprehension(tokens: &[TokenWithSpan], open: usize) -> Option<(usize, Vec<TokenWithSpan>)> {
+    let (mut depth, mut words) = (0_usize, [None; 3]);
+    let close = (open..tokens.len()).find(|place| {
+        match &tokens[*place].token {
+            Token::LBracket | Token::LParen | Token::LBrace => depth += 1,
+            Token::RBracket | Token::RParen | Token::RBrace => depth = depth.saturating_sub(1),
+            token if depth == 1 => {
+                // In this order; `case when ... end` has no `for`, and its words come before it.
+                let at = words.iter().position(Option::is_none);
+                let wanted = at.and_then(|at| ["for", "in", "if"].get(at));
+                if let (Some(at), Some(wanted)) = (at, wanted)
+                    && is_word(token, wanted)
+                {
+                    words[at] = Some(*place);
+                }
+            }
+            _ => {}
+        }
+        depth == 0
+    })?;
+    let (from, within) = (words[0]?, words[1]?);
+    let variable = tokens[from + 1..within].iter().find(|token| matches!(token.token, Token::Word(_)))?;
+    let span = tokens[open].span;
+    let name = |text: &str| TokenWithSpan { token: Token::make_word(text, None), span };
+    let sign = |token: Token| TokenWithSpan { token, span };
+    let lambda = |body: &[TokenWithSpan]| {
+        let mut lambda = vec![sign(Token::Comma), variable.clone(), sign(Token::Arrow)];
+        lambda.extend_from_slice(body);
+        lambda.push(sign(Token::RParen));
+        lambda
+    };
+    let mut called = Vec::new();
+    if words[2].is_some() {
+        called.extend([name("list_filter"), sign(Token::LParen)]);
+    }
+    called.extend([name("list_transform"), sign(Token::LParen), sign(Token::LParen)]);
+    called.extend_from_slice(&tokens[within + 1..words[2].unwrap_or(close)]);
+    called.push(sign(Token::RParen));
+    called.extend(lambda(&tokens[open + 1..from]));
+    if let Some(condition) = words[2] {
+        called.extend(lambda(&tokens[condition + 1..close]));
+    }
+    Some((close, called))
 }
 
 /// The places of `from` that begin a query which has no `select`.
