@@ -193,7 +193,8 @@ fn report_settings(invocation: &Invocation) -> report::Settings {
         quiet: log.quiet,
         colors,
         width: log.width,
-        lines_to_stderr: false,
+        // What `lineage` prints is for other programs to read.
+        lines_to_stderr: matches!(invocation.command, Command::Lineage(_)),
         file: file_settings(invocation, log),
         secrets: invocation.environment.secrets().into_iter().map(str::to_owned).collect(),
         warn_error_options: invocation.flags.warn_error_options.clone(),

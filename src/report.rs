@@ -94,7 +94,7 @@ pub struct Settings {
     pub colors: Colors,
     /// `--printer-width`, 80 unless told.
     pub width: usize,
-    /// Lines go to stderr, so that stdout holds only what was asked for (`ls`); errors stay on stdout.
+    /// Lines go to stderr, so that stdout holds only what was asked for (`lineage`); errors stay on stdout.
     pub lines_to_stderr: bool,
     /// None: no log file.
     pub file: Option<FileSettings>,

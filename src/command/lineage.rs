@@ -25,6 +25,7 @@ use crate::manifest::{Manifest, Node, ResourceType};
 use crate::resource::UniqueId;
 use crate::sql::KnownColumn;
 use crate::sql::project::{self, Facts, NodeLineage};
+use crate::target::Target;
 
 use super::Call;
 use super::prepare::{self, Prepared};
@@ -36,6 +37,7 @@ use picture::{Picture, Start};
 /// Everything that is wrong in the project, or a name that nothing has.
 pub(super) fn run(call: &Call, options: &LineageOptions) -> Result<ExitCode, Diagnostics> {
     let prepared = prepare::project_without_manifest(call)?;
+    let namespace = namespace(&prepared.files.target);
     let runtime = runtime(call, prepared, options.introspect)?;
     let facts = facts(call, &runtime);
     let manifest = runtime.manifest();
@@ -51,7 +53,7 @@ pub(super) fn run(call: &Call, options: &LineageOptions) -> Result<ExitCode, Dia
         LineageFormat::Json => formats::json(&view),
         LineageFormat::Dot => formats::dot(&view),
         LineageFormat::Mermaid => formats::mermaid(&view),
-        LineageFormat::OpenLineage => formats::open_lineage(&view, &call.invocation, runtime.capabilities().adapter),
+        LineageFormat::OpenLineage => formats::open_lineage(&view, &call.invocation, &namespace),
     };
     call.emit(Event::print(text.trim_end()));
     let unknown = picture.nodes.iter().filter(|id| lineage.get(*id).is_some_and(|node| node.unknown.is_some())).count();
@@ -61,6 +63,16 @@ pub(super) fn run(call: &Call, options: &LineageOptions) -> Result<ExitCode, Dia
         call.emit(Event::notice("LineageIncomplete", Level::Info, text));
     }
     Ok(ExitCode::Success)
+}
+
+/// Where the relations are, as OpenLineage writes it: the server's address, or the file of the database.
+fn namespace(target: &Target) -> String {
+    let (adapter, connection) = (target.adapter, &target.connection);
+    match (connection.text("host"), connection.integer("port")) {
+        (Some(host), Some(port)) => format!("{adapter}://{host}:{port}"),
+        (Some(host), None) => format!("{adapter}://{host}"),
+        (None, _) => format!("{adapter}://{}", connection.text("path").unwrap_or_default()),
+    }
 }
 
 /// The project ready to be compiled, without connections unless `introspect`.

@@ -5,7 +5,8 @@ Installs dbt-core and dbt-duckdb from PyPI (`requirements.txt`) under `~/.cache/
 programs on the example at the root of this repository and on the project in `features.txt`, and
 compares `manifest.json`, `run_results.json`, `catalog.json` and `sources.json` (`compare.py` has
 the known differences). Then dbt's readers read what tform wrote: `dbt-artifacts-parser`, the JSON
-schemas of dbt's own classes, `dbt ls --state`, and the documentation page of the dbt-core wheel.
+schemas of dbt's own classes, `dbt ls --state`, and the documentation page of the dbt-core wheel;
+OpenLineage's client reads `lineage --format openlineage`, and sqlglot tells where columns come from.
 Ends as cargo does.
 """
 
@@ -80,6 +81,7 @@ class Project:
             if command is BUILD:
                 for name in ["run_results", "manifest"]:
                     shutil.copy(self.target / f"{name}.json", self.target / f"build_{name}.json")
+        (self.target / "openlineage.json").write_text(self.call(tform, "lineage", "--format", "openlineage"))
         self.keep("tform")
 
     def keep(self, program):
@@ -181,6 +183,56 @@ sys.exit(wrong > 0)
 """
 
 
+OPENLINEAGE = """
+import json, sys
+from openlineage.client import event_v2, serde
+from openlineage.client.generated import column_lineage_dataset as columns, schema_dataset as schema
+
+def made(kind, written, **parts):
+    # A class of the client from its JSON: what it does not know, or misses, is an error.
+    urls = {"_schemaURL", "schemaURL"}
+    plain = {key: value for key, value in written.items() if key not in urls and key not in parts and key != "_producer"}
+    return kind(**plain, **parts)
+
+def inputs(fields):
+    return [made(columns.InputField, one, transformations=[made(columns.Transformation, it) for it in one["transformations"]]) for one in fields]
+
+def output(one):
+    facets = one["facets"]
+    lineage = facets["columnLineage"]
+    made_facets = {
+        "schema": schema.SchemaDatasetFacet(fields=[made(schema.SchemaDatasetFacetFields, it) for it in facets["schema"]["fields"]], producer=facets["schema"]["_producer"]),
+        "columnLineage": columns.ColumnLineageDatasetFacet(
+            fields={name: columns.Fields(inputFields=inputs(it["inputFields"])) for name, it in lineage["fields"].items()},
+            dataset=inputs(lineage["dataset"]), producer=lineage["_producer"]),
+    }
+    assert set(facets) == set(made_facets), set(facets)
+    return made(event_v2.OutputDataset, one, facets=made_facets)
+
+def shape(value):
+    # Without what says nothing, in one order.
+    if isinstance(value, dict):
+        return {key: shape(it) for key, it in sorted(value.items()) if it not in ([], {})}
+    return [shape(it) for it in value] if isinstance(value, list) else value
+
+events = json.load(open(sys.argv[1] + "/openlineage.json"))
+assert len(events) >= 2 and any(event["outputs"][0]["facets"]["columnLineage"]["fields"] for event in events)
+for event in events:
+    read = made(event_v2.JobEvent, event, job=made(event_v2.Job, event["job"]), inputs=[made(event_v2.InputDataset, it) for it in event["inputs"]],
+                outputs=[output(it) for it in event["outputs"]])
+    ours, theirs = shape(event), shape(serde.Serde.to_dict(read))
+    assert ours == theirs, (ours, theirs)
+"""
+
+
+def columns_agree_with_sqlglot(project):
+    def check():
+        script = HERE.parent / "bench" / "lineage_vs_sqlglot.py"
+        done = subprocess.run([project.python, script], text=True, capture_output=True)
+        return [] if done.returncode == 0 else [(done.stdout + done.stderr)[-3000:]]
+    return check
+
+
 def reads(project, script):
     def check():
         done = subprocess.run([project.python, "-c", script, project.kept["tform"]], text=True, capture_output=True)
@@ -250,9 +302,11 @@ def tests(tform, python, scratch):
             yield f"{project.name}_{name}", check
         yield f"{project.name}_dbt_artifacts_parser_reads_ours", reads(project, PARSER)
         yield f"{project.name}_fits_dbts_schemas", reads(project, SCHEMAS)
+        yield f"{project.name}_openlineages_client_reads_ours", reads(project, OPENLINEAGE)
         for name, check in states(project):
             yield f"{project.name}_{name}", check
         yield f"{project.name}_opens_in_dbts_documentation_page", docs_page(project)
+    yield "columns_come_from_where_sqlglot_says_or_it_is_explained", columns_agree_with_sqlglot(projects[0])
     yield "every_known_difference_is_met", lambda: known_differences_are_met(projects)
 
 

@@ -236,24 +236,24 @@ const EVENT_SCHEMA: &str = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/
 const COLUMN_SCHEMA: &str =
     "https://openlineage.io/spec/facets/1-2-0/ColumnLineageDatasetFacet.json#/$defs/ColumnLineageDatasetFacet";
 const FIELDS_SCHEMA: &str =
-    "https://openlineage.io/spec/facets/1-1-1/SchemaDatasetFacet.json#/$defs/SchemaDatasetFacet";
+    "https://openlineage.io/spec/facets/1-2-0/SchemaDatasetFacet.json#/$defs/SchemaDatasetFacet";
 
-/// A list of OpenLineage job events, one for each node that is made from others.
-/// Source: openlineage.io/docs/spec/facets/dataset-facets/column_lineage_facet
-pub(super) fn open_lineage(view: &View<'_>, invocation: &Invocation, adapter: &str) -> String {
+/// A list of OpenLineage job events, one for each node that is made from others. `warehouse` is the
+/// namespace of its relations; they are named as the specification names them, so that events of
+/// other programs about the same relations meet these.
+/// Source: openlineage.io/docs/spec/facets/dataset-facets/column_lineage_facet, .../spec/naming
+pub(super) fn open_lineage(view: &View<'_>, invocation: &Invocation, warehouse: &str) -> String {
     let time = invocation.started_at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
-    let namespace = |id: &UniqueId| {
-        let database = match view.manifest.resource(id) {
-            Some(Resource::Node(node)) => node.database.clone(),
-            Some(Resource::Source(source)) => source.database.clone(),
-            _ => None,
+    let dataset = |id: &UniqueId| {
+        let named = |database: Option<&str>, schema: &str, name: &str| {
+            let parts = [database.unwrap_or_default(), schema, name];
+            parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(".")
         };
-        format!("{adapter}://{}", database.unwrap_or_default())
-    };
-    let dataset = |id: &UniqueId| match view.manifest.resource(id) {
-        Some(Resource::Node(node)) => format!("{}.{}", node.schema, node.alias),
-        Some(Resource::Source(source)) => format!("{}.{}", source.schema, source.identifier),
-        _ => id.to_string(),
+        match view.manifest.resource(id) {
+            Some(Resource::Node(node)) => named(node.database.as_deref(), &node.schema, &node.alias),
+            Some(Resource::Source(source)) => named(source.database.as_deref(), &source.schema, &source.identifier),
+            _ => id.to_string(),
+        }
     };
     let events = view.picture.nodes.iter().filter_map(|id| {
         let node = view.lineage.get(id).filter(|_| !id.starts_with("source.") && !id.starts_with("seed."))?;
@@ -269,7 +269,7 @@ pub(super) fn open_lineage(view: &View<'_>, invocation: &Invocation, adapter: &s
                     .inputs
                     .iter()
                     .map(|input| {
-                        field(&namespace(&input.node), &dataset(&input.node), &input.column, ("DIRECT", subtype(input.kind)))
+                        field(warehouse, &dataset(&input.node), &input.column, ("DIRECT", subtype(input.kind)))
                     })
                     .collect();
                 (column.name.to_string(), json!({"inputFields": inputs}))
@@ -278,18 +278,24 @@ pub(super) fn open_lineage(view: &View<'_>, invocation: &Invocation, adapter: &s
         let rows: Vec<Json> = node
             .influences
             .iter()
-            .map(|one| field(&namespace(&one.node), &dataset(&one.node), &one.column, ("INDIRECT", indirect(one.kind))))
+            .map(|one| field(warehouse, &dataset(&one.node), &one.column, ("INDIRECT", indirect(one.kind))))
             .collect();
-        let schema: Vec<Json> =
-            node.columns.iter().map(|column| json!({"name": column.name, "type": column.data_type})).collect();
+        let schema: Vec<Json> = node
+            .columns
+            .iter()
+            .map(|column| match &column.data_type {
+                Some(kind) => json!({"name": column.name, "type": kind}),
+                None => json!({"name": column.name}),
+            })
+            .collect();
         Some(json!({
             "eventTime": time,
             "producer": PRODUCER,
             "schemaURL": EVENT_SCHEMA,
             "job": {"namespace": format!("tform://{}", view.manifest.metadata.project_name.as_deref().unwrap_or_default()), "name": id},
-            "inputs": inputs.iter().map(|id| json!({"namespace": namespace(id), "name": dataset(id)})).collect::<Vec<_>>(),
+            "inputs": inputs.iter().map(|id| json!({"namespace": warehouse, "name": dataset(id)})).collect::<Vec<_>>(),
             "outputs": [{
-                "namespace": namespace(id),
+                "namespace": warehouse,
                 "name": dataset(id),
                 "facets": {
                     "schema": {"_producer": PRODUCER, "_schemaURL": FIELDS_SCHEMA, "fields": schema},
