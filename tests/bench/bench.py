@@ -11,10 +11,16 @@ projects on the same machine in the same call; without it the comparison is left
 
 import argparse
 import os
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "tools"))
+
 import docs_site
+import example
 import fused
 import generate
 import peer
@@ -24,7 +30,7 @@ import streams
 import whole_projects
 from measure import Table
 
-PARTS = ("projects", "scheduling", "postgres", "streams", "fused", "docs", "peer")
+PARTS = ("projects", "scheduling", "postgres", "streams", "fused", "docs", "lineage", "peer")
 
 
 def bench(arguments: argparse.Namespace, root: Path) -> None:
@@ -51,6 +57,10 @@ def bench(arguments: argparse.Namespace, root: Path) -> None:
         fused.bench(table.say, tform, dbt, ["postgres", "duckdb"], rows, 1 if quick else 3)
     if "docs" in parts:
         docs_site.bench(table, tform, root, quick)
+    if "lineage" in parts:
+        table.head("column lineage beside sqlglot, on the queries of tform's own tests")
+        python = example.environment("dbt", HERE.parent / "artifacts" / "requirements.txt") / "bin" / "python"
+        subprocess.run([python, HERE / "lineage_vs_sqlglot.py"], check=False)
     if "peer" in parts and dbt:
         flat = root / "flat"
         generate.generate(flat, 1000, 0, 0, flat=True)

@@ -40,15 +40,34 @@ def folder_of(root: Path, number: int) -> Path:
     return folder
 
 
-def layered_sql(number: int, macros: int, chance: random.Random) -> str:
+def measures(columns: int) -> list[str]:
+    return [f"measure_{at:02}" for at in range(columns - 3)]
+
+
+def measured(name: str, at: int, parents: int) -> str:
+    """A column from one parent as it is, of two, or under a condition."""
+    one, other = f"p{at % parents}", f"p{(at + 1) % parents}"
+    match at % 3:
+        case 0:
+            return f"    {one}.{name}"
+        case 1:
+            return f"    coalesce({one}.{name}, 0) + {other}.{name} as {name}"
+        case _:
+            return f"    case when p0.status = 'a' then {one}.{name} end as {name}"
+
+
+def layered_sql(number: int, macros: int, chance: random.Random, columns: int = 3) -> str:
     parents = sorted(chance.sample(range(number), min(3, number))) if number else []
     lines = [f"{{{{ config(materialized='table', tags=['tag_{number % 10}']) }}}}", ""]
     if not parents:
-        return "\n".join(lines + [f"select {number} as id, 'a' as status, 0 as parent_id", ""])
+        first = [f"{number} as id", "'a' as status", "0 as parent_id", *(f"{at} as {name}" for at, name in enumerate(measures(columns)))]
+        return "\n".join(lines + [f"select {', '.join(first)}", ""])
     ctes = [f"p{at} as (\n    select * from {{{{ ref('{model_name(parent)}') }}}}\n)" for at, parent in enumerate(parents)]
     lines.append("with " + ",\n".join(ctes))
     expression = f"{{{{ macro_{number % macros:03}('p0.id') }}}}" if macros else "p0.id"
-    lines += ["select", f"    {expression} as id,", "    p0.status,", "    p0.id as parent_id", "from p0"]
+    items = [f"    {expression} as id", "    p0.status", "    p0.id as parent_id"]
+    items += [measured(name, at, len(parents)) for at, name in enumerate(measures(columns))]
+    lines += ["select", ",\n".join(items), "from p0"]
     lines += [f"left join p{at} on p{at}.id = p0.id" for at in range(1, len(parents))]
     return "\n".join(lines + ["limit 1", ""])
 
@@ -69,8 +88,7 @@ def properties(numbers: list[int], tests: dict[int, list[tuple[str, str]]], colu
     text = "version: 2\nmodels:\n"
     for number in numbers:
         text += f"  - name: {model_name(number)}\n    description: Model number {number}, made for measuring.\n    columns:\n"
-        more = tuple(f"measure_{at:02}" for at in range(columns - 3))
-        for column in ("id", "status", "parent_id", *more):
+        for column in ("id", "status", "parent_id", *measures(columns)):
             text += f"      - name: {column}\n        description: The {column} of model {number}.\n"
             own = [kind for kind, on in tests.get(number, []) if on == column]
             if own:
@@ -98,6 +116,17 @@ def exposures(root: Path, count: int) -> None:
         text += f"  - {{name: exposure_{number:05}, type: dashboard, owner: {{name: bench, email: b@example.org}},"
         text += " depends_on: [ref('base')]}\n"
     (root / "models" / "exposures.yml").write_text(text)
+
+
+def hub(root: Path, neighbours: int) -> None:
+    """A model that so many others read."""
+    project(root, "hub")
+    (root / "models" / "staging").mkdir(parents=True)
+    (root / "models" / "staging" / "center.sql").write_text("select 1 as id\n")
+    for number in range(neighbours):
+        folder = root / "models" / "marts" / f"area_{number % 20:02}"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"mart_{number:03}.sql").write_text("select id from {{ ref('center') }}\n")
 
 
 def sleepers(root: Path, parents: dict[str, list[str]], seconds: float, profile: str) -> None:
@@ -135,7 +164,7 @@ def generate(
     project(root, "bench", profile)
     chance = random.Random(42)
     for number in range(models):
-        sql = f"select {number} as id\n" if flat else layered_sql(number, macros, chance)
+        sql = f"select {number} as id\n" if flat else layered_sql(number, macros, chance, columns)
         (folder_of(root, number) / f"{model_name(number)}.sql").write_text(sql)
     if not flat:
         spread = spread_tests(models, tests)
@@ -156,7 +185,7 @@ def main() -> None:
     parser.add_argument("--models", type=int, default=1000)
     parser.add_argument("--tests", type=int, help="default: two for each model")
     parser.add_argument("--macros", type=int, default=500)
-    parser.add_argument("--columns", type=int, default=3, help="columns that each model's properties describe")
+    parser.add_argument("--columns", type=int, default=3, help="columns that each model has and describes")
     parser.add_argument("--flat", action="store_true")
     arguments = parser.parse_args()
     tests = arguments.models * 2 if arguments.tests is None else arguments.tests

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Compares tform's column lineage with sqlglot's on the queries of src/sql/tests/*.txt.
 
+    make bench BENCH="--only lineage"
     pip install sqlglot && python tests/bench/lineage_vs_sqlglot.py
 
 What tform reads is what the case files state (its unit tests hold them to that); here

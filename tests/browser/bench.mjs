@@ -1,4 +1,5 @@
-// How fast a site opens and answers: `node bench.mjs FOLDER`, where FOLDER holds its index.html.
+// How fast a site opens and answers: `node bench.mjs FOLDER [HUB]`, where FOLDER holds its index.html,
+// and HUB that of a project in which 500 models read the model `center`.
 // First paint is told by the browser; search is from the letter to the list, texts loaded.
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -40,6 +41,26 @@ for (const [name, hash, selector] of [['lineage of everything, folded', '#/linea
   await page.evaluate((it) => { location.hash = it; }, hash);
   await page.locator(selector).first().waitFor({ timeout: 60_000, state: 'attached' });
   console.log(`${name.padEnd(44)} ${String(Date.now() - from).padStart(6)} ms`);
+}
+if (process.argv[3]) {
+  const hub = pathToFileURL(join(resolve(process.argv[3]), 'index.html')).href;
+  for (const [name, hash, selector] of [['folded', '', '.canvas .box.group'], ['unfolded', '?collapse=none', '.canvas canvas']]) {
+    await page.goto('about:blank');
+    const from = Date.now();
+    await page.goto(`${hub}#/lineage/model.hub.center${hash}`);
+    await page.locator(selector).first().waitFor({ state: 'attached' });
+    report(`a hub with 500 neighbours, ${name}`, [Date.now() - from], 1000);
+    await page.getByRole('button', { name: 'Fit' }).click();
+    await page.locator('.canvas .graph').hover();
+    // Each step of the wheel is drawn before the next is taken.
+    const frames = [];
+    for (let at = 0; at < 20; at++) {
+      const begun = await page.evaluate(() => performance.now());
+      await page.mouse.wheel(0, at % 2 ? 240 : -240);
+      frames.push(await page.evaluate((begun) => new Promise((done) => requestAnimationFrame(() => setTimeout(() => done(performance.now() - begun)))), begun));
+    }
+    report('  a step of zooming', frames, 100);
+  }
 }
 if (complaints.length) { console.log(complaints.join('\n')); process.exitCode = 1; }
 await close();
