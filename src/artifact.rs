@@ -7,6 +7,7 @@
 //! Source: docs.getdbt.com/reference/artifacts/dbt-artifacts, schemas.getdbt.com.
 
 pub mod graph_summary;
+pub mod history;
 pub mod read;
 mod seen;
 pub mod semantic;

@@ -48,7 +48,7 @@ export function BrowsePage({ site, route }: { site: Site; route: Route }) {
           <tbody><Rows items={nodes} row={(at) => (
             <tr key={at}>
               <td><Link site={site} at={at} /></td><td><Kind kind={site.kind(at)} /></td>
-              <td>{site.layer(at) && <><span class="swatch" style={{ background: layerColor(site, at) }} />{site.layer(at)}</>}</td>
+              <td class="nowrap">{site.layer(at) && <><span class="swatch" style={{ background: layerColor(site, at) }} />{site.layer(at)}</>}</td>
               <td class="about">{site.core.about[at]}</td><td class="figure">{site.core.columns[at] || ''}</td><td class="figure">{site.isTest(at) ? '' : site.testsOf(at).length || ''}</td><td class="figure">{site.uses[at] || ''}</td>
               <td class="figure">{site.core.seconds[at] !== undefined ? seconds(site.core.seconds[at]) : ''}</td><td><StateMark state={site.state(at)} /></td>
             </tr>

@@ -20,8 +20,12 @@ export interface Core {
   rows: Record<number, number>; changed: Record<number, string>; color: Record<number, string>;
   hidden: number[];
   rank: number[]; order: number[];
+  /** Where folders stand that are drawn in place of what is in them, by folder. */
+  folder_rank: number[]; folder_order: number[];
   groups: { name: string; owner: { name?: string; email?: unknown }; description?: string }[];
   run: { command: string; at: string; seconds: number } | null;
+  /** The last invocations that ran nodes, the oldest first. */
+  runs: { command: string; at: string; seconds: number; counts: Record<string, number> }[];
   lineage: boolean;
 }
 
@@ -36,9 +40,14 @@ export interface Detail {
   description?: string; columns?: Column[]; tests?: number[]; raw?: string; compiled?: string; file: string; patch?: string; relation?: string;
   facts?: Record<string, unknown>; config?: Record<string, unknown>; meta?: Record<string, unknown>; stats?: [string, unknown][];
   result?: { status: string; seconds: number; at: string; message?: string; failures?: number; rows?: number };
+  /** How it went in the last invocations, the oldest first. */
+  history?: Past[];
   freshness?: { status: string; loaded?: string; at?: string; age?: number; error?: string };
   macros?: number[]; arguments?: { name: string; type?: string; description?: string }[]; unknown?: string; notes?: string[]; decided?: ColumnEdge[]; body?: Record<string, unknown>;
 }
+
+/** One of the last invocations, and how it went there. */
+export type Past = [run: number, status: string, seconds: number, failures: number | null, rows: number | null];
 
 /** What full-text search reads: kind, text, owners, names of the columns described. */
 export type Text = ['d' | 'c' | 'n' | 's', string, number[], string[]];
@@ -48,8 +57,8 @@ declare global {
 }
 
 const pending = new Map<string, { promise: Promise<unknown>; resolve(value: unknown): void; reject(problem: Error): void }>();
-const source = (document.currentScript as HTMLScriptElement | null)?.getAttribute('src') ?? '';
-const stamp = source.includes('?') ? source.slice(source.indexOf('?')) : '';
+/** Changes with the data, so that browsers never mix two sites. */
+const stamp = document.documentElement.dataset.stamp ?? '';
 
 function slot(name: string) {
   let found = pending.get(name);
@@ -78,21 +87,34 @@ window.__tform = {
   },
 };
 
-const asked = new Set<string>(['core']);
+/** When the whole page is there, with all the blocks of data that it holds. */
+const whole = new Promise<void>((resolve) => {
+  if (document.readyState !== 'loading') resolve();
+  else document.addEventListener('DOMContentLoaded', () => resolve());
+});
 
-/** The document of that name, loaded when first asked for. */
+function load(name: string): boolean {
+  const block = document.getElementById(`tform-${name}`);
+  // A block is whole once something stands behind it.
+  if (!block || (document.readyState === 'loading' && !block.nextElementSibling)) return false;
+  window.__tform.load(name, block.textContent ?? '');
+  return true;
+}
+
+const asked = new Set<string>();
+
+/** The document of that name: from the page if it stands there, else from the folder beside it. */
 export function document_of<T>(name: string): Promise<T> {
   const found = slot(name);
-  const block = document.getElementById(`tform-${name}`);
-  if (block && !asked.has(`block ${name}`)) {
-    asked.add(`block ${name}`).add(name);
-    window.__tform.load(name, block.textContent ?? '');
-  } else if (!asked.has(name)) {
+  if (!asked.has(name)) {
     asked.add(name);
-    const script = document.createElement('script');
-    script.src = `site/${name}.js${stamp}`;
-    script.onerror = () => found.reject(new Error(`site/${name}.js is missing`));
-    document.head.append(script);
+    if (!load(name)) whole.then(() => {
+      if (load(name)) return;
+      const script = document.createElement('script');
+      script.src = `site/${name}.js${stamp}`;
+      script.onerror = () => found.reject(new Error(`site/${name}.js is missing: the folder \`site\` belongs beside this page`));
+      document.head.append(script);
+    });
   }
   return found.promise as Promise<T>;
 }
@@ -154,8 +176,24 @@ export class Site {
   ancestors(starts: Iterable<number>, depth?: number) { return this.reach(starts, (at) => this.core.parents[at], depth); }
   descendants(starts: Iterable<number>, depth?: number) { return this.reach(starts, (at) => this.children[at], depth); }
 
-  /** How it fares: its own result, or the worst of its tests, or its freshness. */
-  state(at: number): State {
+  /** How it fares: its own result, or the worst of its tests, or its freshness; an exposure as what it is built from. */
+  state(at: number): State { return this.kind(at) === 'exposure' ? this.health(at) : this.own(at); }
+
+  private healths = new Map<number, State>();
+  /** The worst state of a resource and of everything behind it. */
+  health(start: number): State {
+    const stack = [start];
+    while (stack.length) {
+      const at = stack[stack.length - 1];
+      const open = this.healths.has(at) ? [] : this.core.parents[at].filter((it) => !this.healths.has(it));
+      if (open.length) { stack.push(...open); continue; }
+      stack.pop();
+      if (!this.healths.has(at)) this.healths.set(at, this.core.parents[at].reduce<State>((worst, it) => worse(worst, this.healths.get(it)!), this.own(at)));
+    }
+    return this.healths.get(start)!;
+  }
+
+  private own(at: number): State {
     let worst: State = stateOf(this.status(at));
     const fresh = this.core.freshness[at];
     if (fresh) worst = worse(worst, stateOf(fresh[0] === 'pass' ? 'success' : fresh[0]));

@@ -147,7 +147,7 @@ export function Graph({ scene, selected, height, label, fitKey, focus, inset = 0
   const around = lit ? near.get(lit) : undefined;
 
   useEffect(() => {
-    if (painted) paint(canvas.current!, size, view, drawing, boxes, new Set(visible), lit, around);
+    if (painted) paint(canvas.current!, size, view, drawing, boxes, new Set(visible), lit, around, !!hover);
   });
 
   const drag = useRef<{ x: number; y: number; view: View; moved: boolean; pointer: number } | null>(null);
@@ -263,7 +263,7 @@ export function Graph({ scene, selected, height, label, fitKey, focus, inset = 0
               const on = lit && (edge.from === lit || edge.to === lit);
               return <path key={`${edge.from} ${edge.to} ${at}`} d={curve(ends(edge.points, line, drawing))} class={`line${on || line.strong ? ' on' : lit ? ' dim' : ''}${line.dashed ? ' dashed' : ''}`} marker-end="url(#arrow)">{line.title && <title>{line.title}</title>}</path>;
             }))}
-            {visible.map((key) => <BoxView key={key} box={boxes.get(key)!} place={drawing.places.get(key)!} selected={key === selected} dim={!!lit && key !== lit && !around?.has(key)} far={view.k < 0.35} expandable={!!onExpand} />)}
+            {visible.map((key) => <BoxView key={key} box={boxes.get(key)!} place={drawing.places.get(key)!} selected={key === selected} dim={!!hover && key !== hover && !around?.has(key)} far={view.k < 0.35} expandable={!!onExpand} />)}
           </g>
         )}
       </svg>
@@ -283,13 +283,13 @@ function BoxView({ box, place, selected, dim, far, expandable }: { box: Box; pla
       {box.members && <rect x={4} y={4} width={width} height={height} rx={7} class="shadow" />}
       <rect width={width} height={height} rx={7} class="body" />
       <path d={`M0,7a7,7 0 0 1 7,-7V${height}a-7,-7 0 0 1 -7,-7Z`} fill={box.color} />
-      {!far && <text x={15} y={19} class="title">{short(box.title, box.state === 'none' ? 28 : 24)}</text>}
-      {!far && <text x={15} y={35} class="subtitle">{short(box.subtitle, 34)}</text>}
+      {!far && <text x={15} y={19} class="title">{titleOf(box)}</text>}
+      {!far && <text x={15} y={35} class="subtitle">{short(box.subtitle, WIDTH - 30)}</text>}
       {box.state !== 'none' && <g class={`mark ${box.state}`} transform={`translate(${width - 25},${15})`}><circle r={9} /><text y={4}>{MARK[box.state]}</text></g>}
       {box.rows?.map((row, at) => (
         <g class={`row${row.marked ? ' marked' : ''}`} data-row={at} transform={`translate(0,${HEIGHT + at * ROW})`}>
           <rect x={6} width={width - 10} height={ROW - 1} rx={4} />
-          <text x={15} y={15}>{short(row.name, 28)}</text>
+          <text x={15} y={15}>{short(row.name, WIDTH - 32, '11.5px system-ui, sans-serif')}</text>
         </g>
       ))}
       {expandable && box.before ? <Handle x={0} y={height / 2} count={box.before} side="before" /> : null}
@@ -314,15 +314,32 @@ function ends(points: [number, number][], line: Line, drawing: Drawing): [number
   return moved;
 }
 
-export function short(text: string, length: number): string {
-  let width = 0;
-  for (let at = 0; at < text.length; at++) {
-    // Hangul and the like are twice as wide.
-    width += text.charCodeAt(at) > 0x2e7f ? 1.8 : 1;
-    if (width > length) return `${text.slice(0, at)}…`;
+/** The pencil that measures texts, and how wide what it has met is. */
+const pencil = typeof document.createElement === 'function' ? document.createElement('canvas').getContext('2d') : null;
+const cuts = new Map<string, string>();
+
+/** As much of a text as so many pixels hold. */
+export function short(text: string, width: number, font = '11px system-ui, sans-serif'): string {
+  const key = `${font}\n${width}\n${text}`;
+  let cut = cuts.get(key);
+  if (cut === undefined) {
+    cut = text;
+    const letters = [...text];
+    const fits = (part: string) => { if (pencil) pencil.font = font; return (pencil?.measureText(part).width ?? part.length * 7) <= width; };
+    if (!fits(text)) {
+      let [low, high] = [0, letters.length];
+      while (low < high) { const middle = (low + high + 1) >> 1; if (fits(`${letters.slice(0, middle).join('')}…`)) low = middle; else high = middle - 1; }
+      cut = `${letters.slice(0, low).join('')}…`;
+    }
+    if (cuts.size > 20_000) cuts.clear();
+    cuts.set(key, cut);
   }
-  return text;
+  return cut;
 }
+
+const TITLE = '600 12.5px system-ui, sans-serif';
+/** The title of a box, as far as the sign of its state leaves room. */
+function titleOf(box: Box): string { return short(box.title, WIDTH - (box.state === 'none' ? 27 : 52), TITLE); }
 
 function fitted(drawing: Drawing, size: { width: number; height: number }, focus?: string): View {
   const pad = 36;
@@ -343,7 +360,7 @@ function neighbours(scene: Scene): Map<string, Set<string>> {
   return near;
 }
 
-function paint(canvas: HTMLCanvasElement, size: { width: number; height: number }, view: View, drawing: Drawing, boxes: Map<string, Box>, visible: Set<string>, lit: string | null, around?: Set<string>) {
+function paint(canvas: HTMLCanvasElement, size: { width: number; height: number }, view: View, drawing: Drawing, boxes: Map<string, Box>, visible: Set<string>, lit: string | null, around: Set<string> | undefined, dims: boolean) {
   const ratio = Math.min(2, window.devicePixelRatio || 1);
   canvas.width = size.width * ratio;
   canvas.height = size.height * ratio;
@@ -370,7 +387,7 @@ function paint(canvas: HTMLCanvasElement, size: { width: number; height: number 
   context.font = '12px system-ui, sans-serif';
   for (const key of visible) {
     const [place, box] = [drawing.places.get(key)!, boxes.get(key)!];
-    context.globalAlpha = lit && key !== lit && !around?.has(key) ? 0.25 : 1;
+    context.globalAlpha = dims && key !== lit && !around?.has(key) ? 0.25 : 1;
     context.fillStyle = view.k < 0.12 ? box.color : panel;
     context.fillRect(place.x, place.y, place.width, place.height);
     context.strokeStyle = edge;
@@ -378,7 +395,7 @@ function paint(canvas: HTMLCanvasElement, size: { width: number; height: number 
     context.strokeRect(place.x, place.y, place.width, place.height);
     context.fillStyle = box.color;
     context.fillRect(place.x, place.y, 7, place.height);
-    if (view.k > 0.3) { context.fillStyle = text; context.fillText(short(box.title, 27), place.x + 15, place.y + 20); }
+    if (view.k > 0.3) { context.fillStyle = text; context.fillText(short(box.title, WIDTH - 30, context.font), place.x + 15, place.y + 20); }
   }
   context.globalAlpha = 1;
 }
@@ -402,9 +419,9 @@ function svgText(scene: Scene, drawing: Drawing, boxes: Map<string, Box>, lines:
   for (const { key } of scene.boxes) {
     const [box, place] = [boxes.get(key)!, drawing.places.get(key)!];
     parts.push(`<g transform="translate(${place.x.toFixed(1)},${place.y.toFixed(1)})"><rect width="${place.width}" height="${place.height}" rx="7" fill="${color('--panel')}" stroke="${color('--line')}"/><rect width="7" height="${place.height}" rx="2" fill="${escaped(box.color)}"/>`);
-    parts.push(`<text x="15" y="19" font-size="12.5" font-weight="600" fill="${color('--text')}">${escaped(short(box.title, 25))}</text><text x="15" y="35" font-size="11" fill="${color('--muted')}">${escaped(short(box.subtitle, 34))}</text>`);
+    parts.push(`<text x="15" y="19" font-size="12.5" font-weight="600" fill="${color('--text')}">${escaped(titleOf(box))}</text><text x="15" y="35" font-size="11" fill="${color('--muted')}">${escaped(short(box.subtitle, WIDTH - 30))}</text>`);
     if (box.state !== 'none') parts.push(`<text x="${place.width - 16}" y="21" font-size="12" text-anchor="middle" fill="${color(`--${box.state}`)}">${MARK[box.state]}</text>`);
-    box.rows?.forEach((row, at) => parts.push(`<text x="15" y="${HEIGHT + at * ROW + 15}" font-size="11.5" fill="${color(row.marked ? '--accent' : '--text')}">${escaped(short(row.name, 28))}</text>`));
+    box.rows?.forEach((row, at) => parts.push(`<text x="15" y="${HEIGHT + at * ROW + 15}" font-size="11.5" fill="${color(row.marked ? '--accent' : '--text')}">${escaped(short(row.name, WIDTH - 32))}</text>`));
     parts.push('</g>');
   }
   parts.push('</svg>');

@@ -8,6 +8,7 @@ const WORDS = {
   theme: ['Theme', '테마'], light: ['Light', '밝게'], dark: ['Dark', '어둡게'], auto: ['System', '시스템'], language: ['언어', 'Language'],
   skip: ['Skip to content', '본문으로 건너뛰기'], notFound: ['There is no such page', '없는 페이지입니다'], loading: ['Loading…', '불러오는 중…'],
   broken: ['This part of the site could not be read', '이 부분을 읽을 수 없습니다'],
+  nothingChanged: ['Nothing differs from the earlier sites of this folder.', '이 폴더의 이전 사이트와 달라진 것이 없습니다.'], lastRuns: ['Last runs', '최근 실행'], command: ['Command', '명령'], results: ['Results', '결과'], noColumn: ['no column: a constant, or the rows themselves', '컬럼 없음: 상수이거나 행 자체'], slowestModels: ['Slowest models', '가장 느린 모델'], linkToSearch: ['Address of this search', '이 검색의 주소'],
   generated: ['Generated', '생성'], lastRun: ['Last run', '마지막 실행'], neverRun: ['No run is known yet', '아직 실행 기록이 없습니다'],
   layers: ['From source to answer', '원천에서 결과까지'], other: ['Other', '기타'], consumers: ['Exposures', '활용처'],
   attention: ['Needs attention', '확인이 필요합니다'], allGood: ['Nothing failed and nothing is stale.', '실패하거나 오래된 것이 없습니다.'], changed: ['Recently changed', '최근 변경'],
@@ -36,8 +37,8 @@ const WORDS = {
   copiedKind: ['copied', '복사'], renamed: ['renamed', '이름 변경'], derived: ['derived', '계산'], aggregated: ['aggregated', '집계'], filtered: ['filters rows', '행 필터'], joined: ['joins rows', '조인 조건'], grouped: ['groups rows', '그룹 기준'], sorted: ['orders rows', '정렬 기준'],
   exposuresTouched: ['Exposures downstream', '영향받는 활용처'],
   coverage: ['Coverage', '커버리지'], modelsDescribed: ['Described', '설명 있음'], modelsTested: ['Tested', '테스트 있음'], columnsDescribed: ['Columns described', '설명된 컬럼'], columnsTested: ['Columns tested', '테스트된 컬럼'],
-  problems: ['Failures and warnings', '실패와 경고'], slowest: ['Slowest', '가장 느린 것'], criticalPath: ['Critical path of the last run', '마지막 실행의 임계 경로'], criticalHelp: ['However many threads there are, a run cannot be shorter than this chain.', '스레드를 늘려도 이 사슬보다 빨라질 수는 없습니다.'],
-  noFreshness: ['No source was measured. `tform source freshness` does it.', '측정된 원천이 없습니다. `tform source freshness` 로 측정합니다.'], noTests: ['There are no tests.', '테스트가 없습니다.'], ofRun: ['of the run', '실행 대비'],
+  problems: ['Failures and warnings', '실패와 경고'], criticalPath: ['Critical path of the last run', '마지막 실행의 임계 경로'], criticalHelp: ['However many threads there are, a run cannot be shorter than this chain.', '스레드를 늘려도 이 사슬보다 빨라질 수는 없습니다.'],
+  noFreshness: ['Nothing was measured yet: tform freshness does it.', '아직 측정되지 않았습니다. tform freshness 로 측정합니다.'], noTests: ['There are no tests.', '테스트가 없습니다.'], ofRun: ['of the run', '실행 대비'],
   on: ['on', '대상'], arguments: ['Arguments', '인자'], macros: ['Macros', '매크로'], stats: ['In the warehouse', '웨어하우스에서'], relation: ['Relation', '릴레이션'], file: ['File', '파일'], describedIn: ['Described in', '설명 파일'], definition: ['Definition', '정의'], group: ['Group', '그룹'],
   versions: ['Versions', '버전'], dependencies: ['Dependencies', '의존 관계'], tree: ['Project', '프로젝트'], constraints: ['Constraints', '제약'],
   model: ['model', '모델'], seed: ['seed', '시드'], snapshot: ['snapshot', '스냅샷'], exposure: ['exposure', '활용처'], metric: ['metric', '지표'], semantic_model: ['semantic model', '시맨틱 모델'], saved_query: ['saved query', '저장된 쿼리'], test: ['test', '테스트'], unit_test: ['unit test', '단위 테스트'], macro: ['macro', '매크로'], analysis: ['analysis', '분석'], function: ['function', '함수'],
@@ -86,6 +87,11 @@ export function seconds(value: number): string {
   if (value < 120) return `${value.toFixed(0)} s`;
   const minutes = Math.floor(value / 60);
   return minutes < 120 ? `${minutes} min` : `${(minutes / 60).toFixed(1)} h`;
+}
+
+export function bytes(value: number): string {
+  const step = Math.min(4, Math.max(0, Math.floor(Math.log(Math.max(1, value)) / Math.log(1000))));
+  return step ? `${(value / 1000 ** step).toLocaleString(language, { maximumFractionDigits: 1 })} ${['kB', 'MB', 'GB', 'TB'][step - 1]}` : `${number(value)} B`;
 }
 
 export function age(value: number): string {

@@ -1,10 +1,10 @@
 // The lineage page: any selection, one step more at a time, groups, paths, colours.
-import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { useMemo, useRef, useState } from 'preact/hooks';
 import type { Site } from './data';
 import { Graph, save, savePng, type Box, type Line, type Scene } from './graph';
 import { go, href, type Route } from './router';
 import { select } from './selector';
-import { Dot, Kind, Layer, Link, StateMark, colorOf, layerColor } from './ui';
+import { Dot, Kind, Layer, Link, StateMark, colorOf, layerColor, useDetail } from './ui';
 import { kindWord, number, seconds, t } from './i18n';
 
 /** From so many resources on, folders are collapsed. */
@@ -89,7 +89,7 @@ export function sceneOf(site: Site, { nodes, by, collapse, opened, focus, path }
     const worst = members.map((at) => site.state(at)).reduce((a, b) => (['none', 'pass', 'skip', 'warn', 'fail'].indexOf(a) > ['none', 'pass', 'skip', 'warn', 'fail'].indexOf(b) ? a : b));
     boxes.push({
       key: `g:${name}`, title: name.split('/').slice(-2).join('/'), subtitle: `${number(members.length)} ${t('nodes')}`, color: colorBy(site, members[0], by), state: worst,
-      rank: Math.round(members.reduce((sum, at) => sum + site.core.rank[at], 0) / members.length), order: Math.min(...members.map((at) => site.core.order[at])), members: members.length,
+      ...placeOf(site, members, how), members: members.length,
     });
   }
   const lines: Line[] = [];
@@ -103,6 +103,13 @@ export function sceneOf(site: Site, { nodes, by, collapse, opened, focus, path }
     }
   }
   return { boxes, lines };
+}
+
+/** Folders have places in the index; other groups stand where their members are on average. */
+function placeOf(site: Site, members: number[], how: string): { rank: number; order: number } {
+  const folder = site.core.folder[members[0]];
+  if (how === 'folder' && site.core.folder_rank[folder] >= 0) return { rank: site.core.folder_rank[folder], order: site.core.folder_order[folder] };
+  return { rank: Math.round(members.reduce((sum, at) => sum + site.core.rank[at], 0) / members.length), order: Math.min(...members.map((at) => site.core.order[at])) };
 }
 
 /** Everything on any way from one to the other, and the shortest way. */
@@ -151,12 +158,17 @@ export function LineagePage({ site, route }: { site: Site; route: Route }) {
   const openedText = query.get('open') ?? '';
   const [from, to] = [query.get('from'), query.get('to')].map((id) => (id ? site.numbers.get(id) : undefined));
   const asTable = query.get('view') === 'table';
-  const [selected, setSelected] = useState<string | null>(focus !== null ? String(focus) : null);
+  // What is chosen stands in the address; `at=-` is nothing, where the focus would be.
+  const chosenId = query.get('at');
+  const chosenAt = chosenId ? site.numbers.get(chosenId) ?? null : focus;
+  const selected = chosenAt === null ? null : String(chosenAt);
   const exported = useRef<() => string>(() => '');
   const changed = (next: Record<string, string | undefined>, replace = false) => {
     const all = Object.fromEntries(query.entries());
     go(href('lineage', route.words, { ...all, ...next }), replace);
   };
+  const idOf = (key: string | null) => (key === null ? (focus !== null ? '-' : undefined) : site.core.id[Number(key)]);
+  const setSelected = (key: string | null) => { if (key !== selected) changed({ at: idOf(key) }, true); };
 
   const state = useMemo(() => {
     let nodes = new Set<number>();
@@ -188,17 +200,15 @@ export function LineagePage({ site, route }: { site: Site; route: Route }) {
       for (const next of step[0] === '<' ? site.drawnParents(at) : site.drawnChildren(at)) nodes.add(next);
     }
     return { nodes, problem, path };
-  }, [route]);
+  }, [focus, selector, from, to, more.join(' ')]);
   const opened = useMemo(() => new Set(openedText.split('|').filter(Boolean)), [openedText]);
   const scene = useMemo(() => sceneOf(site, { nodes: state.nodes, by, collapse, opened, focus, path: state.path && new Set(state.path) }), [state, by, collapse, opened, focus]);
   const fitKey = [selector, focus, from, to, collapse].join('|');
-  useEffect(() => setSelected(focus !== null ? String(focus) : null), [focus]);
 
   const expand = (key: string, side: 'before' | 'after') => {
     if (key.startsWith('g:')) { changed({ open: [...opened, key.slice(2)].join('|') }); return; }
     const step = `${side === 'before' ? '<' : '>'}${site.core.id[Number(key)]}`;
-    setSelected(key);
-    changed({ more: [...more.filter((it) => it !== step), ...(more.includes(step) ? [] : [step])].join(' ') });
+    changed({ at: idOf(key), more: [...more.filter((it) => it !== step), ...(more.includes(step) ? [] : [step])].join(' ') });
   };
   const openPage = (key: string) => { if (key.startsWith('g:')) expand(key, 'after'); else location.hash = href('node', [site.core.id[Number(key)]]); };
   const chosen = selected && !selected.startsWith('g:') ? Number(selected) : null;
@@ -242,7 +252,7 @@ export function LineagePage({ site, route }: { site: Site; route: Route }) {
         </table></div>
       ) : (
         <div class="canvas">
-          {scene.boxes.length ? <Graph scene={scene} selected={selected} label={t('lineage')} fitKey={fitKey} focus={focus !== null ? String(focus) : undefined} inset={chosen !== null ? 330 : 0} onSelect={(key) => { if (key?.startsWith('g:')) expand(key, 'after'); else setSelected(key); }} onOpen={openPage} onExpand={expand} onDrawn={(make) => { exported.current = make; }} /> : <p class="empty">{t('emptyGraph')}</p>}
+          {scene.boxes.length ? <Graph scene={scene} selected={selected} label={t('lineage')} fitKey={fitKey} focus={focus !== null ? String(focus) : undefined} inset={chosen !== null && innerWidth > 900 ? 330 : 0} onSelect={(key) => { if (key?.startsWith('g:')) expand(key, 'after'); else setSelected(key); }} onOpen={openPage} onExpand={expand} onDrawn={(make) => { exported.current = make; }} /> : <p class="empty">{t('emptyGraph')}</p>}
           {chosen !== null && <Panel site={site} at={chosen} close={() => setSelected(null)} expand={expand} more={more} />}
         </div>
       )}
@@ -267,6 +277,7 @@ function Panel({ site, at, close, expand, more }: { site: Site; at: number; clos
         <dt>{t('tests')}</dt><dd>{number(site.testsOf(at).length)}</dd>
         {site.core.seconds[at] !== undefined && <><dt>{t('duration')}</dt><dd>{seconds(site.core.seconds[at])}</dd></>}
       </dl>
+      <PanelColumns site={site} at={at} key={at} />
       <div class="actions">
         <a class="button" href={href('node', [id])}>{t('openPage')}</a>
         {parents > 0 && <button type="button" aria-pressed={more.includes(`<${id}`)} onClick={() => expand(String(at), 'before')}>← {t('showParents')} ({parents})</button>}
@@ -278,6 +289,20 @@ function Panel({ site, at, close, expand, more }: { site: Site; at: number; clos
         <a class="button" href={href('lineage', [], { ...pathQuery(), to: id })}>{t('pathToHere')}</a>
       </div>
     </aside>
+  );
+}
+
+/** The columns, each with the way to its lineage. */
+function PanelColumns({ site, at }: { site: Site; at: number }) {
+  const [open, setOpen] = useState(false);
+  const detail = useDetail(site, at);
+  const columns = detail?.columns ?? [];
+  if (!columns.length) return null;
+  return (
+    <details class="panel-columns" open={open} onToggle={(event) => setOpen(event.currentTarget.open)}>
+      <summary>{t('columnLineage')} ({number(columns.length)})</summary>
+      {open && <ul class="plain">{columns.map((column) => <li><a href={href('column', [site.core.id[at], column.name])}><code>{column.name}</code></a></li>)}</ul>}
+    </details>
   );
 }
 

@@ -10,7 +10,7 @@ import { current, remember, setLanguage, storedTheme, t, type Word } from './i18
 import { LineagePage } from './lineage';
 import { NodePage } from './node';
 import { QualityPage } from './quality';
-import { href, useRoute, type Route } from './router';
+import { go, href, parse, useRoute, type Route } from './router';
 import { SearchBox } from './searchbox';
 
 const PAGES: [string, Word][] = [['', 'home'], ['browse', 'browse'], ['lineage', 'lineage'], ['quality', 'quality']];
@@ -26,7 +26,7 @@ function Page({ site, route }: { site: Site; route: Route }) {
   useEffect(() => { if (problem) reset(); }, [route]);
   if (problem) return <div class="page"><h1>{t('broken')}</h1><pre>{String(problem)}</pre></div>;
   switch (route.page) {
-    case '': return <HomePage site={site} />;
+    case '': case 'search': return <HomePage site={site} />;
     case 'browse': return <BrowsePage site={site} route={route} />;
     case 'node': return <NodePage site={site} route={route} />;
     case 'lineage': return <LineagePage site={site} route={route} />;
@@ -39,6 +39,9 @@ function Page({ site, route }: { site: Site; route: Route }) {
 function App({ site }: { site: Site }) {
   const route = useRoute();
   const [searching, setSearching] = useState(false);
+  // A search that was shared lies over the first page.
+  const shared = route.page === 'search';
+  const closeSearch = () => { setSearching(false); if (parse(location.hash).page === 'search') go(href(''), true); };
   const [language, changeLanguage] = useState(current());
   const [theme, changeTheme] = useState(storedTheme());
   useEffect(() => {
@@ -77,7 +80,7 @@ function App({ site }: { site: Site }) {
         <button type="button" class="language" lang={language === 'ko' ? 'en' : 'ko'} onClick={() => { const other = language === 'ko' ? 'en' : 'ko'; setLanguage(other); changeLanguage(other); }}>{language === 'ko' ? 'English' : '한국어'}</button>
       </header>
       <main id="content" tabIndex={-1} key={language}><Page site={site} route={route} /></main>
-      {searching && <SearchBox site={site} close={() => setSearching(false)} />}
+      {(searching || shared) && <SearchBox site={site} initial={shared ? route.query.get('q') ?? '' : ''} close={closeSearch} key={shared ? route.query.get('q') ?? '' : ''} />}
     </>
   );
 }

@@ -2,21 +2,23 @@
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import type { Column, Detail, Site } from './data';
 import { stateOf } from './data';
-import { href, type Route } from './router';
+import { go, href, type Route } from './router';
 import { isInfluence, kindOfEdge } from './column';
 import { lineageOf, Neighbourhood } from './lineage';
 import { Markdown, safeLink } from './markdown';
+import { History } from './runs';
 import { Copy, Sql } from './sql';
 import { Dot, Kind, Layer, Link, Section, StateMark, plain, useDetail } from './ui';
-import { age, moment, number, seconds, t, type Word } from './i18n';
+import { age, bytes, moment, number, seconds, t, type Word } from './i18n';
 
 export function NodePage({ site, route }: { site: Site; route: Route }) {
   const at = site.numbers.get(route.words[0] ?? '');
   if (at === undefined) return <div class="page"><h1>{t('notFound')}</h1><p><code>{route.words[0]}</code></p></div>;
-  return <Resource site={site} at={at} key={at} wanted={route.query.get('column') ?? ''} />;
+  return <Resource site={site} at={at} key={at} route={route} />;
 }
 
-function Resource({ site, at, wanted }: { site: Site; at: number; wanted: string }) {
+function Resource({ site, at, route }: { site: Site; at: number; route: Route }) {
+  const wanted = route.query.get('column') ?? '';
   const detail = useDetail(site, at);
   const kind = site.kind(at);
   const parents = site.core.parents[at];
@@ -52,8 +54,9 @@ function Resource({ site, at, wanted }: { site: Site; at: number; wanted: string
           {drawn && <Section title={t('lineage')} aside={<a href={lineageOf(site, at)}>{t('openLineage')}</a>}><Neighbourhood site={site} at={at} /></Section>}
           {detail && (site.isData(at) || !!detail.columns?.length) && <Columns site={site} at={at} detail={detail} wanted={wanted} />}
           {detail && <Tests site={site} at={at} detail={detail} />}
+          {!!detail?.history?.length && <Section title={`${t('lastRuns')} (${number(detail.history.length)})`} id="runs"><History site={site} history={detail.history} /></Section>}
           {detail?.arguments && <Arguments detail={detail} />}
-          {detail && (detail.raw || detail.compiled) && <Code site={site} at={at} detail={detail} />}
+          {detail && (detail.raw || detail.compiled) && <Code site={site} at={at} detail={detail} route={route} />}
           {detail?.body && <Body body={detail.body} />}
           <Section title={t('dependencies')}>
             <div class="two">
@@ -94,14 +97,14 @@ function Columns({ site, at, detail, wanted }: { site: Site; at: number; detail:
       {!columns.length ? <p class="muted">{t('noColumns')}</p> : (
         <div class="scroll"><table class="columns">
           <thead><tr><th>{t('column')}</th><th>{t('type')}</th><th>{t('description')}</th><th>{t('tests')}</th>{hasOrigins && <th>{t('from')}</th>}{hasOrigins && <th>{t('to')}</th>}</tr></thead>
-          <tbody>{shown.map((column) => <ColumnRow site={site} at={at} column={column} origins={hasOrigins} wanted={wanted.toLowerCase() === column.name.toLowerCase()} />)}</tbody>
+          <tbody>{shown.map((column) => <ColumnRow site={site} at={at} detail={detail} column={column} origins={hasOrigins} wanted={wanted.toLowerCase() === column.name.toLowerCase()} />)}</tbody>
         </table></div>
       )}
     </Section>
   );
 }
 
-function ColumnRow({ site, at, column, origins, wanted }: { site: Site; at: number; column: Column; origins: boolean; wanted: boolean }) {
+function ColumnRow({ site, at, detail, column, origins, wanted }: { site: Site; at: number; detail: Detail; column: Column; origins: boolean; wanted: boolean }) {
   const address = href('column', [site.core.id[at], column.name]);
   const values = (column.from ?? []).filter(([, , kind]) => !isInfluence(kind));
   const used = new Set([...(column.to ?? []), ...(column.decides ?? [])].map(([node]) => node)).size;
@@ -116,7 +119,7 @@ function ColumnRow({ site, at, column, origins, wanted }: { site: Site; at: numb
         {column.meta && <span class="muted small">{Object.entries(column.meta).map(([key, value]) => `${key}: ${plain(value)}`).join(' · ')}</span>}
       </td>
       <td>{column.tests?.map((test) => <a class={`test-chip ${stateOf(site.status(test))}`} href={href('node', [site.core.id[test]])} title={site.name(test)}><Dot state={stateOf(site.status(test))} /> {site.materialized(test)}</a>)}</td>
-      {origins && <td>{values.slice(0, 3).map(([node, name, kind]) => <div class="origin"><a href={href('column', [site.core.id[node], name])} title={`${site.name(node)}.${name}`}>{site.name(node)}.<code>{name}</code></a> <span class="muted small">{kindOfEdge(kind)}</span></div>)}{values.length > 3 && <a href={address}>+{values.length - 3}</a>}{!values.length && column.unknown && <span class="muted small">{column.unknown}</span>}</td>}
+      {origins && <td>{values.slice(0, 3).map(([node, name, kind]) => <div class="origin"><a href={href('column', [site.core.id[node], name])} title={`${site.name(node)}.${name}`}>{site.name(node)}.<code>{name}</code></a> <span class="muted small">{kindOfEdge(kind)}</span></div>)}{values.length > 3 && <a href={address}>+{values.length - 3}</a>}{!values.length && (column.unknown ? <span class="muted small">{column.unknown}</span> : !detail.unknown && detail.compiled !== undefined && <span class="muted small">{t('noColumn')}</span>)}</td>}
       {origins && <td>{used > 0 && <a href={address}>{number(used)}</a>}</td>}
     </tr>
   );
@@ -149,8 +152,9 @@ function Arguments({ detail }: { detail: Detail }) {
   );
 }
 
-function Code({ site, at, detail }: { site: Site; at: number; detail: Detail }) {
-  const [compiled, setCompiled] = useState(!detail.raw);
+function Code({ site, at, detail, route }: { site: Site; at: number; detail: Detail; route: Route }) {
+  const compiled = !detail.raw || (route.query.get('code') === 'compiled' && !!detail.compiled);
+  const setCompiled = (wish: boolean) => go(href('node', route.words, { ...Object.fromEntries(route.query.entries()), code: wish ? 'compiled' : undefined }), true);
   const both = !!detail.raw && !!detail.compiled;
   const aside = both ? (
     <div class="tabs" role="tablist">
@@ -203,7 +207,7 @@ function Facts({ site, at, detail }: { site: Site; at: number; detail: Detail })
         <dt>ID</dt><dd><code>{site.core.id[at]}</code></dd>
       </dl></Section>
       {versions.length > 1 && <Section title={t('versions')}><ul class="plain">{versions.map((it) => <li><Link site={site} at={it} /></li>)}</ul></Section>}
-      {detail.stats && <Section title={t('stats')}><dl class="facts">{detail.stats.map(([label, value]) => <><dt>{label}</dt><dd>{typeof value === 'number' ? number(value) : plain(value)}</dd></>)}</dl></Section>}
+      {detail.stats && <Section title={t('stats')}><dl class="facts">{detail.stats.map(([label, value]) => <><dt>{label}</dt><dd>{typeof value === 'number' ? (/\bsize\b/i.test(label) ? bytes(value) : number(value)) : plain(value)}</dd></>)}</dl></Section>}
       {detail.config && <Section title={t('configuration')}><dl class="facts">{Object.entries(detail.config).map(([key, value]) => <><dt>{key}</dt><dd><code>{plain(value)}</code></dd></>)}</dl></Section>}
       {detail.meta && <Section title={t('meta')}><dl class="facts">{Object.entries(detail.meta).map(([key, value]) => <><dt>{key}</dt><dd>{plain(value)}</dd></>)}</dl></Section>}
       {detail.macros && <Section title={t('macros')}><ul class="plain">{detail.macros.map((it) => <li><Link site={site} at={it} /></li>)}</ul></Section>}

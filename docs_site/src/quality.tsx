@@ -1,8 +1,9 @@
 // How far the project can be trusted: tests, coverage, freshness, and where the time goes.
 import { useMemo } from 'preact/hooks';
 import type { Site, State } from './data';
-import { stateOf } from './data';
+import { stateOf, worse } from './data';
 import { href } from './router';
+import { Runs } from './runs';
 import { Bar, Kind, Link, Rows, Section, StateMark, layerColor } from './ui';
 import { age, moment, number, percent, seconds, t } from './i18n';
 
@@ -52,17 +53,18 @@ export function QualityPage({ site }: { site: Site }) {
         {!figures.problems.length ? <p class="good">{core.run ? t('allGood') : t('neverRun')}</p> : (
           <div class="scroll"><table>
             <thead><tr><th>{t('status')}</th><th>{t('kind')}</th><th>{t('name')}</th><th>{t('on')}</th><th>{t('failures')}</th></tr></thead>
-            <tbody><Rows items={figures.problems} row={(at) => <tr><td><StateMark state={stateOf(site.status(at))} /></td><td><Kind kind={site.kind(at)} /></td><td><Link site={site} at={at} /></td><td>{site.isTest(at) ? core.parents[at].filter((it) => site.isDrawn(it)).slice(0, 3).map((it) => <><Link site={site} at={it} /> </>) : ''}</td><td class="figure">{core.failures[at] ? number(core.failures[at]) : ''}</td></tr>} /></tbody>
+            <tbody><Rows items={figures.problems} row={(at) => <tr><td><StateMark state={trouble(site, at)} /></td><td><Kind kind={site.kind(at)} /></td><td><Link site={site} at={at} /></td><td>{site.isTest(at) ? core.parents[at].filter((it) => site.isDrawn(it)).slice(0, 3).map((it) => <><Link site={site} at={it} /> </>) : ''}</td><td class="figure">{core.failures[at] ? number(core.failures[at]) : stale(site, at) && core.freshness[at][1] !== null ? age(core.freshness[at][1]!) : ''}</td></tr>} /></tbody>
           </table></div>
         )}
       </Section>
       <Section title={t('coverage')}>
         <div class="scroll"><table>
-          <thead><tr><th>{t('layer')}</th><th>{t('resources')}</th><th>{t('modelsDescribed')}</th><th>{t('modelsTested')}</th><th>{t('columnsDescribed')}</th><th>{t('columnsTested')}</th></tr></thead>
+          <thead><tr><th>{t('layer')}</th><th>{t('resources')}</th><th>{t('modelsDescribed')}</th><th>{t('modelsTested')}</th><th>{t('columnsDescribed')}</th><th>{t('columnsTested')}</th><th>{t('freshness')}</th></tr></thead>
           <tbody>{layers.map(([name, nodes]) => (
             <tr><th scope="row"><a href={href('browse', [], { layer: name || '-' })}><span class="swatch" style={{ background: layerColor(site, nodes[0]) }} />{name || t('other')}</a></th><td class="figure">{number(nodes.length)}</td>
               <Share part={nodes.filter((at) => core.about[at]).length} whole={nodes.length} /><Share part={nodes.filter((at) => site.testsOf(at).length).length} whole={nodes.length} />
-              <Share part={sum(nodes, core.documented)} whole={sum(nodes, core.columns)} /><Share part={sum(nodes, core.tested)} whole={sum(nodes, core.columns)} /></tr>
+              <Share part={sum(nodes, core.documented)} whole={sum(nodes, core.columns)} /><Share part={sum(nodes, core.tested)} whole={sum(nodes, core.columns)} />
+              <Share part={nodes.filter((at) => core.freshness[at]?.[0] === 'pass').length} whole={nodes.filter((at) => core.freshness[at]).length} /></tr>
           ))}</tbody>
         </table></div>
         {!tests.length && <p class="muted">{t('noTests')}</p>}
@@ -73,8 +75,9 @@ export function QualityPage({ site }: { site: Site }) {
             <tbody>{measured.map((at) => <tr><td><StateMark state={stateOf(core.freshness[at][0])} text={core.freshness[at][0] === 'pass' ? t('fresh') : core.freshness[at][0]} /></td><td><Link site={site} at={at} /></td><td>{site.layer(at)}</td><td>{core.freshness[at][1] !== null ? age(core.freshness[at][1]!) : ''}</td></tr>)}</tbody></table></div>
         )}
       </Section>
+      <Section title={t('lastRuns')} id="runs"><Runs site={site} most={10} /></Section>
       <div class="two">
-        <Section title={t('slowest')}>{!slowest.length ? <p class="muted">{t('neverRun')}</p> : (
+        <Section title={t('slowestModels')}>{!slowest.length ? <p class="muted">{t('neverRun')}</p> : (
           <div class="scroll"><table><tbody>{slowest.map((at) => <tr><td><Link site={site} at={at} /></td><td class="figure">{seconds(core.seconds[at])}</td><td class="barcell"><Bar part={core.seconds[at]} whole={most} title={seconds(core.seconds[at])} /></td></tr>)}</tbody></table></div>
         )}</Section>
         <Section title={t('criticalPath')}>{!path.nodes.length ? <p class="muted">{t('neverRun')}</p> : (
@@ -88,9 +91,16 @@ export function QualityPage({ site }: { site: Site }) {
   );
 }
 
-function Share({ part, whole }: { part: number; whole: number }) { return <td class="figure">{percent(part, whole)} <Bar part={part} whole={whole} /></td>; }
+function Share({ part, whole }: { part: number; whole: number }) { return <td class="figure">{percent(part, whole)}{whole > 0 && <> <Bar part={part} whole={whole} /></>}</td>; }
 
 function sum(nodes: number[], of: number[]): number { return nodes.reduce((total, at) => total + of[at], 0); }
+
+function stale(site: Site, at: number): boolean { const fresh = site.core.freshness[at]; return !!fresh && fresh[0] !== 'pass'; }
+
+/** Its own result, or that its data is old. */
+function trouble(site: Site, at: number): State {
+  return worse(stateOf(site.status(at)), stale(site, at) ? stateOf(site.core.freshness[at][0]) : 'none');
+}
 
 function collect(site: Site) {
   const states: Record<State, number> = { none: 0, pass: 0, skip: 0, warn: 0, fail: 0 };
@@ -103,15 +113,15 @@ function collect(site: Site) {
   for (let at = 0; at < site.size; at++) {
     const own = stateOf(site.status(at));
     if (site.isTest(at)) { tests.push(at); states[own]++; }
-    if (own === 'fail' || own === 'warn') problems.push(at);
+    if (['fail', 'warn'].includes(trouble(site, at))) problems.push(at);
     if (site.core.freshness[at]) measured.push(at);
-    if (site.core.seconds[at] !== undefined) timed.push(at);
+    if (site.core.seconds[at] !== undefined && !site.isTest(at)) timed.push(at);
     if (!site.isData(at)) continue;
     data.push(at);
     const list = byLayer.get(site.layer(at));
     if (list) list.push(at); else byLayer.set(site.layer(at), [at]);
   }
-  problems.sort((a, b) => (stateOf(site.status(a)) === 'fail' ? 0 : 1) - (stateOf(site.status(b)) === 'fail' ? 0 : 1));
+  problems.sort((a, b) => Number(trouble(site, b) === 'fail') - Number(trouble(site, a) === 'fail'));
   measured.sort((a, b) => Number(site.core.freshness[a][0] === 'pass') - Number(site.core.freshness[b][0] === 'pass') || (site.core.freshness[b][1] ?? 0) - (site.core.freshness[a][1] ?? 0));
   const slowest = timed.sort((a, b) => site.core.seconds[b] - site.core.seconds[a]).slice(0, 15);
   const names = [...site.core.words.layer, ''];

@@ -47,8 +47,9 @@ export function matcher(word: string): Matcher {
   };
 }
 
-/** How many letters must be changed, at most `most`; swapped neighbours count as one. */
-export function distance(a: string, b: string, most: number): number {
+/** How many letters must be changed, at most `most`; swapped neighbours count as one. With `begins`, what follows in `b` is free. */
+export function distance(a: string, whole: string, most: number, begins = false): number {
+  const b = begins ? whole.slice(0, a.length + most) : whole;
   if (Math.abs(a.length - b.length) > most) return most + 1;
   let before: number[] = [];
   let last = Array.from({ length: b.length + 1 }, (_, at) => at);
@@ -66,7 +67,7 @@ export function distance(a: string, b: string, most: number): number {
     before = last;
     last = row;
   }
-  return last[b.length];
+  return begins ? Math.min(...last.slice(Math.max(0, a.length - most))) : last[b.length];
 }
 
 interface Corpus { lower: string; starts: number[]; texts: Text[] }
@@ -208,8 +209,9 @@ export class Search {
     if (good >= 5 || lower.length < 4) return;
     const most = lower.length < 8 ? 1 : 2;
     for (const [word, nodes] of this.words) {
-      const steps = distance(lower, word, most);
-      if (steps <= most) for (const node of nodes) { const hit = put(node, WEIGHT.name - 25 - steps * 10, 'name'); if (hit) hit.typo = true; }
+      const steps = distance(lower, word, most, true);
+      // The whole word is likelier than one that goes on.
+      if (steps <= most) for (const node of nodes) { const hit = put(node, WEIGHT.name - 25 - steps * 10 - Math.min(9, Math.abs(word.length - lower.length)), 'name'); if (hit) hit.typo = true; }
     }
   }
 

@@ -23,8 +23,8 @@ export function readTexts(site: Site, ready: () => void): Promise<void> {
   })());
 }
 
-export function SearchBox({ site, close }: { site: Site; close(): void }) {
-  const [text, setText] = useState('');
+export function SearchBox({ site, initial, close }: { site: Site; initial: string; close(): void }) {
+  const [text, setText] = useState(initial);
   const [chosen, setChosen] = useState(0);
   const [, setRead] = useState(0);
   const dialog = useRef<HTMLDialogElement>(null);
@@ -59,7 +59,7 @@ export function SearchBox({ site, close }: { site: Site; close(): void }) {
         ref={input} type="text" value={text} placeholder={t('searchHint')} aria-label={t('searchHint')} role="combobox" aria-expanded={hits.length > 0} aria-controls="hits" aria-activedescendant={hits[chosen] ? `hit-${chosen}` : undefined}
         autocomplete="off" spellcheck={false} onInput={(event) => setText(event.currentTarget.value)} onKeyDown={keydown}
       />
-      <p class="muted small" role="status">{text ? `${number(hits.length)}${hits.length >= 60 ? '+' : ''} ${t('hits')}` : t('searchHelp')}{!search.complete && ` · ${t('searching')}`}</p>
+      <p class="muted small" role="status">{text ? `${number(hits.length)}${hits.length >= 60 ? '+' : ''} ${t('hits')}` : t('searchHelp')}{!search.complete && ` · ${t('searching')}`}{text && <> · <a href={href('search', [], { q: text })}>{t('linkToSearch')}</a></>}</p>
       <ul id="hits" role="listbox" ref={list} aria-label={t('search')} data-took={took.toFixed(1)} data-complete={search.complete}>
         {hits.map((hit, at) => (
           <li id={`hit-${at}`} role="option" aria-selected={at === chosen} onClick={() => open(hit)} onMouseMove={() => setChosen(at)}>

@@ -7,7 +7,12 @@ import { href } from './router';
 import { kindWord, number, t } from './i18n';
 
 export function Link({ site, at, children }: { site: Site; at: number; children?: ComponentChildren }) {
-  return <a href={href('node', [site.core.id[at]])} title={site.core.id[at]}>{children ?? site.name(at)}</a>;
+  return <a href={href('node', [site.core.id[at]])} title={site.core.id[at]}>{children ?? <Name text={site.name(at)} />}</a>;
+}
+
+/** A name that may break where its words end. */
+export function Name({ text }: { text: string }) {
+  return <>{text.split(/(?<=[_.])/).map((part, at) => <>{at > 0 && <wbr />}{part}</>)}</>;
 }
 
 export function Kind({ kind }: { kind: string }) { return <span class={`kind kind-${kind}`}>{kindWord(kind)}</span>; }

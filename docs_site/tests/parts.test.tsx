@@ -22,7 +22,7 @@ function site(rows: [string, string, string, string, string[], Record<string, un
   const names = rows.map((row) => row[1]);
   const core: Core = {
     project: { title: 'shop', name: 'shop', overview: '', adapter: '', generated: '', language: '', version: '', catalog: false }, shard: 128, texts: 1, words, id: [], name: names, file: [], about: [], kind: [], package: [], folder: [], schema: [], materialized: [], owner: [], layer: [], status: [],
-    tags: {}, parents: [], columns: [], documented: [], tested: [], seconds: {}, started: {}, failures: {}, freshness: {}, rows: {}, changed: {}, color: {}, hidden: [], rank: [], order: [], groups: [], run: null, lineage: false,
+    tags: {}, parents: [], columns: [], documented: [], tested: [], seconds: {}, started: {}, failures: {}, freshness: {}, rows: {}, changed: {}, color: {}, hidden: [], rank: [], order: [], folder_rank: [], folder_order: [], groups: [], run: null, runs: [], lineage: false,
   };
   rows.forEach(([kind, name, folder, layer, parents, more = {}], at) => {
     core.id.push(`${kind}.shop.${name}`); core.file.push(`${name}.sql`); core.about.push('');
@@ -56,6 +56,8 @@ test('search_forgives_a_typing_error_in_a_name', () => {
   const found = new Search(shop()).query('stg_cutsomers');
   assert.equal(found[0].node, 2);
   assert.ok(found[0].typo);
+  assert.deepEqual(new Search(shop()).query('custmo').map((hit) => hit.node), [2], 'while it is still typed');
+  assert.deepEqual([distance('ordre', 'orders_daily', 1, true), distance('ordre', 'odd', 1, true)], [1, 2]);
   assert.deepEqual([distance('orders', 'ordres', 2), distance('orders', 'order', 1), distance('abc', 'xyz', 1)], [1, 1, 2]);
 });
 

@@ -16,7 +16,8 @@ use std::time::Duration;
 use rayon::prelude::*;
 
 use crate::adapter;
-use crate::artifact::{self, Catalog, CatalogColumn, CatalogTable, Statistic, TableMetadata};
+use crate::artifact::history::PastRun;
+use crate::artifact::{self, Catalog, CatalogColumn, CatalogTable, FreshnessResult, Statistic, TableMetadata};
 use crate::compile::runtime::Runtime;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::docs::{self, Inputs, Lineage};
@@ -57,23 +58,26 @@ struct Options {
 fn generate(call: &Call, options: Options) -> Result<ExitCode, Diagnostics> {
     // Uncompiled, the manifest of the last invocation stays, if there is one: it has what that one compiled.
     let prepared = prepare::project_without_manifest(call)?;
-    if options.compile {
+    let assets = prepared.files.root().config.paths.assets.clone();
+    let selected = prepare::select(call, &prepared);
+    if options.compile && selected.is_err() {
         prepare::write_manifest(call, &prepared)?;
     }
-    let assets = prepared.files.root().config.paths.assets.clone();
-    let selected = prepare::select(call, &prepared)?;
+    let selected = selected?;
     // Compiling replaces the results of the last run, so they are read first.
     // Those that cannot be read are another tool's: the site does without.
-    let results = artifact::read::run_results(&prepared.files.target_path.join(artifact::RUN_RESULTS)).ok().flatten();
-    let memory = docs::remember(&prepared.files.target_path, &prepared.graph, results.as_ref())?;
+    let target_path = &prepared.files.target_path;
+    let results = artifact::read::run_results(&target_path.join(artifact::RUN_RESULTS)).ok().flatten();
+    let history = artifact::history::read(target_path);
+    let memory = docs::remember(target_path, &prepared.graph, &history, results.as_ref())?;
     drop(results);
-    let runtime = prepared.runtime(&call.invocation, HashMap::new());
+    let mut runtime = prepared.runtime(&call.invocation, HashMap::new());
     let mut code = ExitCode::Success;
     if options.compile {
         let mut compiled = selected.clone();
         let sources = selected.iter().filter(|at| runtime.graph.resource_type(*at) == ResourceType::Source);
         sources.for_each(|source| compiled.remove(source));
-        code = execute::compile(call, &runtime, compiled)?;
+        (code, runtime) = execute::compile(call, runtime, compiled)?;
         if code != ExitCode::Success {
             return Ok(code);
         }
@@ -94,32 +98,53 @@ fn generate(call: &Call, options: Options) -> Result<ExitCode, Diagnostics> {
     let path = runtime.target_path.join(artifact::CATALOG);
     let text = format!("Catalog written to {}", path.display());
     call.emit(Event::notice("CatalogWritten", Level::Info, text));
-    site(&runtime, &catalog, &memory, options.static_page)?;
+    site(&runtime, &catalog, (&memory, &history), options.static_page)?;
     let page = runtime.target_path.join(if options.static_page { docs::STATIC_INDEX } else { docs::INDEX });
     let text = format!("Documentation written to {}", page.display());
     call.emit(Event::notice("DocsWritten", Level::Info, text));
     Ok(code)
 }
 
-fn site(runtime: &Arc<Runtime>, catalog: &Catalog, memory: &docs::Memory, static_page: bool) -> Result<(), Diagnostic> {
-    let sources = artifact::read::sources(&runtime.target_path.join(artifact::SOURCES)).ok().flatten();
-    let nodes: Vec<_> = runtime.manifest().nodes.iter().collect();
-    let compiled = nodes.into_par_iter().filter_map(|(id, node)| {
-        let code = runtime.read_code("compiled", node)?;
-        Some((id.clone(), Arc::from(code)))
-    });
-    let compiled: HashMap<UniqueId, Arc<str>> = compiled.collect();
+fn site(
+    runtime: &Arc<Runtime>,
+    catalog: &Catalog,
+    (memory, history): (&docs::Memory, &[PastRun]),
+    static_page: bool,
+) -> Result<(), Diagnostic> {
+    let compiled = compiled(runtime);
     let lineage = lineage(runtime, catalog, &compiled);
     let inputs = Inputs {
         graph: &runtime.graph,
         catalog,
-        sources: sources.as_ref(),
+        freshness: &freshness(&runtime.target_path),
         lineage: &lineage,
         compiled: &compiled,
         internal_packages: &runtime.internal_packages,
         memory,
+        history,
     };
     docs::write(&runtime.target_path, &docs::prepare(&inputs)?, static_page)
+}
+
+/// The SQL that nodes became: now, or when they were last compiled.
+fn compiled(runtime: &Runtime) -> HashMap<UniqueId, Arc<str>> {
+    let nodes: Vec<_> = runtime.manifest().nodes.iter().collect();
+    let compiled_before = runtime.target_path.join("compiled").is_dir();
+    let compiled = nodes.into_par_iter().filter_map(|(id, node)| {
+        let now = node.code().and_then(|code| code.compiled_code.clone());
+        let before = || compiled_before.then(|| runtime.read_code("compiled", node).map(Arc::from)).flatten();
+        Some((id.clone(), now.or_else(before)?))
+    });
+    compiled.collect()
+}
+
+/// How old the data was when `source freshness` and `freshness` last looked: the later one of each.
+fn freshness(target_path: &Path) -> HashMap<UniqueId, FreshnessResult> {
+    let read = |name: &str| artifact::read::sources(&target_path.join(name)).ok().flatten();
+    let mut artifacts: Vec<_> = [artifact::FRESHNESS, artifact::SOURCES].into_iter().filter_map(read).collect();
+    artifacts.sort_by(|one, other| one.metadata.generated_at.cmp(&other.metadata.generated_at));
+    let results = artifacts.into_iter().flat_map(|artifact| artifact.results);
+    results.map(|result| (result.unique_id.clone(), result)).collect()
 }
 
 /// Where the columns come from, as far as the SQL that is there tells.

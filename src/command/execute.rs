@@ -194,11 +194,16 @@ fn show_compiled(call: &Call, runtime: &Runtime, run: &Run, preview: &Preview) {
     }
 }
 
-/// Compiles nodes for another command, and writes what came of it.
+/// Compiles nodes for another command, writes what came of it, and gives it back with the project:
+/// the nodes of its manifest have their compiled code.
 ///
 /// # Errors
 /// Everything that keeps all nodes from being compiled.
-pub(super) fn compile(call: &Call, runtime: &Arc<Runtime>, selected: NodeSet) -> Result<ExitCode, Diagnostics> {
+pub(super) fn compile(
+    call: &Call,
+    mut runtime: Arc<Runtime>,
+    selected: NodeSet,
+) -> Result<(ExitCode, Arc<Runtime>), Diagnostics> {
     let request = Request {
         task: Task::Compile,
         selected,
@@ -207,12 +212,32 @@ pub(super) fn compile(call: &Call, runtime: &Arc<Runtime>, selected: NodeSet) ->
         durations: HashMap::new(),
         batching: Batching::at(call.invocation.started_at),
     };
-    let run = run::execute(runtime, &request, &call.interrupt)?;
-    if call.invocation.flags.write_json {
-        write_results(&call.invocation, call.invocation.which, runtime, &run)?;
-        write_manifest(&runtime.target_path, runtime.manifest().clone(), &run)?;
+    let writes = call.invocation.flags.write_json;
+    let run = match run::execute(&runtime, &request, &call.interrupt) {
+        Ok(run) => run,
+        Err(problems) => {
+            if writes {
+                artifact::write(&runtime.target_path, artifact::MANIFEST, runtime.manifest())?;
+            }
+            return Err(problems);
+        }
+    };
+    if writes {
+        write_results(&call.invocation, call.invocation.which, &runtime, &run)?;
     }
-    finish(call, run, Which::Compile)
+    match Arc::get_mut(&mut runtime) {
+        // The workers have ended: the nodes are completed where they are.
+        Some(own) => {
+            let graph = Arc::make_mut(&mut own.graph);
+            complete_all(graph.manifest_mut(), &run);
+            if writes {
+                artifact::write(&own.target_path, artifact::MANIFEST, graph.manifest())?;
+            }
+        }
+        None if writes => write_manifest(&runtime.target_path, runtime.manifest().clone(), &run)?,
+        None => {}
+    }
+    Ok((finish(call, run, Which::Compile)?, runtime))
 }
 
 /// Tells the end of a run and settles the exit code.
@@ -283,19 +308,24 @@ fn write_results(invocation: &Invocation, which: Which, runtime: &Runtime, run: 
     };
     let results = run.outcomes.iter().filter(told).map(|outcome| run_result(runtime, outcome)).collect();
     let results = results_of(invocation, which, results, run.seconds);
-    artifact::write(&runtime.target_path, artifact::RUN_RESULTS, &results)
+    artifact::write(&runtime.target_path, artifact::RUN_RESULTS, &results)?;
+    artifact::history::append(&runtime.target_path, &results)
 }
 
 /// Writes the manifest with what compiling found.
 fn write_manifest(target_path: &Path, mut manifest: Manifest, run: &Run) -> Result<(), Diagnostic> {
-    for outcome in &run.outcomes {
-        let (Some(sql), Some(node)) = (&outcome.compiled_code, manifest.node_mut(&outcome.id)) else { continue };
-        let node = Arc::make_mut(node);
-        complete(node, outcome, sql);
-    }
+    complete_all(&mut manifest, run);
     artifact::write(target_path, artifact::MANIFEST, &manifest)?;
     leave(manifest);
     Ok(())
+}
+
+fn complete_all(manifest: &mut Manifest, run: &Run) {
+    for outcome in &run.outcomes {
+        if let (Some(sql), Some(node)) = (&outcome.compiled_code, manifest.node_mut(&outcome.id)) {
+            complete(Arc::make_mut(node), outcome, sql);
+        }
+    }
 }
 
 /// Puts what compiling and running found into the node of the manifest.

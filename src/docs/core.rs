@@ -10,9 +10,10 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::artifact;
+use crate::artifact::history::{PastResult, PastRun};
 use crate::docs::details::Detail;
 use crate::docs::entries::{Entries, Entry};
-use crate::docs::memory::{LastRun, Remembered};
+use crate::docs::memory::LastRun;
 use crate::docs::{Inputs, SHARD, layout, text};
 use crate::manifest::Resource;
 use crate::resource::ResourceType;
@@ -54,8 +55,13 @@ pub(super) struct Core<'a> {
     hidden: Vec<usize>,
     rank: Vec<i64>,
     order: Vec<i64>,
+    /// Where folders stand when they are drawn in place of what is in them.
+    folder_rank: Vec<i64>,
+    folder_order: Vec<i64>,
     groups: Vec<Value>,
     run: Option<&'a LastRun>,
+    /// The last invocations that ran nodes, the oldest first.
+    runs: Vec<Ran<'a>>,
     lineage: bool,
 }
 
@@ -98,7 +104,48 @@ impl<T: std::hash::Hash + Eq> Numbered<T> {
     }
 }
 
-pub(super) fn core<'a>(inputs: &Inputs<'a>, entries: &'a Entries<'a>, details: &[Detail<'a>]) -> Core<'a> {
+/// What the index says of a resource's details.
+#[derive(Debug, Default)]
+pub(super) struct Figures {
+    columns: usize,
+    documented: usize,
+    tested: usize,
+    freshness: Option<(String, Option<f64>)>,
+    rows: Option<f64>,
+}
+
+impl Figures {
+    pub fn of(detail: &Detail<'_, '_>) -> Figures {
+        Figures {
+            columns: detail.columns.len(),
+            documented: detail.columns.iter().filter(|column| !column.description.is_empty()).count(),
+            tested: detail.columns.iter().filter(|column| !column.tests.is_empty()).count(),
+            freshness: freshness(detail),
+            rows: rows(detail),
+        }
+    }
+}
+
+/// An invocation, and how many nodes ended how.
+#[derive(Debug, Serialize)]
+struct Ran<'a> {
+    command: &'a str,
+    at: &'a str,
+    seconds: f64,
+    counts: IndexMap<&'a str, usize>,
+}
+
+impl<'a> Ran<'a> {
+    fn of(run: &'a PastRun) -> Ran<'a> {
+        let mut counts = IndexMap::new();
+        for (_, result) in &run.results {
+            *counts.entry(result.status.as_str()).or_default() += 1;
+        }
+        Ran { command: &run.command, at: &run.at, seconds: run.seconds, counts }
+    }
+}
+
+pub(super) fn core<'a>(inputs: &Inputs<'a>, entries: &'a Entries<'a>, figures: Vec<Figures>) -> Core<'a> {
     let list = &entries.list;
     let mut words = Words { layer: inputs.graph.layer_names().collect(), ..Words::default() };
     let column = |word: &dyn Fn(&Entry<'a>) -> &'a str| {
@@ -121,17 +168,14 @@ pub(super) fn core<'a>(inputs: &Inputs<'a>, entries: &'a Entries<'a>, details: &
     let tags = tags.map(|(at, entry)| (at, entry.tags().into_iter().map(|it| tag.of(it)).collect())).collect();
     words.tag = tag.list();
     let layer = list.iter().map(|entry| layer_of(inputs, entry, &words.layer)).collect();
-    let results: Vec<Option<&'a Remembered>> = list.iter().map(|entry| inputs.memory.results.get(entry.id())).collect();
+    let results: Vec<Option<&'a PastResult>> = list.iter().map(|entry| inputs.memory.results.get(entry.id())).collect();
     let mut status = Numbered::default();
     status.of("");
     let statuses = results.iter().map(|it| status.of(it.map_or("", |it| it.status.as_str()))).collect();
     words.status = status.list();
     let drawn: Vec<bool> = list.iter().map(|entry| is_drawn(entry.kind())).collect();
     let places = layout::layered(&entries.parents, &entries.children, &drawn);
-    let numbered = |of: &dyn Fn(&layout::Place) -> u32| -> Vec<i64> {
-        places.iter().map(|place| place.as_ref().map_or(-1, |place| i64::from(of(place)))).collect()
-    };
-    let known = |at: usize, details: &[Detail<'_>]| details[at].columns.len();
+    let folders = layout::grouped(&folder, words.folder.len(), &entries.parents, &places);
     let manifest = inputs.graph.manifest();
     Core {
         project: project(inputs),
@@ -142,20 +186,14 @@ pub(super) fn core<'a>(inputs: &Inputs<'a>, entries: &'a Entries<'a>, details: &
         file: list.iter().map(|entry| file_name(entry.file())).collect(),
         about: list.iter().map(about).collect(),
         parents: &entries.parents,
-        columns: (0..list.len()).map(|at| known(at, details)).collect(),
-        documented: details
-            .iter()
-            .map(|detail| detail.columns.iter().filter(|column| !column.description.is_empty()).count())
-            .collect(),
-        tested: details
-            .iter()
-            .map(|detail| detail.columns.iter().filter(|column| !column.tests.is_empty()).count())
-            .collect(),
+        columns: figures.iter().map(|it| it.columns).collect(),
+        documented: figures.iter().map(|it| it.documented).collect(),
+        tested: figures.iter().map(|it| it.tested).collect(),
         seconds: some(&results, |it| (it.seconds > 0.0).then_some((it.seconds * 1000.0).round() / 1000.0)),
         started: some(&results, |it| it.started.as_deref()),
         failures: some(&results, |it| it.failures.filter(|failures| *failures > 0)),
-        freshness: details.iter().enumerate().filter_map(|(at, detail)| Some((at, freshness(detail)?))).collect(),
-        rows: details.iter().enumerate().filter_map(|(at, detail)| Some((at, rows(detail)?))).collect(),
+        rows: figures.iter().enumerate().filter_map(|(at, it)| Some((at, it.rows?))).collect(),
+        freshness: figures.into_iter().enumerate().filter_map(|(at, it)| Some((at, it.freshness?))).collect(),
         changed: list
             .iter()
             .enumerate()
@@ -167,8 +205,10 @@ pub(super) fn core<'a>(inputs: &Inputs<'a>, entries: &'a Entries<'a>, details: &
             .filter_map(|(at, entry)| Some((at, entry.node()?.docs.node_color.as_deref()?)))
             .collect(),
         hidden: (0..list.len()).filter(|at| !list[*at].is_shown()).collect(),
-        rank: numbered(&|place| place.rank),
-        order: numbered(&|place| place.order),
+        rank: numbered(&places, |place| place.rank),
+        order: numbered(&places, |place| place.order),
+        folder_rank: numbered(&folders, |place| place.rank),
+        folder_order: numbered(&folders, |place| place.order),
         groups: manifest
             .groups
             .values()
@@ -177,6 +217,7 @@ pub(super) fn core<'a>(inputs: &Inputs<'a>, entries: &'a Entries<'a>, details: &
             )
             .collect(),
         run: inputs.memory.last_run.as_ref(),
+        runs: inputs.history.iter().map(Ran::of).collect(),
         lineage: !inputs.lineage.is_empty(),
         words,
         kind,
@@ -191,7 +232,11 @@ pub(super) fn core<'a>(inputs: &Inputs<'a>, entries: &'a Entries<'a>, details: &
     }
 }
 
-fn some<'a, T>(results: &[Option<&'a Remembered>], of: impl Fn(&'a Remembered) -> Option<T>) -> HashMap<usize, T> {
+fn numbered(places: &[Option<layout::Place>], of: fn(&layout::Place) -> u32) -> Vec<i64> {
+    places.iter().map(|place| place.as_ref().map_or(-1, |place| i64::from(of(place)))).collect()
+}
+
+fn some<'a, T>(results: &[Option<&'a PastResult>], of: impl Fn(&'a PastResult) -> Option<T>) -> HashMap<usize, T> {
     results.iter().enumerate().filter_map(|(at, it)| Some((at, of((*it)?)?))).collect()
 }
 
@@ -269,12 +314,12 @@ fn about(entry: &Entry<'_>) -> String {
     plain.chars().take(ABOUT - 1).chain(['…']).collect()
 }
 
-fn freshness(detail: &Detail<'_>) -> Option<(String, Option<f64>)> {
+fn freshness(detail: &Detail<'_, '_>) -> Option<(String, Option<f64>)> {
     let freshness = detail.freshness.as_ref()?;
     Some((freshness.get("status")?.as_str()?.to_owned(), freshness.get("age").and_then(Value::as_f64)))
 }
 
-fn rows(detail: &Detail<'_>) -> Option<f64> {
+fn rows(detail: &Detail<'_, '_>) -> Option<f64> {
     let figure =
         |(label, value): &(&str, &Value)| label.to_lowercase().contains("row").then(|| value.as_f64()).flatten();
     let stated = detail.stats.iter().find_map(figure);

@@ -2,6 +2,7 @@
 //!
 //! Field names are short words, fields without a value are left out: there are many of them.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -9,16 +10,16 @@ use rayon::prelude::*;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::artifact::history::PastResult;
 use crate::artifact::{CatalogTable, FreshnessOutcome, FreshnessResult};
 use crate::docs::Inputs;
 use crate::docs::entries::{Entries, Entry};
-use crate::docs::memory::Remembered;
 use crate::manifest::{ColumnInfo, Exposure, Macro, MacroArgument, Node, Resource, Source, UnitTest};
 use crate::resource::ResourceType;
 use crate::sql::project::NodeLineage;
 
 #[derive(Debug, Default, Serialize)]
-pub(super) struct Detail<'a> {
+pub(super) struct Detail<'a, 'b> {
     #[serde(skip_serializing_if = "str::is_empty")]
     pub description: &'a str,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -47,7 +48,10 @@ pub(super) struct Detail<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub stats: Vec<(&'a str, &'a Value)>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub result: Option<&'a Remembered>,
+    pub result: Option<&'a PastResult>,
+    /// How it went in the last invocations, the oldest first.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub history: &'b [Past<'a>],
     #[serde(skip_serializing_if = "Option::is_none")]
     pub freshness: Option<Value>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -98,63 +102,110 @@ pub(super) struct Column<'a> {
 /// A column of another resource, and how the two belong together.
 type Origin<'a> = (u32, &'a str, &'a str);
 
-/// Which columns are made of which, by lower-case names: values, and decisions on rows.
+/// How a resource went in one of the last invocations: which one, status, seconds, failures, rows.
+type Past<'a> = (usize, &'a str, f64, Option<u64>, Option<i64>);
+
+/// That a column is read: whose it is, its name in lower case, and by whom.
+struct Use<'a> {
+    from: u32,
+    column: Cow<'a, str>,
+    reader: Origin<'a>,
+}
+
+/// Uses by what is read.
 #[derive(Default)]
-struct Uses<'a> {
-    values: HashMap<(u32, String), Vec<Origin<'a>>>,
-    decisions: HashMap<(u32, String), Vec<Origin<'a>>>,
+struct Uses<'a>(Vec<Use<'a>>);
+
+impl<'a> Uses<'a> {
+    fn add(&mut self, from: u32, column: &'a str, reader: Origin<'a>) {
+        self.0.push(Use { from, column: lower(column), reader });
+    }
+
+    /// In order, so that they can be found; those of one column stay as they came.
+    fn sorted(mut self) -> Self {
+        self.0.par_sort_by(|one, other| (one.from, &one.column).cmp(&(other.from, &other.column)));
+        self.0.shrink_to_fit();
+        self
+    }
+
+    fn of(&self, from: u32, column: &str) -> Vec<Origin<'a>> {
+        let column = lower(column);
+        let start = self.0.partition_point(|it| (it.from, &it.column) < (from, &column));
+        let same = self.0[start..].iter().take_while(|it| it.from == from && it.column == column);
+        let mut readers: Vec<Origin<'a>> = same.map(|it| it.reader).collect();
+        readers.shrink_to_fit();
+        readers
+    }
 }
 
-/// The details of every entry, in order.
-pub(super) fn all<'a>(inputs: &Inputs<'a>, entries: &Entries<'a>) -> Vec<Detail<'a>> {
-    let uses = uses(inputs, entries);
-    let freshness: HashMap<&str, &FreshnessResult> = inputs
-        .sources
-        .into_iter()
-        .flat_map(|sources| &sources.results)
-        .map(|result| (result.unique_id.as_ref(), result))
-        .collect();
-    let maker = Maker { inputs: *inputs, entries, uses: &uses, freshness: &freshness };
-    (0..entries.list.len()).into_par_iter().map(|at| maker.detail(at)).collect()
+fn lower(name: &str) -> Cow<'_, str> {
+    match name.chars().any(char::is_uppercase) {
+        true => Cow::Owned(name.to_lowercase()),
+        false => Cow::Borrowed(name),
+    }
 }
 
-fn uses<'a>(inputs: &Inputs<'a>, entries: &Entries<'a>) -> Uses<'a> {
-    let mut uses = Uses::default();
+/// Which columns are made of which, and which decide the rows of which resources.
+fn uses<'a>(inputs: &Inputs<'a>, entries: &Entries<'a>) -> (Uses<'a>, Uses<'a>) {
+    let (mut values, mut decisions) = (Uses::default(), Uses::default());
     let mut known: Vec<(u32, &'a NodeLineage)> =
         inputs.lineage.iter().filter_map(|(id, lineage)| Some((entries.number(id)?, lineage))).collect();
     known.sort_unstable_by_key(|(number, _)| *number);
     for (number, lineage) in known {
         for column in &lineage.columns {
             for input in &column.inputs {
-                let Some(from) = entries.number(&input.node) else { continue };
-                let use_of = uses.values.entry((from, input.column.to_lowercase())).or_default();
-                use_of.push((number, &column.name, input.kind.as_str()));
+                if let Some(from) = entries.number(&input.node) {
+                    values.add(from, &input.column, (number, &column.name, input.kind.as_str()));
+                }
             }
         }
         for influence in &lineage.influences {
-            let Some(from) = entries.number(&influence.node) else { continue };
-            let use_of = uses.decisions.entry((from, influence.column.to_lowercase())).or_default();
-            use_of.push((number, "", influence.kind.as_str()));
+            if let Some(from) = entries.number(&influence.node) {
+                decisions.add(from, &influence.column, (number, "", influence.kind.as_str()));
+            }
         }
     }
-    uses
+    (values.sorted(), decisions.sorted())
 }
 
-struct Maker<'a, 'b> {
+/// The results of each resource in the last invocations.
+fn history<'a>(inputs: &Inputs<'a>, entries: &Entries<'a>) -> HashMap<u32, Vec<Past<'a>>> {
+    let mut history: HashMap<u32, Vec<Past<'a>>> = HashMap::new();
+    for (at, run) in inputs.history.iter().enumerate() {
+        for (id, result) in &run.results {
+            let Some(number) = entries.number(id) else { continue };
+            let seconds = (result.seconds * 1000.0).round() / 1000.0;
+            let past = (at, result.status.as_str(), seconds, result.failures, result.rows);
+            history.entry(number).or_default().push(past);
+        }
+    }
+    history
+}
+
+/// Makes the details of one resource after the other.
+pub(super) struct Maker<'a, 'b> {
     inputs: Inputs<'a>,
     entries: &'b Entries<'a>,
-    uses: &'b Uses<'a>,
-    freshness: &'b HashMap<&'a str, &'a FreshnessResult>,
+    values: Uses<'a>,
+    decisions: Uses<'a>,
+    history: HashMap<u32, Vec<Past<'a>>>,
 }
 
-impl<'a> Maker<'a, '_> {
-    fn detail(&self, at: usize) -> Detail<'a> {
+impl<'a, 'b> Maker<'a, 'b> {
+    pub fn new(inputs: &Inputs<'a>, entries: &'b Entries<'a>) -> Maker<'a, 'b> {
+        let (values, decisions) = uses(inputs, entries);
+        Maker { inputs: *inputs, entries, values, decisions, history: history(inputs, entries) }
+    }
+
+    pub fn detail(&self, at: usize) -> Detail<'a, '_> {
         let entry = self.entries.list[at];
         let number = u32::try_from(at).unwrap_or(u32::MAX);
         let mut detail = Detail {
             description: entry.description(),
             file: entry.file(),
             result: self.inputs.memory.results.get(entry.id()),
+            history: self.history.get(&number).map_or(&[], Vec::as_slice),
+            freshness: self.inputs.freshness.get(entry.id()).map(freshness),
             ..Detail::default()
         };
         match entry {
@@ -177,7 +228,7 @@ impl<'a> Maker<'a, '_> {
         detail
     }
 
-    fn node(&self, detail: &mut Detail<'a>, node: &'a Arc<Node>) {
+    fn node(&self, detail: &mut Detail<'a, '_>, node: &'a Arc<Node>) {
         detail.patch = node.patch_path.as_deref().map(|path| path.split_once("://").map_or(path, |(_, path)| path));
         detail.relation = node.relation_name.as_deref();
         detail.meta = (!node.meta.is_empty()).then_some(&node.meta);
@@ -224,7 +275,7 @@ impl<'a> Maker<'a, '_> {
         ids.iter().filter_map(|id| self.entries.number(id)).collect()
     }
 
-    fn source(&self, detail: &mut Detail<'a>, source: &'a Arc<Source>) {
+    fn source(&self, detail: &mut Detail<'a, '_>, source: &'a Arc<Source>) {
         detail.relation = source.relation_name.as_deref();
         detail.meta = (!source.meta.is_empty()).then_some(&source.meta);
         detail.facts = facts([
@@ -237,17 +288,9 @@ impl<'a> Maker<'a, '_> {
             ("source_description", Value::from(source.source_description.as_str())),
             ("freshness", source.freshness.as_ref().and_then(|it| serde_json::to_value(it).ok()).unwrap_or_default()),
         ]);
-        let result = self.freshness.get(source.unique_id.as_ref());
-        detail.freshness = result.map(|result| match &result.outcome {
-            FreshnessOutcome::Measured(it) => serde_json::json!({
-                "status": result.status, "loaded": it.max_loaded_at, "at": it.snapshotted_at,
-                "age": it.max_loaded_at_time_ago_in_s,
-            }),
-            FreshnessOutcome::Failed { error } => serde_json::json!({"status": result.status, "error": error}),
-        });
     }
 
-    fn macro_detail(&self, detail: &mut Detail<'a>, it: &'a Arc<Macro>) {
+    fn macro_detail(&self, detail: &mut Detail<'a, '_>, it: &'a Arc<Macro>) {
         detail.raw = &it.macro_sql;
         detail.patch = it.patch_path.as_deref();
         detail.meta = (!it.meta.is_empty()).then_some(&it.meta);
@@ -256,7 +299,7 @@ impl<'a> Maker<'a, '_> {
     }
 
     /// The columns: as the relation has them, then as the SQL tells them, then as they are described.
-    fn columns(&self, detail: &mut Detail<'a>, entry: Entry<'a>, number: u32) {
+    fn columns(&self, detail: &mut Detail<'a, '_>, entry: Entry<'a>, number: u32) {
         let described = match entry {
             Entry::Resource(Resource::Node(node)) => Some(&node.columns),
             Entry::Resource(Resource::Source(source)) => Some(&source.columns),
@@ -298,9 +341,8 @@ impl<'a> Maker<'a, '_> {
         }
         self.tests(detail, &mut columns, number);
         for column in &mut columns {
-            let key = (number, column.name.to_lowercase());
-            column.to = self.uses.values.get(&key).cloned().unwrap_or_default();
-            column.decides = self.uses.decisions.get(&key).cloned().unwrap_or_default();
+            column.to = self.values.of(number, column.name);
+            column.decides = self.decisions.of(number, column.name);
         }
         detail.columns = columns;
         if let Some(table) = table {
@@ -308,7 +350,7 @@ impl<'a> Maker<'a, '_> {
         }
     }
 
-    fn tests(&self, detail: &mut Detail<'a>, columns: &mut [Column<'a>], number: u32) {
+    fn tests(&self, detail: &mut Detail<'a, '_>, columns: &mut [Column<'a>], number: u32) {
         let id = self.entries.list[number as usize].id();
         for child in &self.entries.children[number as usize] {
             if !matches!(self.entries.kind(*child), Some(ResourceType::Test | ResourceType::UnitTest)) {
@@ -330,6 +372,17 @@ impl<'a> Maker<'a, '_> {
     }
 }
 
+/// How old its data was when it was last looked at.
+fn freshness(result: &FreshnessResult) -> Value {
+    match &result.outcome {
+        FreshnessOutcome::Measured(it) => serde_json::json!({
+            "status": result.status, "loaded": it.max_loaded_at, "at": it.snapshotted_at,
+            "age": it.max_loaded_at_time_ago_in_s,
+        }),
+        FreshnessOutcome::Failed { error } => serde_json::json!({"status": result.status, "error": error}),
+    }
+}
+
 fn describe<'a>(shown: &mut Column<'a>, column: &'a ColumnInfo) {
     if !column.description.is_empty() {
         shown.description = &column.description;
@@ -340,7 +393,7 @@ fn describe<'a>(shown: &mut Column<'a>, column: &'a ColumnInfo) {
     shown.constraints = &column.constraints;
 }
 
-fn catalog_facts<'a>(detail: &mut Detail<'a>, table: &'a CatalogTable) {
+fn catalog_facts<'a>(detail: &mut Detail<'a, '_>, table: &'a CatalogTable) {
     let shown = table.stats.values().filter(|stat| stat.include && !stat.value.is_null());
     detail.stats = shown.map(|stat| (stat.label.as_str(), &stat.value)).collect();
     let owner = table.metadata.owner.as_deref().unwrap_or_default();
@@ -362,7 +415,7 @@ fn config(resource: Resource<'_>) -> Map<String, Value> {
     facts(set.map(|(key, value)| (key, value.clone())))
 }
 
-fn exposure_facts<'a>(detail: &mut Detail<'a>, exposure: &'a Arc<Exposure>) {
+fn exposure_facts<'a>(detail: &mut Detail<'a, '_>, exposure: &'a Arc<Exposure>) {
     detail.meta = (!exposure.meta.is_empty()).then_some(&exposure.meta);
     detail.facts = facts([
         ("type", Value::from(exposure.kind.as_str())),
@@ -374,7 +427,7 @@ fn exposure_facts<'a>(detail: &mut Detail<'a>, exposure: &'a Arc<Exposure>) {
     ]);
 }
 
-fn unit_test(detail: &mut Detail<'_>, test: &Arc<UnitTest>) {
+fn unit_test(detail: &mut Detail<'_, '_>, test: &Arc<UnitTest>) {
     detail.facts = facts([("model", Value::from(test.model.as_str()))]);
     detail.body = Some(serde_json::json!({"given": test.given, "expect": test.expect, "overrides": test.overrides}));
 }

@@ -17,7 +17,43 @@ pub(super) struct Place {
 
 /// Lays out the nodes for which `drawn` holds; others get no place. Edges are acyclic.
 pub(super) fn layered(parents: &[Vec<u32>], children: &[Vec<u32>], drawn: &[bool]) -> Vec<Option<Place>> {
-    let ranks = ranks(parents, children, drawn);
+    arranged(&ranks(parents, children, drawn), parents, children)
+}
+
+/// Lays out groups of the nodes that have places, folders for one: a group stands where its members
+/// are on average. Groups may need each other. `groups` has the group of each node.
+pub(super) fn grouped(
+    groups: &[u32],
+    count: usize,
+    parents: &[Vec<u32>],
+    places: &[Option<Place>],
+) -> Vec<Option<Place>> {
+    let mut sums = vec![(0_u64, 0_u64); count];
+    let (mut before, mut after): (Vec<Vec<u32>>, Vec<Vec<u32>>) = (vec![Vec::new(); count], vec![Vec::new(); count]);
+    for (node, place) in places.iter().enumerate() {
+        let Some(place) = place else { continue };
+        let group = groups[node];
+        let (sum, members) = &mut sums[group as usize];
+        (*sum, *members) = (*sum + u64::from(place.rank), *members + 1);
+        for parent in parents[node].iter().filter(|parent| places[**parent as usize].is_some()) {
+            let from = groups[*parent as usize];
+            if from != group {
+                before[group as usize].push(from);
+                after[from as usize].push(group);
+            }
+        }
+    }
+    for neighbours in before.iter_mut().chain(&mut after) {
+        neighbours.sort_unstable();
+        neighbours.dedup();
+    }
+    let mean = |(sum, members): &(u64, u64)| (*members > 0).then(|| (sum + members / 2) / members);
+    let ranks: Vec<Option<u32>> = sums.iter().map(|sum| u32::try_from(mean(sum)?).ok()).collect();
+    arranged(&ranks, &before, &after)
+}
+
+/// Places by column, so that edges cross little.
+fn arranged(ranks: &[Option<u32>], parents: &[Vec<u32>], children: &[Vec<u32>]) -> Vec<Option<Place>> {
     let columns = ranks.iter().flatten().max().map_or(0, |rank| *rank as usize + 1);
     let mut column: Vec<Vec<u32>> = vec![Vec::new(); columns];
     for (node, rank) in ranks.iter().enumerate() {
@@ -38,7 +74,7 @@ pub(super) fn layered(parents: &[Vec<u32>], children: &[Vec<u32>], drawn: &[bool
         }
         for at in turn {
             let mut keyed: Vec<(f64, u32)> =
-                column[at].iter().map(|node| (mean(*node, neighbours, &ranks, &order), *node)).collect();
+                column[at].iter().map(|node| (mean(*node, neighbours, ranks, &order), *node)).collect();
             keyed.sort_by(|a, b| a.0.total_cmp(&b.0));
             column[at] = keyed.into_iter().map(|(_, node)| node).collect();
             place(&column[at], &mut order);

@@ -1,7 +1,8 @@
 //! What the site keeps from one time to the next: how each node last went, and when it changed.
 //!
 //! `run_results.json` only has the nodes of the last invocation, and `docs generate` itself
-//! replaces it; so each site takes the results of runs in and carries the others on.
+//! replaces it; so each site takes the results of runs in ([`crate::artifact::history`] has the last ones) and
+//! carries the others on.
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
@@ -11,19 +12,16 @@ use chrono::Utc;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use crate::artifact::{self, RunResult, RunResults};
+use crate::artifact::history::{PastResult, PastRun};
+use crate::artifact::{self, RunResults};
 use crate::diagnostic::Diagnostic;
 use crate::graph::Graph;
 use crate::resource::UniqueId;
 
 pub(super) const FILE: &str = "memory.json";
 
-/// Commands whose results say how nodes fare in the warehouse.
-const RUNS: &[&str] = &["build", "run", "test", "seed", "snapshot", "retry", "clone"];
 /// So much of a checksum tells one text from another.
 const CHECKSUM_LENGTH: usize = 12;
-/// Messages of warehouses can be long; the log has all of them.
-const MESSAGE_LENGTH: usize = 2_000;
 
 /// Results and changes, by id.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -31,7 +29,7 @@ pub struct Memory {
     #[serde(default)]
     pub last_run: Option<LastRun>,
     #[serde(default)]
-    pub results: IndexMap<UniqueId, Remembered>,
+    pub results: IndexMap<UniqueId, PastResult>,
     /// The checksum of each node's text, and when it was first seen with that text
     /// (`None`: with the first site).
     #[serde(default)]
@@ -49,24 +47,6 @@ pub struct LastRun {
     pub invocation: Option<String>,
 }
 
-/// How a node went when it last ran.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Remembered {
-    pub status: String,
-    /// Seconds.
-    pub seconds: f64,
-    /// ISO 8601.
-    pub at: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub started: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub message: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub failures: Option<u64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rows: Option<i64>,
-}
-
 /// Reads what was remembered; nothing if there is no such file, or one that is not ours.
 pub(super) fn read(path: &Path) -> Result<Memory, Diagnostic> {
     match fs::read_to_string(path) {
@@ -78,21 +58,23 @@ pub(super) fn read(path: &Path) -> Result<Memory, Diagnostic> {
 }
 
 impl Memory {
-    /// Takes in the results of a run and the texts as they are now; forgets what is no more.
-    pub(super) fn take_in(&mut self, graph: &Graph, run: Option<&RunResults>) {
-        let which = |run: &RunResults| run.args.get("which").and_then(|which| which.as_str()).map(str::to_owned);
-        if let Some((run, command)) = run.and_then(|run| Some((run, which(run)?)))
-            && RUNS.contains(&command.as_str())
-        {
-            for result in run.results.iter().filter(|result| result.status != "no-op") {
-                self.results.insert(result.unique_id.clone(), remembered(result, &run.metadata.generated_at));
+    /// Takes in the results of runs, the oldest first, and the texts as they are now; forgets what is no more.
+    pub(super) fn take_in(&mut self, graph: &Graph, history: &[PastRun], run: Option<&RunResults>) {
+        let last = run.and_then(PastRun::of);
+        for past in history.iter().chain(&last) {
+            for (id, result) in &past.results {
+                if self.results.get(id).is_none_or(|known| known.at <= result.at) {
+                    self.results.insert(id.clone(), result.clone());
+                }
             }
-            self.last_run = Some(LastRun {
-                command,
-                at: run.metadata.generated_at.clone(),
-                seconds: run.elapsed_time,
-                invocation: run.metadata.invocation_id.clone(),
-            });
+            if self.last_run.as_ref().is_none_or(|known| known.at <= past.at) {
+                self.last_run = Some(LastRun {
+                    command: past.command.clone(),
+                    at: past.at.clone(),
+                    seconds: past.seconds,
+                    invocation: past.invocation.clone(),
+                });
+            }
         }
         self.take_in_texts(graph);
         self.results.retain(|id, _| graph.position(id).is_some());
@@ -115,19 +97,5 @@ impl Memory {
         let known: HashSet<&UniqueId> = manifest.nodes.keys().collect();
         self.texts.retain(|id, _| known.contains(id));
         self.texts.sort_unstable_keys();
-    }
-}
-
-fn remembered(result: &RunResult, at: &str) -> Remembered {
-    let execute = result.timing.iter().find(|span| span.name == "execute");
-    let shortened = |message: &String| message.chars().take(MESSAGE_LENGTH).collect();
-    Remembered {
-        status: result.status.clone(),
-        seconds: result.execution_time,
-        at: execute.and_then(|span| span.completed_at.clone()).unwrap_or_else(|| at.to_owned()),
-        started: execute.and_then(|span| span.started_at.clone()),
-        message: result.message.as_ref().map(shortened),
-        failures: result.failures,
-        rows: result.adapter_response.get("rows_affected").and_then(serde_json::Value::as_i64),
     }
 }

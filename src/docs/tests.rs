@@ -2,7 +2,7 @@
 
 use std::io::BufReader;
 
-use super::layout::{Place, layered};
+use super::layout::{Place, grouped, layered};
 use super::{pack, serve};
 
 #[test]
@@ -15,14 +15,25 @@ fn base64_is_what_browsers_read() {
 
 #[test]
 fn a_title_cannot_leave_its_place() {
-    let page = pack::page("</title><script>alert(1)</script>\" onload=\"x", "0");
+    let page = pack::page("</title><script>alert(1)</script>\" onload=\"x", "0", &[]);
     assert!(!page.contains("<script>alert"), "{page}");
     assert!(page.contains("&lt;/title&gt;&lt;script&gt;"), "{page}");
 }
 
 #[test]
+fn a_page_holds_its_data_unless_they_are_many() {
+    let data =
+        |length: usize| vec![("core".to_owned(), "Y29yZQ==".to_owned()), ("text-0".to_owned(), "A".repeat(length))];
+    let small = pack::page("shop", "0", &data(100));
+    assert!(small.contains("id=\"tform-core\"") && small.contains("id=\"tform-text-0\""));
+    let large = pack::page("shop", "0", &data(4_000_000));
+    assert!(large.contains("id=\"tform-core\"") && !large.contains("id=\"tform-text-0\""));
+}
+
+#[test]
 fn the_program_can_stand_inside_a_page() {
-    for forbidden in ["</script", "<!--", "<script"] {
+    // The last is where programs that show the page (Cosmos) put a script of their own.
+    for forbidden in ["</script", "<!--", "<script", "</head>"] {
         assert!(!pack::PROGRAM.contains(forbidden), "the program holds `{forbidden}`");
     }
     assert!(!pack::STYLE.contains("</style"));
@@ -41,6 +52,17 @@ fn columns_follow_the_longest_path_and_crossings_are_sorted_out() {
     assert_eq!((0..6).map(rank).collect::<Vec<_>>(), [Some(0), Some(0), Some(1), Some(1), Some(2), None]);
     let order = |node: usize| places[node].map(|place: Place| place.order).unwrap_or_default();
     assert_eq!(order(0) < order(1), order(3) < order(2), "edges cross");
+}
+
+#[test]
+fn folders_stand_where_their_members_are_on_average() {
+    // Two chains 0 -> 1 -> 2 and 3 -> 4 -> 5; folders by layer, and one that nothing drawn is in.
+    let parents = vec![vec![], vec![0], vec![1], vec![], vec![3], vec![4, 0]];
+    let children = vec![vec![1, 5], vec![2], vec![], vec![4], vec![5], vec![]];
+    let places = layered(&parents, &children, &[true; 6]);
+    let folders = grouped(&[0, 1, 2, 0, 1, 3], 5, &parents, &places);
+    let rank = |folder: usize| folders[folder].map(|place: Place| place.rank);
+    assert_eq!((0..5).map(rank).collect::<Vec<_>>(), [Some(0), Some(1), Some(2), Some(2), None]);
 }
 
 #[test]

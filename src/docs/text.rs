@@ -11,7 +11,7 @@ use crate::docs::entries::Entries;
 use crate::resource::ResourceType;
 
 /// How many entries' texts stand in one file.
-const SHARD: usize = 2_048;
+pub(super) const SHARD: usize = 2_048;
 
 /// One text: what it is (`d`escription, `c`olumn, `n`ame of a column, `s`ql), itself, whose it is,
 /// and the names of the columns that it describes.
@@ -24,15 +24,10 @@ pub(super) fn count(entries: usize) -> usize {
     entries.div_ceil(SHARD)
 }
 
-pub(super) fn shards<'a>(entries: &Entries<'a>, details: &[Detail<'a>]) -> Vec<Document<'a>> {
-    let kinds: Vec<ResourceType> = entries.list.iter().map(|entry| entry.kind()).collect();
-    let shards = details.chunks(SHARD).zip(kinds.chunks(SHARD)).enumerate();
-    shards.map(|(at, (details, kinds))| document(at * SHARD, details, kinds)).collect()
-}
-
-fn document<'a>(start: usize, details: &[Detail<'a>], kinds: &[ResourceType]) -> Document<'a> {
+/// The texts of the entries from `start` on.
+pub(super) fn document<'a>(start: usize, details: &[Detail<'a, '_>], entries: &Entries<'a>) -> Document<'a> {
     let mut texts = Texts::new();
-    for (at, (detail, kind)) in details.iter().zip(kinds).enumerate() {
+    for (at, (detail, entry)) in details.iter().zip(&entries.list[start..]).enumerate() {
         let number = u32::try_from(start + at).unwrap_or(u32::MAX);
         let mut add = |field: char, text: &'a str, column: Option<&'a str>| {
             if text.is_empty() {
@@ -51,7 +46,7 @@ fn document<'a>(start: usize, details: &[Detail<'a>], kinds: &[ResourceType]) ->
             add('n', column.name, None);
             add('c', column.description, Some(column.name));
         }
-        if *kind != ResourceType::Test || detail.compiled.is_none() {
+        if entry.kind() != ResourceType::Test || detail.compiled.is_none() {
             add('s', detail.raw, None);
         }
     }

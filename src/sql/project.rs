@@ -248,6 +248,7 @@ impl<'a> Project<'a> {
                 (true, _) => Completeness::Complete,
             },
         };
+        columns.shrink_to_fit();
         let lineage = NodeLineage {
             unknown: unknown(query, is_whole, &columns),
             notes: self.notes(query, &relations),
@@ -262,10 +263,13 @@ impl<'a> Project<'a> {
             let node = id_of(input.relation)?.clone();
             Some(ColumnInput { node, column: input.column.clone(), kind: input.kind })
         });
+        // Hundreds of thousands are kept, most with one input.
+        let mut inputs: Vec<ColumnInput> = inputs.collect();
+        inputs.shrink_to_fit();
         ColumnLineage {
             name: column.name.clone(),
             data_type: column.data_type.clone(),
-            inputs: inputs.collect(),
+            inputs,
             unknown: column.unknown.clone(),
         }
     }

@@ -18,8 +18,11 @@ export function tform(binary, folder, ...words) {
 /** The example at the root of the repository, built on DuckDB. */
 export async function example(binary, folder) {
   await mkdir(folder, { recursive: true });
-  for (const name of ['data', 'macros', 'models', 'seeds', 'snapshots', 'dbt_project.yml', 'profiles.yml']) await cp(join(root, name), join(folder, name), { recursive: true });
+  for (const name of ['data', 'macros', 'models', 'seeds', 'snapshots', 'dbt_project.yml', 'profiles.yml', 'tform.yml']) await cp(join(root, name), join(folder, name), { recursive: true });
   tform(binary, folder, 'build', '--quiet');
+  tform(binary, folder, 'freshness', '--quiet');
+  // The results of the rest are known from the run before.
+  tform(binary, folder, 'run', '--quiet', '--select', 'stg_flights');
   tform(binary, folder, 'docs', 'generate', '--quiet', '--static');
   return join(folder, 'target', 'tform');
 }

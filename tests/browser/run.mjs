@@ -1,8 +1,10 @@
 // Browser tests of the documentation site: `node run.mjs TFORM [FILTER]`. Pages are opened from
-// disk in a headless chromium; pictures are kept in `target/browser`. Ends as cargo does.
+// disk in a headless chromium; pictures are kept in `target/browser`, or the folder that
+// `TFORM_PICTURES` names. Ends as cargo does.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -10,7 +12,7 @@ import { open } from './browser.mjs';
 import { example, hostile, hub, tform } from './projects.mjs';
 
 const [binary, filter = ''] = process.argv.slice(2);
-const pictures = fileURLToPath(new URL('../../target/browser', import.meta.url));
+const pictures = process.env.TFORM_PICTURES ?? fileURLToPath(new URL('../../target/browser', import.meta.url));
 const scratch = await mkdtemp(join(tmpdir(), 'tform-sites-'));
 await mkdir(pictures, { recursive: true });
 
@@ -243,7 +245,15 @@ function contrasts() {
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   for (let text = walker.nextNode(); text; text = walker.nextNode()) {
     const element = text.parentElement;
-    if (!text.data.trim() || !element.checkVisibility({ opacityProperty: true, visibilityProperty: true }) || element.closest('svg, script, noscript, .skip, .visually-hidden')) continue;
+    if (!text.data.trim() || !element.checkVisibility({ opacityProperty: true, visibilityProperty: true }) || element.closest('title, script, noscript, .skip, .visually-hidden')) continue;
+    if (element.closest('svg')) {
+      // In a drawing, the shape that stands before the text is its ground.
+      const shape = element.parentElement.querySelector(':scope > .body, :scope > rect, :scope > circle');
+      const [a, b] = [element, shape].map((it) => light(parse(getComputedStyle(it).fill).rgb));
+      const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+      if (ratio < 4.5) poor.push(`${ratio.toFixed(2)} drawn ${element.getAttribute('class') ?? ''}: ${text.data.trim().slice(0, 30)}`);
+      continue;
+    }
     let ground = element;
     while (ground && parse(getComputedStyle(ground).backgroundColor).alpha < 1) ground = ground.parentElement;
     const [a, b] = [light(parse(getComputedStyle(element).color).rgb), light(parse(getComputedStyle(ground ?? document.documentElement).backgroundColor).rgb)];
@@ -256,7 +266,7 @@ function contrasts() {
 for (const dark of [false, true]) {
   test(`texts_can_be_read_${dark ? 'in_the_dark' : 'in_the_light'}`, { dark }, async ({ page }) => {
     const folder = await site(example);
-    for (const hash of ['#/', '#/browse', '#/node/model.nycflights.stg_flights', '#/quality', '#/lineage', '#/column/model.nycflights.stg_flights/carrier_code']) {
+    for (const hash of ['#/', '#/browse', '#/node/model.nycflights.stg_flights', '#/quality', '#/lineage', '#/lineage?at=model.nycflights.stg_flights', '#/column/model.nycflights.stg_flights/carrier_code', '#/search?q=정시']) {
       await visit(page, folder, hash);
       await page.waitForTimeout(200);
       await settles(() => page.evaluate(contrasts), (poor) => !poor.length, (poor) => assert.deepEqual(poor, [], hash));
@@ -264,11 +274,12 @@ for (const dark of [false, true]) {
   });
 }
 
-test('it_can_be_printed', {}, async ({ page, shot }) => {
+test('it_can_be_printed_from_the_dark_too', { dark: true }, async ({ page, shot }) => {
   await visit(page, await site(example), '#/node/model.nycflights.stg_flights');
   await page.locator('#column-flight_id').waitFor();
   await page.emulateMedia({ media: 'print' });
   await page.locator('.top').waitFor({ state: 'hidden' });
+  await settles(() => page.evaluate(contrasts), (poor) => !poor.length, (poor) => assert.deepEqual(poor, []));
   await shot('print');
 });
 
@@ -288,6 +299,73 @@ test('one_page_holds_everything', {}, async ({ page }) => {
   await visit(page, folder, '#/node/model.nycflights.stg_flights', 'static_index.html');
   await page.locator('#column-flight_id').waitFor();
   assert.ok((await search(page, '결항')).length >= 2);
+});
+
+test('the_page_works_where_only_dbts_three_files_are_carried_away', { deaf: true }, async ({ page, complaints }) => {
+  const [folder, carried] = [await site(example), join(scratch, 'carried')];
+  await mkdir(carried, { recursive: true });
+  for (const file of ['index.html', 'manifest.json', 'catalog.json']) await copyFile(join(folder, file), join(carried, file));
+  const works = async () => {
+    await page.locator('#column-flight_id').waitFor();
+    await reads(page.locator('#code pre'), /flight/);
+    assert.ok((await search(page, '결항')).length >= 2);
+    await page.keyboard.press('Escape');
+  };
+  await visit(page, carried, '#/node/model.nycflights.stg_flights');
+  await works();
+  assert.deepEqual(complaints, []);
+  // Airflow's Cosmos serves these files, with a script of its own in the page's head.
+  const served = createServer(async (request, response) => {
+    const name = new URL(request.url, 'http://x').pathname.slice(1);
+    if (!['index.html', 'manifest.json', 'catalog.json'].includes(name)) { response.writeHead(404).end(); return; }
+    const text = await readFile(join(carried, name), 'utf8');
+    response.writeHead(200, { 'Content-Type': name.endsWith('.html') ? 'text/html' : 'application/json' }).end(text.replace('</head>', '<script>window.framed = 1</script></head>'));
+  }).listen(0, '127.0.0.1');
+  try {
+    await new Promise((done) => served.once('listening', done));
+    await page.goto(`http://127.0.0.1:${served.address().port}/index.html#/node/model.nycflights.stg_flights`);
+    await works();
+    assert.ok(complaints.every((it) => it.includes('Content Security Policy')), complaints.join('\n'));
+  } finally {
+    served.close();
+  }
+});
+
+test('a_model_shows_its_last_runs_and_how_fresh_it_is', {}, async ({ page, shot }) => {
+  const folder = await site(example);
+  await visit(page, folder, '#/node/model.nycflights.stg_flights');
+  await becomes(() => page.locator('#runs tbody tr').count(), 2);
+  await reads(page.locator('#runs tbody'), /success.*run.*success.*build/s);
+  await visit(page, folder, '#/node/model.nycflights.stg_planes');
+  await becomes(() => page.locator('#runs tbody tr').count(), 1, 'only the build had it');
+  await reads(page.locator('.side'), /success/);
+  await visit(page, folder, '#/node/model.nycflights.airport_days');
+  await reads(page.locator('.side'), /Freshness.*fresh/s);
+  await visit(page, folder);
+  await reads(page.locator('section', { hasText: 'Last runs' }).locator('tbody').last(), /run.*build/s);
+  await visit(page, folder, '#/quality');
+  await page.locator('section', { hasText: 'Freshness' }).locator('a', { hasText: 'airport_days' }).first().waitFor();
+  await shot('runs');
+});
+
+test('what_is_chosen_and_searched_has_an_address', {}, async ({ page }) => {
+  const folder = await site(example);
+  await visit(page, folder, '#/lineage');
+  await page.locator('.box', { hasText: 'stg_planes' }).click();
+  await page.waitForURL(/at=model\.nycflights\.stg_planes/);
+  const address = page.url();
+  await page.goto('about:blank');
+  await page.goto(address);
+  await page.locator('.panel h2', { hasText: 'stg_planes' }).waitFor();
+  await page.locator('.panel-columns summary').click();
+  await page.locator('.panel-columns a', { hasText: 'tail_number' }).click();
+  await page.waitForURL(/#\/column\/model\.nycflights\.stg_planes\/tail_number/);
+  await visit(page, folder, '#/search?q=airport_days');
+  await becomes(() => page.locator('#hits li b').first().textContent(), 'airport_days');
+  await page.keyboard.press('Escape');
+  await page.waitForFunction(() => location.hash === '#/');
+  await visit(page, folder, '#/node/model.nycflights.stg_flights?code=compiled');
+  await reads(page.locator('#code pre'), /^(?!.*\{\{)/s);
 });
 
 test('addresses_of_dbts_page_lead_to_the_same_model', {}, async ({ page }) => {
@@ -403,5 +481,5 @@ for (const { name, options, body } of tests.filter((it) => it.name.includes(filt
   }
 }
 await rm(scratch, { recursive: true, force: true });
-console.log(`\ntest result: ${failed ? 'FAILED' : 'ok'}. ${passed} passed; ${failed} failed; 0 ignored; pictures are in target/browser`);
+console.log(`\ntest result: ${failed ? 'FAILED' : 'ok'}. ${passed} passed; ${failed} failed; 0 ignored; pictures are in ${pictures}`);
 process.exitCode = failed || !passed ? 1 : 0;
