@@ -6,12 +6,17 @@
 //! A type that the seed's `column_types` states makes the column text for Jinja: the
 //! warehouse converts it.
 
-use std::sync::Arc;
+mod records;
+
+use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, FixedOffset, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone};
 
 use super::{Cell, Decimal, SeedType};
-use crate::diagnostic::{Diagnostic, SourceFile, Span};
+use crate::diagnostic::{Diagnostic, SourceFile};
+
+use records::Record;
+pub use records::SeedText;
 
 /// A seed's rows.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -36,22 +41,18 @@ impl Default for SeedFormat<'_> {
     }
 }
 
-/// One record of the file: its fields, and where it starts.
-struct Record {
-    fields: Vec<String>,
-    start: usize,
-}
-
 /// A seed whose text has been looked through once: its columns, their types, how many rows
-/// there are. The rows are made from the text again whenever somebody wants them, so that a large
-/// seed takes the memory of its file and no more.
+/// there are. The rows are read again whenever somebody wants them, so that a large seed takes no
+/// memory.
 #[derive(Debug)]
 pub struct SeedFile {
-    file: Arc<SourceFile>,
+    text: SeedText,
     delimiter: char,
     pub columns: Vec<String>,
     pub row_count: usize,
     facts: Vec<ColumnFacts>,
+    /// Why the rows ended early the last time they were read.
+    failure: Mutex<Option<Diagnostic>>,
 }
 
 /// What is known of a column.
@@ -69,43 +70,86 @@ impl SeedFile {
         self.facts.get(index).map_or((SeedType::Text, 0), |facts| (facts.column_type, facts.longest))
     }
 
-    /// The rows, made one after the other.
+    /// The rows, made one after the other. If they cannot be read any more, they end early, and
+    /// [`SeedFile::check`] says why.
     pub fn rows(&self) -> impl Iterator<Item = Vec<Cell>> {
-        Records::new(&self.file.text, self.delimiter).skip(1).map(|record| {
+        let mut records = match self.text.records(self.delimiter) {
+            Ok(records) => Some(records),
+            Err(problem) => {
+                self.note(problem);
+                None
+            }
+        };
+        let next = move || {
+            let reading = records.as_mut()?;
+            let next = reading.next();
+            if let Some(failure) = &reading.failure {
+                self.note(self.text.failed(failure));
+            }
+            next
+        };
+        std::iter::from_fn(next).skip(1).map(|record| {
             let mut fields = record.fields.into_iter();
             let cell = |facts: &ColumnFacts| fields.next().map_or(Cell::Null, |text| facts.kind.cell(text));
             self.facts.iter().map(cell).collect()
         })
+    }
+
+    fn note(&self, problem: Diagnostic) {
+        *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(problem);
+    }
+
+    /// Whether all rows were read that were there when the seed was looked through.
+    ///
+    /// # Errors
+    /// If it cannot be read any more, or has another number of rows.
+    pub fn check(&self, count: u64) -> Result<(), Diagnostic> {
+        if let Some(problem) = self.failure.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            return Err(problem);
+        }
+        if count == self.row_count as u64 {
+            return Ok(());
+        }
+        let (shown, before) = (self.text.shown(), self.row_count);
+        Err(Diagnostic::error(format!("seed file `{shown}` changed while it was read: {before} rows, then {count}"))
+            .hint("run the command again"))
     }
 }
 
 /// Looks through a seed.
 ///
 /// # Errors
-/// If there is no header, or a row has more values than the header has names.
-pub fn scan(file: &Arc<SourceFile>, format: SeedFormat<'_>) -> Result<SeedFile, Diagnostic> {
-    let mut records = Records::new(&file.text, format.delimiter);
+/// If it cannot be read, is not UTF-8, there is no header, or a row has more values than the header has
+/// names.
+pub fn scan(text: SeedText, format: SeedFormat<'_>) -> Result<SeedFile, Diagnostic> {
+    let mut records = text.records(format.delimiter)?;
     let Some(header) = records.next() else {
-        return Err(Diagnostic::error(format!("seed file `{}` is empty", file.path))
+        if let Some(failure) = &records.failure {
+            return Err(text.failed(failure));
+        }
+        return Err(Diagnostic::error(format!("seed file `{}` is empty", text.shown()))
             .hint("its first line must name the columns"));
     };
     let columns = column_names(header.fields);
     let mut guesses: Vec<Guess> =
         columns.iter().map(|name| Guess::new(format.text_columns.contains(&name.as_str()))).collect();
     let mut row_count = 0;
-    for Record { fields, start } in records {
+    for Record { fields, start } in records.by_ref() {
         if fields.len() > columns.len() {
             let found = fields.len();
-            let line = Span::new(file, start, start).line_column().0;
             return Err(Diagnostic::error(format!("row has {found} values, but the header names {}", columns.len()))
-                .at(Span::line(file, line))
+                .at(text.line(start))
                 .hint("put quotes around a value that holds the delimiter"));
         }
         guesses.iter_mut().zip(&fields).for_each(|(guess, text)| guess.learn(text));
         row_count += 1;
     }
+    if let Some(failure) = &records.failure {
+        return Err(text.failed(failure));
+    }
+    drop(records);
     let facts = guesses.into_iter().map(Guess::settle).collect();
-    Ok(SeedFile { file: file.clone(), delimiter: format.delimiter, columns, row_count, facts })
+    Ok(SeedFile { text, delimiter: format.delimiter, columns, row_count, facts, failure: Mutex::default() })
 }
 
 /// Reads a seed with all its rows.
@@ -113,7 +157,7 @@ pub fn scan(file: &Arc<SourceFile>, format: SeedFormat<'_>) -> Result<SeedFile, 
 /// # Errors
 /// As [`scan`].
 pub fn read(file: &Arc<SourceFile>, format: SeedFormat<'_>) -> Result<SeedTable, Diagnostic> {
-    let seed = scan(file, format)?;
+    let seed = scan(SeedText::Memory(file.clone()), format)?;
     Ok(SeedTable { rows: seed.rows().collect(), columns: seed.columns })
 }
 
@@ -160,63 +204,6 @@ impl Guess {
             Kind::Text => SeedType::Text,
         };
         ColumnFacts { kind, column_type, longest: if kind == Kind::Text { self.longest } else { 0 } }
-    }
-}
-
-/// The records of a CSV text as Python's `csv` module splits them: an empty line is a record
-/// without fields.
-struct Records<'a> {
-    text: &'a str,
-    /// Bytes before `text`: a mark at the beginning of the file.
-    shift: usize,
-    characters: std::iter::Peekable<std::str::CharIndices<'a>>,
-    delimiter: char,
-}
-
-impl<'a> Records<'a> {
-    fn new(text: &'a str, delimiter: char) -> Records<'a> {
-        let (shift, text) = text.strip_prefix('\u{feff}').map_or((0, text), |rest| (text.len() - rest.len(), rest));
-        Records { text, shift, characters: text.char_indices().peekable(), delimiter }
-    }
-}
-
-impl Iterator for Records<'_> {
-    type Item = Record;
-
-    fn next(&mut self) -> Option<Record> {
-        let start = self.shift + self.characters.peek().map_or(self.text.len(), |(at, _)| *at);
-        let (mut fields, mut field) = (Vec::new(), String::new());
-        let (mut quoted, mut fresh) = (false, true);
-        while let Some((_, character)) = self.characters.next() {
-            if quoted {
-                match character {
-                    '"' if self.characters.next_if(|(_, next)| *next == '"').is_some() => field.push('"'),
-                    '"' => quoted = false,
-                    other => field.push(other),
-                }
-            } else if character == '"' && fresh {
-                (quoted, fresh) = (true, false);
-            } else if character == self.delimiter {
-                fields.push(std::mem::take(&mut field));
-                fresh = true;
-            } else if character == '\n' || character == '\r' {
-                if character == '\r' {
-                    self.characters.next_if(|(_, next)| *next == '\n');
-                }
-                if !fields.is_empty() || !field.is_empty() || !fresh {
-                    fields.push(field);
-                }
-                return Some(Record { fields, start });
-            } else {
-                field.push(character);
-                fresh = false;
-            }
-        }
-        if fields.is_empty() && field.is_empty() && fresh {
-            return None;
-        }
-        fields.push(field);
-        Some(Record { fields, start })
     }
 }
 

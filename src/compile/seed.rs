@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use minijinja::Value;
 
-use crate::adapter::seed::{SeedFormat, scan};
+use crate::adapter::seed::{SeedFormat, SeedText, scan};
 use crate::diagnostic::{Diagnostic, SourceFile};
 use crate::jinja::table;
 use crate::manifest::{Detail, Node};
@@ -15,19 +15,11 @@ use crate::manifest::{Detail, Node};
 /// # Errors
 /// If it cannot be read, is not UTF-8 or not CSV; located in the file.
 pub fn table(node: &Node) -> Result<Value, Diagnostic> {
-    let path = path_of(node);
-    let bytes = std::fs::read(&path)
-        .map_err(|error| Diagnostic::error(format!("seed file `{}` cannot be read: {error}", path.display())))?;
-    let text = String::from_utf8(bytes).map_err(|error| {
-        let at = error.utf8_error().valid_up_to();
-        Diagnostic::error(format!("seed file `{}` is not UTF-8 (byte {at})", node.original_file_path))
-            .hint("save it with the encoding UTF-8")
-    })?;
-    let file = SourceFile::new(node.original_file_path.as_str(), text);
+    let text = SeedText::Disk { path: path_of(node), shown: node.original_file_path.clone() };
     let delimiter = delimiter(node)?;
     let types = node.config.get("column_types").and_then(serde_json::Value::as_object);
     let text_columns: Vec<&str> = types.into_iter().flat_map(|types| types.keys().map(String::as_str)).collect();
-    let seed = scan(&file, SeedFormat { delimiter, text_columns: &text_columns })?;
+    let seed = scan(text, SeedFormat { delimiter, text_columns: &text_columns })?;
     Ok(table::of_seed(seed))
 }
 
@@ -43,8 +35,8 @@ pub fn header(node: &Node) -> Result<Vec<String>, Diagnostic> {
     let mut text = String::new();
     // A name in quotes may hold line ends.
     while reader.read_line(&mut text).map_err(failed)? > 0 && text.matches('"').count() % 2 == 1 {}
-    let file = SourceFile::new(node.original_file_path.as_str(), text);
-    Ok(scan(&file, SeedFormat { delimiter: delimiter(node)?, text_columns: &[] })?.columns)
+    let text = SeedText::Memory(SourceFile::new(node.original_file_path.as_str(), text));
+    Ok(scan(text, SeedFormat { delimiter: delimiter(node)?, text_columns: &[] })?.columns)
 }
 
 fn path_of(node: &Node) -> PathBuf {

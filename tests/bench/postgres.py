@@ -37,7 +37,9 @@ class Server:
         )
 
     def psql(self) -> list[str]:
-        return ["psql", "-h", self.folder, "-p", str(self.port), "-U", "tform", "-d", "postgres", "-q", "-v", "ON_ERROR_STOP=1"]
+        """psql on the same way to the server as tform: over TCP, with TLS where the server offers it."""
+        way = f"host=127.0.0.1 port={self.port} user=tform password=secret dbname=postgres"
+        return ["psql", way, "-q", "-v", "ON_ERROR_STOP=1"]
 
     def forget(self) -> None:
         """Drops what a run made."""

@@ -85,6 +85,9 @@ fn copy_rows(call: &mut Call<'_, '_, '_, '_>) -> Answer {
     let columns: Vec<String> = crate::jinja::table::column_names(&rows).into_iter().map(name).collect();
     let load = SeedLoad { relation: &relation, columns: &columns, rows: &mut *cells::row_texts(&rows) };
     let count = session(call)?.load_seed(load).map_err(refused)?;
+    if let Some(seed) = crate::jinja::table::seed(&rows) {
+        seed.check(count).map_err(crate::jinja::error)?;
+    }
     Ok(Value::from(count))
 }
 

@@ -405,8 +405,8 @@ fn templates_give_what_dbt_gives() {
 
 /// What a materialization finds beside the adapter.
 fn node_context(place: &Place, name: &str, config: &[(&str, Value)], sql: &str) -> Value {
-    let seed =
-        crate::adapter::seed::scan(&SourceFile::new("seeds/s.csv", sql), crate::adapter::seed::SeedFormat::default());
+    use crate::adapter::seed::{self, SeedText};
+    let seed = seed::scan(SeedText::Memory(SourceFile::new("seeds/s.csv", sql)), seed::SeedFormat::default());
     let rows = seed.map(crate::jinja::table::of_seed).unwrap_or_default();
     let text = |text: &str| Value::from(text);
     let settings: Vec<(&str, Value)> = config.to_vec();

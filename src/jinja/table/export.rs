@@ -165,10 +165,10 @@ mod tests {
 
     #[test]
     fn rows_of_a_seed_are_made_when_they_are_looked_at() {
-        use crate::adapter::seed::{SeedFormat, scan};
+        use crate::adapter::seed::{SeedFormat, SeedText, scan};
         use crate::diagnostic::SourceFile;
         let file = SourceFile::new("seeds/s.csv", "id,day\n1,2020-01-01\n2,\n");
-        let seed = super::super::of_seed(scan(&file, SeedFormat::default()).unwrap());
+        let seed = super::super::of_seed(scan(SeedText::Memory(file), SeedFormat::default()).unwrap());
         let made = || super::super::contents(&seed).unwrap().rows.made.get().is_some();
         assert_eq!(values::length(&seed.get_attr("rows").unwrap()), Ok(2));
         assert!(seed.is_true() && !made());
