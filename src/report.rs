@@ -17,7 +17,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use chrono::{Local, Utc};
+use chrono::{Local, NaiveTime, Timelike, Utc};
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
 use crate::event::{
@@ -208,6 +208,35 @@ impl Reporter {
         self.write(&event);
     }
 
+    /// Reports many lines that were asked for, as [`Event::Print`] each, in few writes.
+    pub fn print_all(&self, lines: impl IntoIterator<Item = String>) {
+        let file = self.settings.file.as_ref().filter(|file| Event::print(String::new()).level() >= file.level);
+        let (mut shown, mut logged) = (Lines::default(), Lines::default());
+        let write = |shown: &mut Lines, logged: &mut Lines| {
+            let mut state = self.state();
+            if let Some(text) = shown.take() {
+                state.terminal.print(&text);
+            }
+            if let (Some(text), Some(log)) = (logged.take(), &mut state.file)
+                && log.write(&text).is_err()
+            {
+                state.file = None;
+            }
+        };
+        for line in lines {
+            let event = Event::print(line);
+            shown.add(&self.scrubbed(self.line(&event, self.settings.format, self.style)));
+            if let Some(file) = file {
+                let style = Style { colors: file.colors, quiet: false, ..self.style };
+                logged.add(&self.scrubbed(self.line(&event, file.format, style)));
+            }
+            if shown.0.len() + logged.0.len() > LINES_BYTES {
+                write(&mut shown, &mut logged);
+            }
+        }
+        write(&mut shown, &mut logged);
+    }
+
     /// Reports a warning, unless it is silenced. Errors: the warning, if it counts as an error.
     pub fn warn(&self, event: Event) -> Result<(), Diagnostic> {
         let name = event.name();
@@ -394,10 +423,16 @@ impl Reporter {
     }
 
     fn write(&self, event: &Event) {
-        let mut state = self.state();
         let asked_for = matches!(event, Event::Print { .. } | Event::ShowNode { .. } | Event::CompiledNode { .. });
         let level = event.level();
         let least = if self.settings.quiet { Level::Error } else { self.settings.level };
+        // Made before other threads have to wait.
+        let file = self.settings.file.as_ref().filter(|file| level >= file.level);
+        let logged = file.map(|file| {
+            let style = Style { colors: file.colors, quiet: false, ..self.style };
+            self.scrubbed(self.line(event, file.format, style))
+        });
+        let mut state = self.state();
         self.follow(&mut state, event);
         let live = state.lines().is_live();
         let shown_as_running = live && matches!(event, Event::LogStartLine { .. } | Event::LogHookStartLine(_));
@@ -406,12 +441,18 @@ impl Reporter {
             let line = self.scrubbed(line);
             if asked_for || level == Level::Error { state.terminal.print(&line) } else { state.lines().print(&line) }
         }
-        let Some(file) = self.settings.file.as_ref().filter(|file| level >= file.level) else { return };
-        let style = Style { colors: file.colors, quiet: false, ..self.style };
-        let line = self.scrubbed(self.line(event, file.format, style));
-        if let Some(log) = &mut state.file
-            && log.write(&line).is_err()
-        {
+        let (Some(line), Some(log)) = (logged, &mut state.file) else { return };
+        // What is being waited for must be seen; that something is done is seen by what comes next.
+        let is_step = matches!(
+            event,
+            Event::NodeStart(_)
+                | Event::NodeCompiling(_)
+                | Event::NodeExecuting(_)
+                | Event::NodeFinished(_)
+                | Event::SQLQueryStatus { .. }
+        );
+        let written = if is_step { log.write_later(&line) } else { log.write(&line) };
+        if written.is_err() {
             state.file = None;
         }
     }
@@ -428,15 +469,14 @@ impl Reporter {
             Format::Text if asked_for => text,
             Format::Text => format!("{}  {text}", Utc::now().format("%H:%M:%S")),
             Format::Debug => {
-                let now = Local::now().format("%H:%M:%S%.6f");
+                let now = clock(Local::now().time());
                 let first = if matches!(event, Event::MainReportVersion { .. }) {
                     let rule = "=".repeat(30);
                     format!("\n\n{rule} {now} | {} {rule}\n", self.settings.invocation_id)
                 } else {
                     String::new()
                 };
-                let thread: String = thread.chars().take(10).collect();
-                format!("{first}{now} [{:<5}] [{thread:<10}]: {text}", event.level().as_str())
+                format!("{first}{now} [{:<5}] [{thread:<10.10}]: {text}", event.level().as_str())
             }
             Format::Json => {
                 let info = json::Info {
@@ -553,6 +593,44 @@ fn screen_size() -> Size {
         }
         None => Size { columns: 80, rows: 24 },
     }
+}
+
+/// How much is written at once where there is much.
+const LINES_BYTES: usize = 1 << 16;
+
+/// Lines to be written together, each with its end.
+#[derive(Default)]
+struct Lines(String);
+
+impl Lines {
+    fn add(&mut self, line: &str) {
+        self.0.push_str(line);
+        self.0.push('\n');
+    }
+
+    /// The lines so far, without the last end, which is written with them.
+    fn take(&mut self) -> Option<String> {
+        let mut text = std::mem::take(&mut self.0);
+        text.pop().map(|_| text)
+    }
+}
+
+/// `HH:MM:SS.ffffff`, made digit by digit: a line is written for each step of each node.
+fn clock(time: NaiveTime) -> String {
+    // A leap second is shown as the last one.
+    let micros = time.nanosecond() / 1000 % 1_000_000;
+    let mut text = String::with_capacity(15);
+    let mut number = |value: u32, digits: u32, before: &str| {
+        text.push_str(before);
+        for power in (0..digits).rev() {
+            text.push(char::from_digit(value / 10_u32.pow(power) % 10, 10).unwrap_or('0'));
+        }
+    };
+    number(time.hour(), 2, "");
+    number(time.minute(), 2, ":");
+    number(time.second(), 2, ":");
+    number(micros, 6, ".");
+    text
 }
 
 /// A warning as the error that `warn_error_options` makes of it.

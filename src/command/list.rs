@@ -2,6 +2,7 @@
 //!
 //! Source: docs.getdbt.com/reference/commands/list; callers such as Cosmos read the output.
 
+use rayon::prelude::*;
 use serde_json::{Map, Value as Json, json};
 
 use crate::diagnostic::Diagnostics;
@@ -9,7 +10,7 @@ use crate::event::{Event, Level};
 use crate::graph::Graph;
 use crate::invocation::{ExitCode, ListOptions, ListOutput};
 use crate::manifest::Resource;
-use crate::resource::ResourceType;
+use crate::resource::{ResourceType, UniqueId};
 
 use super::prepare;
 use super::{Call, leave};
@@ -42,15 +43,11 @@ pub(super) fn run(call: &Call, options: &ListOptions) -> Result<ExitCode, Diagno
         call.emit(Event::notice("NoNodesSelected", Level::Warn, "No nodes selected!"));
         return Ok(prepare::nothing_selected(call));
     }
-    let mut lines: Vec<(String, String)> = graph
-        .ids_of(&selected)
-        .filter_map(|id| graph.manifest().resource(id))
-        .map(|resource| (resource.unique_id().to_string(), line(graph, resource, options)))
-        .collect();
-    lines.sort();
-    for (_, line) in lines {
-        call.emit(Event::print(line));
-    }
+    let ids: Vec<&UniqueId> = graph.ids_of(&selected).collect();
+    let mut lines: Vec<(&UniqueId, String)> =
+        ids.into_par_iter().filter_map(|id| Some((id, line(graph, graph.manifest().resource(id)?, options)))).collect();
+    lines.par_sort_unstable();
+    call.reporter.print_all(lines.into_iter().map(|(_, line)| line));
     leave(prepared);
     Ok(ExitCode::Success)
 }

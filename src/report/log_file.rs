@@ -13,7 +13,12 @@ pub struct LogFile {
     file: File,
     size: u64,
     max_bytes: u64,
+    /// Lines that are not written yet.
+    pending: String,
 }
+
+/// So much is kept back at most.
+const PENDING_BYTES: usize = 1 << 14;
 
 impl LogFile {
     /// Opens `path` for appending and makes its folder. `max_bytes` of zero never puts the file aside.
@@ -23,19 +28,33 @@ impl LogFile {
         }
         let file = OpenOptions::new().create(true).append(true).open(path)?;
         let size = file.metadata()?.len();
-        Ok(LogFile { path: path.to_owned(), file, size, max_bytes })
+        Ok(LogFile { path: path.to_owned(), file, size, max_bytes, pending: String::new() })
     }
 
     /// Writes one line in one call, so that lines of concurrent invocations do not mix.
     pub fn write(&mut self, line: &str) -> io::Result<()> {
-        let added = line.len() as u64 + 1;
+        self.keep(line);
+        self.flush()
+    }
+
+    /// Writes one line together with those that follow: for what is said of every node at every step.
+    pub fn write_later(&mut self, line: &str) -> io::Result<()> {
+        self.keep(line);
+        if self.pending.len() < PENDING_BYTES { Ok(()) } else { self.flush() }
+    }
+
+    fn keep(&mut self, line: &str) {
+        self.pending.push_str(line);
+        self.pending.push('\n');
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let added = self.pending.len() as u64;
         if self.max_bytes > 0 && self.size > 0 && self.size + added > self.max_bytes {
             self.put_aside()?;
         }
-        let mut text = String::with_capacity(line.len() + 1);
-        text.push_str(line);
-        text.push('\n');
-        self.file.write_all(text.as_bytes())?;
+        self.file.write_all(self.pending.as_bytes())?;
+        self.pending.clear();
         self.size += added;
         Ok(())
     }

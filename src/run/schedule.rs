@@ -99,6 +99,8 @@ struct State<'a> {
     running: usize,
     left: usize,
     stopped: bool,
+    /// Threads that have nothing to do just now.
+    idle: usize,
 }
 
 impl State<'_> {
@@ -174,6 +176,7 @@ pub fn execute<W: Work>(plan: &Plan, threads: usize, work: &W) -> Vec<usize> {
         running: 0,
         left: plan.len(),
         stopped: false,
+        idle: 0,
     });
     let begun = Mutex::new(vec![false; plan.len()]);
     let changed = Condvar::new();
@@ -222,8 +225,14 @@ fn run_worker<W: Work>(work: &W, thread: usize, state: &Mutex<State<'_>>, begun:
                 (task, work.run(worker, task))
             }
         };
-        lock(state).finish(task, outcome);
-        changed.notify_all();
+        let mut guard = lock(state);
+        guard.finish(task, outcome);
+        // Waking nobody costs as much as waking somebody.
+        let is_awaited = guard.idle > 0;
+        drop(guard);
+        if is_awaited {
+            changed.notify_all();
+        }
     }
 }
 
@@ -236,7 +245,9 @@ fn wait_for_step<W: Work>(work: &W, state: &Mutex<State<'_>>, changed: &Condvar)
         if let Some(step) = guard.next() {
             return step;
         }
+        guard.idle += 1;
         guard = changed.wait(guard).unwrap_or_else(PoisonError::into_inner);
+        guard.idle -= 1;
     }
 }
 
