@@ -48,7 +48,7 @@ lint: duckdb ## formatting and lints, as CI wants them
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets -- -D warnings
 
-bench: duckdb ## measure speed and memory beside dbt (BENCH="--full", "--quick", "--only projects")
+bench: duckdb packages ## measure speed and memory beside dbt (BENCH="--full", "--quick", "--only projects")
 	$(CARGO) build --release
 	python3 tests/bench/bench.py --tform $(TFORM) $(BENCH)
 

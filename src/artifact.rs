@@ -8,9 +8,11 @@
 
 pub mod graph_summary;
 pub mod history;
+mod manifest;
 pub mod read;
 mod seen;
 pub mod semantic;
+mod stretches;
 #[cfg(test)]
 mod tests;
 
@@ -327,6 +329,39 @@ pub fn stamp_manifest(manifest: &mut Manifest, invocation: &Invocation, adapter_
 pub fn write<T: Serialize>(folder: &Path, name: &str, artifact: &T) -> Result<(), Diagnostic> {
     let path = folder.join(name);
     write_file(&path, |file| serde_json::to_writer(file, artifact).map_err(std::io::Error::from))
+}
+
+/// Writes `manifest.json` to a folder, making the folder.
+///
+/// # Errors
+/// As [`write`].
+pub fn write_manifest(folder: &Path, written: &Manifest) -> Result<(), Diagnostic> {
+    write_file(&folder.join(MANIFEST), |file| manifest::write(file, written))
+}
+
+/// Writes `run_results.json` to a folder, making the folder: `head` with the results that `result` makes of
+/// `finished`, one after another, so that they are not all in memory at once.
+///
+/// # Errors
+/// As [`write`].
+pub fn write_run_results<T: Sync>(
+    folder: &Path,
+    head: &RunResults,
+    finished: &[T],
+    result: impl Fn(&T) -> RunResult + Sync,
+) -> Result<(), Diagnostic> {
+    write_file(&folder.join(RUN_RESULTS), |file| {
+        let RunResults { metadata, results: _, elapsed_time, args } = head;
+        file.write_all(b"{\"metadata\":")?;
+        serde_json::to_writer(&mut *file, metadata)?;
+        file.write_all(b",\"results\":[")?;
+        stretches::write(file, finished.len(), |text, number| stretches::add(text, &result(&finished[number])))?;
+        file.write_all(b"],\"elapsed_time\":")?;
+        serde_json::to_writer(&mut *file, elapsed_time)?;
+        file.write_all(b",\"args\":")?;
+        serde_json::to_writer(&mut *file, args)?;
+        file.write_all(b"}")
+    })
 }
 
 /// Writes a file whole or not at all, making its folder.

@@ -26,6 +26,7 @@ use crate::diagnostic::{Diagnostic, Span};
 use crate::jinja::context::{NodeContext, Scope};
 use crate::jinja::{Scope as RenderScope, TemplateSource, values};
 use crate::manifest::{Detail, InjectedCte, Node, Resource, UniqueId};
+use crate::parse;
 
 use host::NodeHost;
 use runtime::{EphemeralCode, MacroOrigin, Runtime, Worker};
@@ -80,7 +81,7 @@ pub fn with_foreign_keys(
 ) -> Result<Arc<Node>, Diagnostic> {
     let Detail::Model(model) = &node.detail else { return Ok(node.clone()) };
     let refers = |constraint: &Json| constraint.get("to").and_then(Json::as_str).is_some_and(is_call);
-    let mut all = model.constraints.iter().chain(node.columns.values().flat_map(|column| &column.constraints));
+    let mut all = model.constraints.iter().chain(node.columns.values().flat_map(|column| &column.rest.constraints));
     if !all.any(refers) {
         return Ok(node.clone());
     }
@@ -95,7 +96,7 @@ pub fn with_foreign_keys(
     };
     let mut complete_node = Node::clone(node);
     for column in complete_node.columns.values_mut() {
-        column.constraints.iter_mut().try_for_each(complete)?;
+        column.rest.constraints.iter_mut().try_for_each(complete)?;
     }
     if let Detail::Model(model) = &mut complete_node.detail {
         model.constraints.iter_mut().try_for_each(complete)?;
@@ -134,7 +135,7 @@ fn render(rendering: &Rendering<'_>, node: &Arc<Node>, host: &NodeHost) -> Resul
     let host = match node.generic_test() {
         Some(test) => {
             let context = context(runtime, node, host.clone());
-            let arguments = test_arguments(runtime, node, &test.test_metadata.kwargs, &context)?;
+            let arguments = test_arguments(runtime, node, &test.test_metadata.kwargs, (&context, host))?;
             host.with_extra("_dbt_generic_test_kwargs", arguments)
         }
         None => host.clone(),
@@ -175,18 +176,34 @@ fn test_arguments(
     runtime: &Arc<Runtime>,
     node: &Arc<Node>,
     arguments: &serde_json::Map<String, Json>,
-    context: &Value,
+    (context, host): (&Value, &NodeHost),
 ) -> Result<Value, Diagnostic> {
     let mut rendered = Vec::with_capacity(arguments.len());
     for (name, value) in arguments {
         let value = match (name.as_str(), value) {
             // A column's name is text, whatever it looks like.
             ("column_name", Json::String(text)) => Value::from(text.as_str()),
+            ("model", Json::String(text)) => match tested_relation(runtime, node, text, host) {
+                Some(relation) => relation,
+                None => test_argument(runtime, node, value, context)?,
+            },
             (_, value) => test_argument(runtime, node, value, context)?,
         };
         rendered.push((Value::from(name.as_str()), value));
     }
     Ok(values::dict_of(rendered))
+}
+
+/// The relation that a test is about, where all that `{{ get_where_subquery(ref('x')) }}` does is to give it:
+/// there is no `where`, and the macros are tform's own. Nearly every test begins so.
+fn tested_relation(runtime: &Runtime, node: &Node, text: &str, host: &NodeHost) -> Option<Value> {
+    let call = text.strip_prefix("{{ get_where_subquery(")?.strip_suffix(") }}")?;
+    let filter = node.config.get("where").is_some_and(|filter| !filter.is_null());
+    if filter || !runtime.tests_are_plain(&node.package_name) {
+        return None;
+    }
+    // What is wrong with the call is said where it is rendered.
+    host.relation_of(&parse::reference(call)?).ok()
 }
 
 fn test_argument(runtime: &Arc<Runtime>, node: &Arc<Node>, value: &Json, context: &Value) -> Result<Value, Diagnostic> {

@@ -9,7 +9,7 @@
 pub mod defaults;
 pub mod merge;
 
-use std::sync::Arc;
+use std::borrow::Cow;
 
 use indexmap::IndexMap;
 use serde::ser::SerializeMap;
@@ -22,15 +22,16 @@ use crate::resource::ResourceType;
 ///
 /// Keeps only what was set; reading falls back to the defaults of the resource type,
 /// and so does the serialised form, in the order in which dbt writes the keys.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct NodeConfig {
     resource_type: ResourceType,
-    set: IndexMap<Arc<str>, Value>,
+    /// Few, so that looking at each is faster than hashing.
+    set: Vec<(Cow<'static, str>, Value)>,
 }
 
 impl NodeConfig {
     pub fn new(resource_type: ResourceType) -> Self {
-        NodeConfig { resource_type, set: IndexMap::new() }
+        NodeConfig { resource_type, set: Vec::new() }
     }
 
     pub fn resource_type(&self) -> ResourceType {
@@ -39,26 +40,34 @@ impl NodeConfig {
 
     /// The value under `key` if one was set, else the default; `None` if there is neither.
     pub fn get(&self, key: &str) -> Option<&Value> {
-        self.set.get(key).or_else(|| defaults::of(self.resource_type).get(key))
+        self.own(key).or_else(|| defaults::of(self.resource_type).get(key))
+    }
+
+    /// The value that was set under `key`.
+    fn own(&self, key: &str) -> Option<&Value> {
+        self.set.iter().find(|(known, _)| known == key).map(|(_, value)| value)
     }
 
     /// Whether the user set `key` (to anything, `null` included).
     pub fn is_set(&self, key: &str) -> bool {
-        self.set.contains_key(key)
+        self.own(key).is_some()
     }
 
     /// Puts a value in place of whatever was there; `merge::apply` is the one that merges.
     pub fn set(&mut self, key: &str, value: Value) {
-        match self.set.get_mut(key) {
-            Some(old) => *old = value,
+        match self.set.iter_mut().find(|(known, _)| known == key) {
+            Some((_, old)) => *old = value,
             None => {
-                self.set.insert(Arc::from(key), value);
+                let known = defaults::of(self.resource_type).get_key_value(key);
+                let key = known.map_or_else(|| Cow::Owned(key.to_owned()), |(key, _)| Cow::Borrowed(*key));
+                self.set.push((key, value));
             }
         }
     }
 
     pub fn remove(&mut self, key: &str) -> Option<Value> {
-        self.set.shift_remove(key)
+        let at = self.set.iter().position(|(known, _)| known == key)?;
+        Some(self.set.remove(at).1)
     }
 
     /// What was set, without the defaults.
@@ -106,7 +115,7 @@ impl NodeConfig {
         let defaults = defaults::of(self.resource_type);
         defaults
             .iter()
-            .map(|(key, value)| (key.as_ref(), self.set.get(key).unwrap_or(value)))
+            .map(|(key, value)| (*key, self.own(key).unwrap_or(value)))
             .chain(self.set_values().filter(move |(key, _)| !defaults.contains_key(*key)))
     }
 }
@@ -125,7 +134,8 @@ impl<'de> Deserialize<'de> for NodeConfig {
     /// Reads a config out of an artifact. The resource type is not part of the config's
     /// text, so the reader of the node sets it afterwards (`with_resource_type`).
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let set = IndexMap::<Arc<str>, Value>::deserialize(deserializer)?;
+        let set = IndexMap::<String, Value>::deserialize(deserializer)?;
+        let set = set.into_iter().map(|(key, value)| (Cow::Owned(key), value)).collect();
         Ok(NodeConfig { resource_type: ResourceType::Model, set })
     }
 }

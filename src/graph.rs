@@ -17,7 +17,7 @@ pub(crate) mod table;
 mod tests;
 mod unique;
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
 use petgraph::Direction;
@@ -25,7 +25,7 @@ use petgraph::graph::{DiGraph, NodeIndex};
 
 use crate::diagnostic::{Diagnostics, SourceFile, Warned};
 use crate::manifest::{Manifest, Resource};
-use crate::resource::{ResourceType, UniqueId};
+use crate::resource::{FastMap, ResourceType, UniqueId};
 pub use layers::{LayerRule, LayerRules};
 pub use lookup::{Lookup, Target};
 pub use plan::{Blocking, Plan};
@@ -66,7 +66,7 @@ pub struct Graph {
     manifest: Manifest,
     lookup: Lookup,
     layer_rules: LayerRules,
-    index: HashMap<UniqueId, Position>,
+    index: FastMap<UniqueId, Position>,
     /// From parents to children.
     edges: DiGraph<UniqueId, (), u32>,
     order: Vec<Position>,
@@ -84,10 +84,13 @@ pub struct Graph {
 /// something missing is a warning, and the test is switched off, as dbt does.
 pub fn resolve(mut manifest: Manifest, options: &ResolveOptions) -> Result<Warned<Graph>, Diagnostics> {
     let mut diagnostics = Diagnostics::new();
-    let lookup = Lookup::new(&manifest, options.node_package_first);
+    let (lookup, repeated) = rayon::join(
+        || Lookup::new(&manifest, options.node_package_first),
+        || unique::check(&manifest, options.unique_names),
+    );
     resolve::link(&mut manifest, &lookup, options, &mut diagnostics);
     resolve::expand_unit_tests(&mut manifest, &lookup, &mut diagnostics);
-    unique::check(&manifest, options.unique_names, &mut diagnostics);
+    diagnostics.extend(repeated);
     let graph = Graph::new(manifest, lookup, options.layers.clone(), &mut diagnostics);
     diagnostics.finish(graph)
 }
@@ -95,7 +98,7 @@ pub fn resolve(mut manifest: Manifest, options: &ResolveOptions) -> Result<Warne
 impl Graph {
     fn new(mut manifest: Manifest, lookup: Lookup, layer_rules: LayerRules, diagnostics: &mut Diagnostics) -> Self {
         let mut edges = DiGraph::default();
-        let mut index = HashMap::with_capacity(manifest.nodes.len());
+        let mut index = FastMap::with_capacity_and_hasher(manifest.nodes.len(), Default::default());
         let mut kinds = Vec::with_capacity(manifest.nodes.len());
         for resource in manifest.resources() {
             let id = resource.unique_id();
@@ -111,7 +114,11 @@ impl Graph {
                 }
             }
         }
-        let order = petgraph::algo::toposort(&edges, None).unwrap_or_else(|_| {
+        let (sorted, (maps, layers)) = rayon::join(
+            || petgraph::algo::toposort(&edges, None),
+            || (resolve::maps(&manifest, &edges), layer_rules.of_all(&manifest)),
+        );
+        let order = sorted.unwrap_or_else(|_| {
             cycle::report(&edges, &manifest, diagnostics);
             Vec::new()
         });
@@ -119,8 +126,7 @@ impl Graph {
         for (at, _) in manifest.resources().enumerate().filter(|(_, resource)| resource.config().enabled()) {
             enabled.insert(Position::new(at));
         }
-        let layers = layer_rules.of_all(&manifest);
-        resolve::fill_maps(&mut manifest, &edges);
+        (manifest.parent_map, manifest.child_map, manifest.group_map) = maps;
         Graph { manifest, lookup, layer_rules, index, edges, order, kinds, layers, enabled }
     }
 

@@ -112,6 +112,22 @@ pub enum MessageKind {
     Deprecation(&'static str),
 }
 
+/// A template that was read, to be rendered.
+#[derive(Debug)]
+pub struct ParsedTemplate {
+    /// Its whole text, where that holds nothing to run.
+    plain: Option<String>,
+    template: Arc<Template>,
+    range: Range<usize>,
+}
+
+impl ParsedTemplate {
+    /// What the template's `config(...)` says, as it is written; `None` if there is none.
+    pub fn written_config(&self) -> Option<serde_json::Map<String, serde_json::Value>> {
+        written_config::of(&self.template)
+    }
+}
+
 type Listener = dyn Fn(Message) + Send + Sync;
 
 /// How an [`Engine`] finds macros, and its limits.
@@ -229,12 +245,29 @@ impl Engine {
 
     /// Renders a template to text, as dbt renders a model.
     pub fn render(&self, source: &TemplateSource, scope: &Scope<'_>) -> Result<Rendered<String>, Diagnostic> {
-        let text = source.file.text.get(source.range.clone()).unwrap_or("");
-        if let Some(value) = parser::plain_text(text) {
-            return Ok(Rendered { value, macros: Vec::new() });
+        self.render_parsed(&self.parse(source)?, scope)
+    }
+
+    /// Reads a template, to render it later or to look at it first.
+    ///
+    /// # Errors
+    /// The template's first mistake of syntax.
+    pub fn parse(&self, source: &TemplateSource) -> Result<ParsedTemplate, Diagnostic> {
+        let plain = parser::plain_text(source.file.text.get(source.range.clone()).unwrap_or(""));
+        let template = match plain {
+            Some(_) => self.0.empty.clone(),
+            None => Arc::new(parser::parse(&source.file, source.range.clone())?),
+        };
+        Ok(ParsedTemplate { plain, template, range: source.range.clone() })
+    }
+
+    /// As [`Engine::render`].
+    pub fn render_parsed(&self, parsed: &ParsedTemplate, scope: &Scope<'_>) -> Result<Rendered<String>, Diagnostic> {
+        if let Some(text) = &parsed.plain {
+            return Ok(Rendered { value: text.clone(), macros: Vec::new() });
         }
-        self.run(source, scope, |interpreter, template| {
-            let mut output = String::with_capacity(text.len() * 2);
+        self.run(parsed, scope, |interpreter, template| {
+            let mut output = String::with_capacity(parsed.range.len() * 2);
             interpreter.run(&template.body, &mut output)?;
             Ok(output)
         })
@@ -244,29 +277,29 @@ impl Engine {
     /// text. So dbt renders the arguments of generic tests and the strings of profiles
     /// and project files (docs.getdbt.com/reference/dbt-jinja-functions/as_native).
     pub fn evaluate(&self, source: &TemplateSource, scope: &Scope<'_>) -> Result<Rendered<Value>, Diagnostic> {
-        let text = source.file.text.get(source.range.clone()).unwrap_or("");
-        if let Some(value) = parser::plain_text(text) {
-            return Ok(Rendered { value: Value::from(value), macros: Vec::new() });
+        let parsed = self.parse(source)?;
+        if let Some(text) = parsed.plain {
+            return Ok(Rendered { value: Value::from(text), macros: Vec::new() });
         }
-        self.run(source, scope, |interpreter, template| interpreter.native(&template.body))
+        self.run(&parsed, scope, |interpreter, template| interpreter.native(&template.body))
     }
 
     fn run<T>(
         &self,
-        source: &TemplateSource,
+        parsed: &ParsedTemplate,
         scope: &Scope<'_>,
         body: impl for<'a> FnOnce(&mut Interpreter<'a, '_, '_, '_>, &'a Template) -> Result<T, Stop>,
     ) -> Result<Rendered<T>, Diagnostic> {
-        let template = Arc::new(parser::parse(&source.file, source.range.clone())?);
+        let template = &parsed.template;
         let render = Render::new(self.0.clone(), scope);
         let mut state = self.0.environment.empty_state();
         render::attach(&mut state, &render);
-        let mut interpreter = Interpreter::new(&mut state, &render, &template, None);
-        let result = body(&mut interpreter, &template);
+        let mut interpreter = Interpreter::new(&mut state, &render, template, None);
+        let result = body(&mut interpreter, template);
         let macros = render.called();
         match result {
             Ok(value) => Ok(Rendered { value, macros }),
-            Err(stop) => Err(outcome(stop, Place::new(source.range.start, source.range.end).span(&source.file))),
+            Err(stop) => Err(outcome(stop, Place::new(parsed.range.start, parsed.range.end).span(&template.file))),
         }
     }
 
@@ -322,14 +355,7 @@ impl Engine {
                 .hint(format!("write `adapter.dispatch('{name}', macro_namespace='{namespace}')`")));
         }
         let candidates = self.candidates(name, namespace);
-        let registry = &self.0.registry;
-        let found = candidates.iter().find_map(|candidate| registry.resolve(candidate, package));
-        // A package's macro may dispatch to one of its own while a node of another package is rendered.
-        let found = found.or_else(|| {
-            let bare = candidates.iter().filter(|candidate| !candidate.contains('.'));
-            bare.into_iter().find_map(|candidate| registry.find_static(candidate, package))
-        });
-        match found {
+        match self.first_of(&candidates, package) {
             Some(entry) => Ok(Value::from_dyn_object(entry.clone())),
             None => {
                 let (namespace, searched) = (namespace.unwrap_or("None"), candidates.join("', '"));
@@ -338,6 +364,21 @@ impl Engine {
                 )))
             }
         }
+    }
+
+    /// The macro that `adapter.dispatch` gives to a node of `package`.
+    pub fn dispatched(&self, name: &str, namespace: Option<&str>, package: &str) -> Option<&MacroSource> {
+        self.first_of(&self.candidates(name, namespace), package).map(|entry| &entry.source)
+    }
+
+    fn first_of(&self, candidates: &[String], package: &str) -> Option<&Arc<MacroEntry>> {
+        let registry = &self.0.registry;
+        let found = candidates.iter().find_map(|candidate| registry.resolve(candidate, package));
+        // A package's macro may dispatch to one of its own while a node of another package is rendered.
+        found.or_else(|| {
+            let mut bare = candidates.iter().filter(|candidate| !candidate.contains('.'));
+            bare.find_map(|candidate| registry.find_static(candidate, package))
+        })
     }
 
     /// The names that a dispatch tries, in their order.
@@ -376,17 +417,6 @@ impl Engine {
         parser::parse(&source.file, source.range.clone()).map(|_| ())
     }
 
-    /// What the template's `config(...)` says, as it is written; `None` if there is none.
-    ///
-    /// # Errors
-    /// The template's first mistake of syntax.
-    pub fn written_config(
-        &self,
-        source: &TemplateSource,
-    ) -> Result<Option<serde_json::Map<String, serde_json::Value>>, Diagnostic> {
-        parser::parse(&source.file, source.range.clone()).map(|template| written_config::of(&template))
-    }
-
     /// Parses every macro of a package: the mistakes of syntax among them.
     pub fn check_macros(&self, package: &str) -> Vec<Diagnostic> {
         let entries = self.0.registry.entries().filter(|entry| entry.source.package == package);
@@ -404,7 +434,7 @@ impl Engine {
         };
         let registry = &self.0.registry;
         let mut found: Vec<&Arc<MacroEntry>> = Vec::new();
-        for call in static_calls::of(&entry.parsed()?.template) {
+        for call in static_calls::of(&*entry.template()?) {
             match call {
                 static_calls::StaticCall::Named(name) if self.0.library.contains_key(name.as_str()) => {}
                 static_calls::StaticCall::Named(name) => found.extend(registry.find_static(&name, &source.package)),

@@ -6,17 +6,19 @@
 //! `depends_on.nodes` is empty; `graph::resolve` fills it.
 //! Source: schemas.getdbt.com/dbt/manifest/v12, docs.getdbt.com/reference/artifacts/manifest-json.
 
+mod columns;
+
 use std::fmt;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
-use serde::ser::SerializeMap;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::config::NodeConfig;
 use crate::diagnostic::Span;
-pub use crate::resource::{ResourceType, UniqueId};
+pub use crate::resource::{ById, ResourceType, UniqueId};
+pub use columns::{ColumnInfo, Columns, RareFacts};
 
 /// A `ref` as written: `ref('name')`, `ref('package', 'name')`, `ref('name', v=2)`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -126,63 +128,6 @@ impl Default for Docs {
     }
 }
 
-/// A column as described in a properties file.
-///
-/// There are more of these than of anything else, so what only few columns have takes no room.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
-pub struct ColumnInfo {
-    pub name: String,
-    #[serde(default)]
-    pub description: String,
-    #[serde(default)]
-    pub meta: Map<String, Value>,
-    pub data_type: Option<String>,
-    /// Each a dictionary with `type`, `name`, `expression`, `columns`, `to`, `warn_unenforced`, ...
-    #[serde(default)]
-    pub constraints: Vec<Value>,
-    pub quote: Option<bool>,
-    #[serde(default)]
-    pub tags: Vec<String>,
-    #[serde(default)]
-    pub granularity: Option<String>,
-    #[serde(default)]
-    pub doc_blocks: Vec<UniqueId>,
-    /// Keys that dbt does not know and keeps (`policy_tags`, ...).
-    #[serde(skip)]
-    pub more: Option<Box<Map<String, Value>>>,
-}
-
-impl Serialize for ColumnInfo {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        /// What a column's `config` repeats.
-        #[derive(Serialize)]
-        struct Config<'a> {
-            meta: &'a Map<String, Value>,
-            tags: &'a [String],
-        }
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("name", &self.name)?;
-        map.serialize_entry("description", &self.description)?;
-        map.serialize_entry("meta", &self.meta)?;
-        map.serialize_entry("data_type", &self.data_type)?;
-        map.serialize_entry("constraints", &self.constraints)?;
-        map.serialize_entry("quote", &self.quote)?;
-        map.serialize_entry("config", &Config { meta: &self.meta, tags: &self.tags })?;
-        map.serialize_entry("tags", &self.tags)?;
-        map.serialize_entry("granularity", &self.granularity)?;
-        map.serialize_entry("doc_blocks", &self.doc_blocks)?;
-        let more = self.more.as_deref();
-        for (key, value) in more.into_iter().flatten() {
-            map.serialize_entry(key, value)?;
-        }
-        // dbt writes these for every column.
-        for key in ["dimension", "entity"].into_iter().filter(|key| !more.is_some_and(|more| more.contains_key(*key))) {
-            map.serialize_entry(key, &())?;
-        }
-        map.end()
-    }
-}
-
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Contract {
     #[serde(default)]
@@ -235,7 +180,7 @@ pub struct Node {
     pub config: NodeConfig,
     pub tags: Vec<String>,
     pub description: String,
-    pub columns: IndexMap<String, ColumnInfo>,
+    pub columns: Columns,
     pub meta: Map<String, Value>,
     pub group: Option<String>,
     pub docs: Docs,
@@ -515,7 +460,7 @@ pub struct Source {
     pub freshness: Option<Freshness>,
     pub external: Option<Value>,
     pub description: String,
-    pub columns: IndexMap<String, ColumnInfo>,
+    pub columns: Columns,
     pub meta: Map<String, Value>,
     pub source_meta: Map<String, Value>,
     pub tags: Vec<String>,
@@ -788,23 +733,23 @@ pub struct Metadata {
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Manifest {
     pub metadata: Metadata,
-    pub nodes: IndexMap<UniqueId, Arc<Node>>,
-    pub sources: IndexMap<UniqueId, Arc<Source>>,
-    pub macros: IndexMap<UniqueId, Arc<Macro>>,
-    pub docs: IndexMap<UniqueId, Arc<DocBlock>>,
-    pub exposures: IndexMap<UniqueId, Arc<Exposure>>,
-    pub metrics: IndexMap<UniqueId, Arc<SemanticResource>>,
-    pub groups: IndexMap<UniqueId, Arc<Group>>,
+    pub nodes: ById<Arc<Node>>,
+    pub sources: ById<Arc<Source>>,
+    pub macros: ById<Arc<Macro>>,
+    pub docs: ById<Arc<DocBlock>>,
+    pub exposures: ById<Arc<Exposure>>,
+    pub metrics: ById<Arc<SemanticResource>>,
+    pub groups: ById<Arc<Group>>,
     /// YAML selectors by name, as written.
     pub selectors: IndexMap<String, Value>,
-    pub disabled: IndexMap<UniqueId, Vec<Disabled>>,
-    pub parent_map: IndexMap<UniqueId, Vec<UniqueId>>,
-    pub child_map: IndexMap<UniqueId, Vec<UniqueId>>,
+    pub disabled: ById<Vec<Disabled>>,
+    pub parent_map: ById<Vec<UniqueId>>,
+    pub child_map: ById<Vec<UniqueId>>,
     pub group_map: IndexMap<String, Vec<UniqueId>>,
-    pub saved_queries: IndexMap<UniqueId, Arc<SemanticResource>>,
-    pub semantic_models: IndexMap<UniqueId, Arc<SemanticResource>>,
-    pub unit_tests: IndexMap<UniqueId, Arc<UnitTest>>,
-    pub functions: IndexMap<UniqueId, Arc<Node>>,
+    pub saved_queries: ById<Arc<SemanticResource>>,
+    pub semantic_models: ById<Arc<SemanticResource>>,
+    pub unit_tests: ById<Arc<UnitTest>>,
+    pub functions: ById<Arc<Node>>,
 }
 
 /// Any resource that takes part in the graph, by reference.

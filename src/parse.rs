@@ -166,7 +166,7 @@ pub fn manifest(inputs: &Inputs<'_>) -> Result<Warned<Parsed>, Box<Broken>> {
     let workspace = Workspace::new(inputs, engine.clone(), docs);
     let files = read_properties(&workspace, &mut problems);
     let drafts = draft::all(&workspace, &files, &mut problems);
-    let manifest = join::manifest(&workspace, &found, &files, drafts, &mut problems);
+    let manifest = join::manifest(&workspace, &found, files, drafts, &mut problems);
     problems.extend(workspace.take_warnings());
     if problems.has_errors() {
         return Err(Box::new(Broken { problems, manifest }));

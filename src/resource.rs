@@ -8,6 +8,12 @@ use serde::{Deserialize, Serialize};
 /// `model.package.name`, `test.package.name.hash`, ...; cheap to clone.
 pub type UniqueId = Arc<str>;
 
+/// A map whose keys nobody chooses to do harm, so that hashing them can be fast.
+pub type FastMap<K, V> = std::collections::HashMap<K, V, foldhash::fast::FixedState>;
+
+/// What there is under ids, in order.
+pub type ById<V> = indexmap::IndexMap<UniqueId, V, foldhash::fast::FixedState>;
+
 /// What kind of resource something is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

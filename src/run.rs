@@ -36,7 +36,7 @@ use crate::compile::runtime::{Runtime, Worker, facts};
 use crate::compile::unit_test::node_of as node_of_unit_test;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::event::{Event, Level, NodeFacts, NodeInfo, NodeResult, Notice, Position, ResultLine, Status};
-use crate::graph::{Blocking, NodeSet, plan};
+use crate::graph::{self, Blocking, NodeSet, plan};
 use crate::jinja::values;
 use crate::manifest::{Node, Resource, ResourceType, UniqueId};
 use crate::parse::{self, microbatch::is_microbatch};
@@ -44,7 +44,7 @@ use crate::parse::{self, microbatch::is_microbatch};
 pub use schemas::of_project as schemas_of_project;
 
 use microbatch::Batching;
-use outcome::{Extra, Outcome, Report, Stopwatch};
+use outcome::{Extra, Outcome, OutcomeRest, Report, Stopwatch};
 use schedule::{Outcome as Step, Plan, Work};
 
 /// What a command does with the nodes that it selects.
@@ -176,7 +176,9 @@ struct Runner<'a> {
     /// The tasks, by number.
     ids: Vec<UniqueId>,
     waits_for: Vec<Vec<usize>>,
-    facts: Vec<Arc<NodeFacts>>,
+    positions: Vec<graph::Position>,
+    /// What is kept of a node that was compiled: nobody tells about it at the end.
+    no_facts: Arc<NodeFacts>,
     total: usize,
     index: AtomicUsize,
     outcomes: Mutex<Vec<Outcome>>,
@@ -201,7 +203,7 @@ impl<'a> Runner<'a> {
             plan.waits_for.iter_mut().for_each(Vec::clear);
         }
         let ids: Vec<UniqueId> = plan.tasks.iter().map(|position| graph.id(*position).clone()).collect();
-        let facts = plan.tasks.iter().map(|position| Arc::new(facts_of(runtime, *position))).collect();
+        let (positions, no_facts) = (plan.tasks, Arc::default());
         let (task, waits_for, index, outcomes) = (request.task, plan.waits_for, AtomicUsize::new(0), Mutex::default());
         let mut runner = Runner {
             runtime,
@@ -211,7 +213,8 @@ impl<'a> Runner<'a> {
             in_batches: in_batches(runtime),
             ids,
             waits_for,
-            facts,
+            positions,
+            no_facts,
             total: 0,
             index,
             outcomes,
@@ -261,7 +264,7 @@ impl<'a> Runner<'a> {
         for task in 0..self.ids.len() {
             if !self.is_silent(task) {
                 let position = self.next_position();
-                self.runtime.emit(Event::SkippingDetails { node: NodeInfo::waiting(&self.facts[task]), position });
+                self.runtime.emit(Event::SkippingDetails { node: NodeInfo::waiting(&self.facts(task)), position });
             }
             self.add_skipped(task, Some(reason.to_owned()));
         }
@@ -269,6 +272,11 @@ impl<'a> Runner<'a> {
 
     fn finish(self) -> Vec<Outcome> {
         self.outcomes.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the log tells about a task's node; made when it is told.
+    fn facts(&self, task: usize) -> Arc<NodeFacts> {
+        Arc::new(facts_of(self.runtime, self.positions[task]))
     }
 
     fn resource(&self, task: usize) -> Option<Resource<'a>> {
@@ -300,21 +308,21 @@ impl<'a> Runner<'a> {
         if self.is_silent(task) {
             return;
         }
-        let result = Arc::new(outcome::skipped(&self.facts[task], message));
+        let result = Arc::new(outcome::skipped(&self.facts(task), message));
         self.runtime.emit(Event::NodeFinished(result.clone()));
         self.push(plain_outcome(&self.ids[task], result));
     }
 
     /// Runs a node that has code or a file.
     fn run_node(&self, worker: &Worker, task: usize, node: &Arc<Node>) -> Step {
-        let facts = &self.facts[task];
+        let facts = self.facts(task);
         let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner).remove(&task);
         let (mut stopwatch, asked) = match asked {
             Some(asked) => (asked.stopwatch, asked.ready.map(|ready| (ready, asked.passed))),
             None => (Stopwatch::start(), None),
         };
         stopwatch.resume();
-        let waiting = NodeInfo { started_at: Some(stopwatch.started_at), ..NodeInfo::waiting(facts) };
+        let waiting = NodeInfo { started_at: Some(stopwatch.started_at), ..NodeInfo::waiting(&facts) };
         let info = waiting.with_status(Status::Started);
         let position = self.next_position();
         let description = description(node);
@@ -349,23 +357,32 @@ impl<'a> Runner<'a> {
         if failed && let Some(message) = &report.message {
             self.runtime.emit(caught(&info, message));
         }
-        let result = Arc::new(stopwatch.result(facts, report.clone(), extra));
+        let mut result = Arc::new(stopwatch.result(&facts, report.clone(), extra));
         if self.has_lines() {
             self.runtime.emit(result_line(node, &result, position, &description));
         }
         self.runtime.emit(Event::NodeFinished(result.clone()));
         let status = result.status;
+        if self.task == Task::Compile
+            && !status.is_failure()
+            && let Some(result) = Arc::get_mut(&mut result)
+        {
+            result.node.facts = self.no_facts.clone();
+        }
+        let rest = OutcomeRest {
+            ctes: left.ctes,
+            batches: report.batches,
+            overloads: report.overloads,
+            overload_bodies: left.overload_bodies,
+            measured: None,
+        };
         self.push(Outcome {
             id: node.unique_id.clone(),
             result,
             compiled_code: left.code,
             compiled_path: left.path,
-            ctes: left.ctes,
             build_path: left.build_path,
-            batches: report.batches,
-            overloads: report.overloads,
-            overload_bodies: left.overload_bodies,
-            measured: None,
+            rest: rest.kept(),
         });
         match step_after(status, self.runtime.flags.fail_fast) {
             // docs.getdbt.com/reference/resource-configs/on_error: its children run all the same.
@@ -459,10 +476,10 @@ impl<'a> Runner<'a> {
     fn no_op(&self, task: usize, resource: Resource<'_>) -> Step {
         let mut stopwatch = Stopwatch::start();
         stopwatch.compiled();
-        let facts = &self.facts[task];
+        let facts = self.facts(task);
         let position = self.next_position();
         let report = Report { failures: Some(0), ..Report::new(Status::NoOp, "NO-OP") };
-        let result = Arc::new(stopwatch.result(facts, report, Extra::default()));
+        let result = Arc::new(stopwatch.result(&facts, report, Extra::default()));
         let line = line(&result, position);
         let description = format!("{} {}", resource.resource_type().as_str().replace('_', " "), resource.name());
         self.runtime.emit(Event::LogNodeNoOpResult { line, description });
@@ -499,7 +516,7 @@ impl Work for Runner<'_> {
     fn skip(&self, task: usize, _parent: usize) {
         if !self.is_silent(task) {
             let position = self.next_position();
-            self.runtime.emit(Event::SkippingDetails { node: NodeInfo::waiting(&self.facts[task]), position });
+            self.runtime.emit(Event::SkippingDetails { node: NodeInfo::waiting(&self.facts(task)), position });
         }
         self.add_skipped(task, None);
     }
@@ -543,18 +560,7 @@ fn no_code() -> crate::compile::Compiled {
 }
 
 fn plain_outcome(id: &UniqueId, result: Arc<NodeResult>) -> Outcome {
-    Outcome {
-        id: id.clone(),
-        result,
-        compiled_code: None,
-        compiled_path: None,
-        ctes: Vec::new(),
-        build_path: None,
-        batches: None,
-        overloads: None,
-        overload_bodies: Vec::new(),
-        measured: None,
-    }
+    Outcome { id: id.clone(), result, compiled_code: None, compiled_path: None, build_path: None, rest: None }
 }
 
 fn step_after(status: Status, fail_fast: bool) -> Step {
@@ -583,7 +589,7 @@ fn with_path(mut diagnostic: Diagnostic, path: &str, line: Option<usize>) -> Dia
     diagnostic
 }
 
-fn facts_of(runtime: &Runtime, position: crate::graph::Position) -> NodeFacts {
+fn facts_of(runtime: &Runtime, position: graph::Position) -> NodeFacts {
     let graph = &runtime.graph;
     let (id, layer) = (graph.id(position), graph.layer(position).map(str::to_owned));
     match graph.resource(position) {
@@ -697,7 +703,7 @@ pub(crate) fn results_value(runtime: &Runtime, outcomes: &[Outcome]) -> Value {
         let result = &outcome.result;
         let node = match (runtime.manifest().node(&outcome.id), &outcome.compiled_code, &outcome.compiled_path) {
             (Some(node), Some(code), Some(path)) => {
-                let compiled = crate::compile::Compiled { sql: code.clone(), ctes: outcome.ctes.clone() };
+                let compiled = crate::compile::Compiled { sql: code.clone(), ctes: outcome.rest().ctes.clone() };
                 serde_json::to_value(node::with_code(node, &compiled, path)).unwrap_or_default()
             }
             (Some(node), ..) => serde_json::to_value(node).unwrap_or_default(),
@@ -724,7 +730,7 @@ pub(crate) fn results_value(runtime: &Runtime, outcomes: &[Outcome]) -> Value {
 fn with_every_config(mut node: Json) -> Json {
     if let Some(config) = node.get_mut("config").and_then(Json::as_object_mut) {
         for key in crate::config::defaults::of(ResourceType::Model).keys() {
-            config.entry(key.as_ref()).or_insert(Json::Null);
+            config.entry(*key).or_insert(Json::Null);
         }
     }
     node

@@ -57,13 +57,15 @@ pub struct PastResult {
     pub rows: Option<i64>,
 }
 
+/// Whether the results of an invocation are kept: whether it ran nodes.
+pub fn keeps(run: &RunResults) -> bool {
+    run.args.get("which").and_then(|command| command.as_str()).is_some_and(|command| COMMANDS.contains(&command))
+}
+
 impl PastRun {
     /// The part of an invocation's results that is remembered; `None` if it ran nothing.
     pub fn of(run: &RunResults) -> Option<PastRun> {
-        let command = run.args.get("which")?.as_str()?;
-        if !COMMANDS.contains(&command) {
-            return None;
-        }
+        let command = run.args.get("which")?.as_str().filter(|_| keeps(run))?;
         let at = &run.metadata.generated_at;
         let done = run.results.iter().filter(|result| result.status != "no-op");
         Some(PastRun {

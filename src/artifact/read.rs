@@ -21,7 +21,7 @@ use crate::manifest::{
     Code, Detail, Disabled, Exposure, FunctionDetail, GenericTestDetail, Group, HookDetail, Macro, Manifest,
     ModelDetail, Node, Origin, SeedDependsOn, SeedDetail, SemanticResource, Source, UnitTest,
 };
-use crate::resource::{ResourceType, UniqueId};
+use crate::resource::{ById, ResourceType, UniqueId};
 
 /// The oldest schema of a manifest that can be read.
 const OLDEST_MANIFEST: u32 = 4;
@@ -108,7 +108,7 @@ pub fn parse_manifest(text: &str) -> Result<Manifest, String> {
             )
         })?,
         // Nothing asks for the texts of an earlier invocation's descriptions.
-        docs: IndexMap::new(),
+        docs: ById::default(),
         exposures: section(&raw, "exposures", exposure)?,
         metrics: section(&raw, "metrics", |value| semantic(value, ResourceType::Metric))?,
         groups: section(&raw, "groups", |value| {
@@ -148,11 +148,11 @@ fn section<T: Send>(
     raw: &IndexMap<String, Box<RawValue>>,
     key: &str,
     read: impl Fn(Value) -> Result<T, String> + Sync,
-) -> Result<IndexMap<UniqueId, Arc<T>>, String>
+) -> Result<ById<Arc<T>>, String>
 where
     Arc<T>: Send,
 {
-    let Some(members) = raw.get(key).filter(|section| section.get() != "null") else { return Ok(IndexMap::new()) };
+    let Some(members) = raw.get(key).filter(|section| section.get() != "null") else { return Ok(ById::default()) };
     let members: Section = serde_json::from_str(members.get()).map_err(|problem| format!("{key}: {problem}"))?;
     let members: Vec<(UniqueId, Box<RawValue>)> = members.into_iter().collect();
     let read = members.into_par_iter().map(|(id, text)| {
@@ -339,9 +339,9 @@ fn semantic(mut value: Value, kind: ResourceType) -> Result<SemanticResource, St
     Ok(SemanticResource { config, ..resource })
 }
 
-fn disabled(raw: &IndexMap<String, Box<RawValue>>) -> Result<IndexMap<UniqueId, Vec<Disabled>>, String> {
+fn disabled(raw: &IndexMap<String, Box<RawValue>>) -> Result<ById<Vec<Disabled>>, String> {
     let Some(section) = raw.get("disabled").filter(|section| section.get() != "null") else {
-        return Ok(IndexMap::new());
+        return Ok(ById::default());
     };
     let members: IndexMap<UniqueId, Vec<Value>> =
         serde_json::from_str(section.get()).map_err(|problem| format!("disabled: {problem}"))?;

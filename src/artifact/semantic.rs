@@ -32,7 +32,7 @@ fn time_spines(manifest: &Manifest) -> Vec<Value> {
     let spines = manifest.nodes.values().filter_map(|node| {
         let spine = node.model()?.time_spine.as_ref()?;
         let column = spine.get("standard_granularity_column")?.as_str()?;
-        let granularity = node.columns.get(column).and_then(|column| column.granularity.as_deref());
+        let granularity = node.columns.get(column).and_then(|column| column.rest.granularity.as_deref());
         Some(json!({
             "node_relation": {
                 "alias": node.alias,

@@ -23,6 +23,9 @@ fn a_manifest_is_read_back_as_it_was_written() {
     let mut manifest = resolve(table::manifest(text), &ResolveOptions::default()).unwrap().value.into_manifest();
     manifest.metadata.dbt_schema_version = MANIFEST_SCHEMA.to_owned();
     let written = serde_json::to_string(&manifest).unwrap();
+    let mut by_all_threads = Vec::new();
+    super::manifest::write(&mut by_all_threads, &manifest).unwrap();
+    assert_eq!(String::from_utf8(by_all_threads).unwrap(), written);
     let read = read::parse_manifest(&written).unwrap_or_else(|problem| panic!("{problem}\n{written}"));
     let again = serde_json::to_value(&read).unwrap();
     let first = serde_json::to_value(&manifest).unwrap();

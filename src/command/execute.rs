@@ -111,7 +111,7 @@ fn execute(
     if selected.is_empty() {
         call.emit(Event::notice("NothingToDo", Level::Warn, NOTHING_TO_DO));
         if invocation.flags.write_json {
-            let results = results_of(invocation, which, Vec::new(), 0.0);
+            let results = results_of(invocation, which, 0.0);
             artifact::write(&prepared.files.target_path, artifact::RUN_RESULTS, &results)?;
         }
         return Ok(prepare::nothing_selected(call));
@@ -146,7 +146,7 @@ fn execute(
         Ok(run) => run,
         Err(problems) => {
             if which == Which::Compile && invocation.flags.write_json {
-                artifact::write(&runtime.target_path, artifact::MANIFEST, runtime.manifest())?;
+                artifact::write_manifest(&runtime.target_path, runtime.manifest())?;
             }
             return Err(problems);
         }
@@ -217,7 +217,7 @@ pub(super) fn compile(
         Ok(run) => run,
         Err(problems) => {
             if writes {
-                artifact::write(&runtime.target_path, artifact::MANIFEST, runtime.manifest())?;
+                artifact::write_manifest(&runtime.target_path, runtime.manifest())?;
             }
             return Err(problems);
         }
@@ -231,7 +231,7 @@ pub(super) fn compile(
             let graph = Arc::make_mut(&mut own.graph);
             complete_all(graph.manifest_mut(), &run);
             if writes {
-                artifact::write(&own.target_path, artifact::MANIFEST, graph.manifest())?;
+                artifact::write_manifest(&own.target_path, graph.manifest())?;
             }
         }
         None if writes => write_manifest(&runtime.target_path, runtime.manifest().clone(), &run)?,
@@ -292,9 +292,10 @@ fn durations(target_path: &Path) -> HashMap<UniqueId, f64> {
     results.map(|result| (result.unique_id, result.execution_time)).collect()
 }
 
-/// The results under the name of the command that ran: a `retry` is what it repeats, and can be retried.
-fn results_of(invocation: &Invocation, which: Which, results: Vec<RunResult>, seconds: f64) -> RunResults {
-    let mut results = RunResults::new(invocation, results, seconds);
+/// The file of results, without any, under the name of the command that ran: a `retry` is what it repeats,
+/// and can be retried.
+fn results_of(invocation: &Invocation, which: Which, seconds: f64) -> RunResults {
+    let mut results = RunResults::new(invocation, Vec::new(), seconds);
     results.args.insert("which".to_owned(), which.as_str().into());
     results
 }
@@ -306,16 +307,20 @@ fn write_results(invocation: &Invocation, which: Which, runtime: &Runtime, run: 
         let node = runtime.manifest().node(&outcome.id);
         asked_for || outcome.result.status.is_failure() || !node.is_some_and(|node| node.is_ephemeral())
     };
-    let results = run.outcomes.iter().filter(told).map(|outcome| run_result(runtime, outcome)).collect();
-    let results = results_of(invocation, which, results, run.seconds);
-    artifact::write(&runtime.target_path, artifact::RUN_RESULTS, &results)?;
+    let finished: Vec<&Outcome> = run.outcomes.iter().filter(told).collect();
+    let mut results = results_of(invocation, which, run.seconds);
+    artifact::write_run_results(&runtime.target_path, &results, &finished, |outcome| run_result(runtime, outcome))?;
+    if !artifact::history::keeps(&results) {
+        return Ok(());
+    }
+    results.results = finished.iter().map(|outcome| run_result(runtime, outcome)).collect();
     artifact::history::append(&runtime.target_path, &results)
 }
 
 /// Writes the manifest with what compiling found.
 fn write_manifest(target_path: &Path, mut manifest: Manifest, run: &Run) -> Result<(), Diagnostic> {
     complete_all(&mut manifest, run);
-    artifact::write(target_path, artifact::MANIFEST, &manifest)?;
+    artifact::write_manifest(target_path, &manifest)?;
     leave(manifest);
     Ok(())
 }
@@ -332,7 +337,7 @@ fn complete_all(manifest: &mut Manifest, run: &Run) {
 fn complete(node: &mut Node, outcome: &Outcome, sql: &Arc<str>) {
     node.build_path.clone_from(&outcome.build_path);
     if let Detail::Function(function) = &mut node.detail {
-        for (overload, body) in function.overloads.iter_mut().zip(&outcome.overload_bodies) {
+        for (overload, body) in function.overloads.iter_mut().zip(&outcome.rest().overload_bodies) {
             overload.compiled_body.clone_from(body);
         }
     }
@@ -341,7 +346,7 @@ fn complete(node: &mut Node, outcome: &Outcome, sql: &Arc<str>) {
         code.compiled_code = Some(sql.clone());
         code.compiled_path.clone_from(&outcome.compiled_path);
         code.extra_ctes_injected = Some(true);
-        code.extra_ctes = Some(outcome.ctes.clone());
+        code.extra_ctes = Some(outcome.rest().ctes.clone());
     }
 }
 
@@ -363,10 +368,11 @@ fn run_result(runtime: &Runtime, outcome: &Outcome) -> RunResult {
         compiled_code: outcome.compiled_code.clone(),
         relation_name: node.filter(|_| has_code).and_then(|node| node.relation_name.clone()),
         batch_results: outcome
+            .rest()
             .batches
             .as_ref()
             .map(|batches| BatchResults { successful: spans(&batches.successful), failed: spans(&batches.failed) }),
-        overload_results: outcome.overloads.clone(),
+        overload_results: outcome.rest().overloads.clone(),
         ..RunResult::new(&outcome.id, result.status)
     }
 }

@@ -127,7 +127,7 @@ fn measured(runtime: &Runtime, run: &Run, wanted: impl Fn(Resource<'_>) -> bool)
 }
 
 fn result_of(outcome: &Outcome, subject: &Subject) -> Option<FreshnessResult> {
-    let measured = outcome.measured.as_ref()?;
+    let measured = outcome.rest().measured.as_ref()?;
     let result = &outcome.result;
     let moment = |at: chrono::DateTime<chrono::Utc>| {
         let whole = at.timestamp_subsec_micros() == 0;

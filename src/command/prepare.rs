@@ -68,7 +68,7 @@ pub(crate) fn write_manifest(call: &Call, prepared: &Prepared) -> Result<(), Dia
     if !call.invocation.flags.write_json {
         return Ok(());
     }
-    artifact::write(&prepared.files.target_path, artifact::MANIFEST, prepared.graph.manifest())
+    artifact::write_manifest(&prepared.files.target_path, prepared.graph.manifest())
 }
 
 /// Writes `graph_summary.json`: each resource under a number, with the numbers of what stands on it.
@@ -476,6 +476,8 @@ impl Prepared {
             deferred,
             graph_dictionary: OnceLock::new(),
             ephemeral: Mutex::default(),
+            plain_tests: Mutex::default(),
+            comment_head: OnceLock::new(),
         })
     }
 }

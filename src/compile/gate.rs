@@ -186,8 +186,8 @@ pub fn figure(rendering: &Rendering<'_>, node: &Arc<Node>, gate: &Gate, compiled
     let runtime = rendering.runtime;
     let test = &node.generic_test()?.test_metadata;
     let host = NodeHost::new(runtime, node, rendering.worker.clone(), Vec::new());
-    let context = super::context(runtime, node, host);
-    let arguments = super::test_arguments(runtime, node, &test.kwargs, &context).ok()?;
+    let context = super::context(runtime, node, host.clone());
+    let arguments = super::test_arguments(runtime, node, &test.kwargs, (&context, &host)).ok()?;
     let call = test.kwargs.get("model")?.as_str()?;
     let call = call.strip_prefix("{{ get_where_subquery(")?.strip_suffix(") }}")?;
     let relation = super::evaluate(runtime, node, &format!("{{{{ {call} }}}}"), &context).ok()?;

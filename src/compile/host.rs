@@ -14,7 +14,7 @@ use crate::diagnostic::Diagnostic;
 use crate::jinja::config_object::ConfigObject;
 use crate::jinja::context::{Function, Host, fault};
 use crate::jinja::{Arguments, error, relation_object, values};
-use crate::manifest::{Node, RefCall, ResourceType, Source, SourceCall, UniqueId, Version};
+use crate::manifest::{CallTarget, Node, RefCall, ResourceType, Source, SourceCall, UniqueId, Version};
 
 use super::runtime::{EventTime, Runtime, Worker};
 use super::unit_test::Fixtures;
@@ -150,6 +150,17 @@ impl NodeHost {
     pub fn gathered(&self) -> MutexGuard<'_, Gathered> {
         self.inner.gathered()
     }
+
+    /// What a call of `ref` or `source` gives.
+    ///
+    /// # Errors
+    /// As that call.
+    pub fn relation_of(&self, call: &CallTarget) -> Result<Value, Error> {
+        match call {
+            CallTarget::Ref(call) => self.inner.relation_of_ref(call),
+            CallTarget::Source(call) => self.inner.relation_of_source(call),
+        }
+    }
 }
 
 impl Host for NodeHost {
@@ -254,15 +265,18 @@ impl Inner {
     }
 
     fn call_ref(&self, arguments: Arguments) -> Result<Value, Error> {
-        let call = ref_call(arguments)?;
-        let target = self.runtime.find_ref(&self.node, &call).map_err(error)?;
+        self.relation_of_ref(&ref_call(arguments)?)
+    }
+
+    fn relation_of_ref(&self, call: &RefCall) -> Result<Value, Error> {
+        let target = self.runtime.find_ref(&self.node, call).map_err(error)?;
         if let Some(fixtures) = &self.fixtures {
-            let missing = || error(not_given(&self.node, &format!("a node named '{}'", call.name), &written(&call)));
+            let missing = || error(not_given(&self.node, &format!("a node named '{}'", call.name), &written(call)));
             let name = fixtures.find(&target.unique_id).ok_or_else(missing)?;
             return Ok(self.stand_in(&target.unique_id, name));
         }
         if !self.may_refer_to(&target.unique_id) {
-            return Err(error(undeclared(&self.node, &call)));
+            return Err(error(undeclared(&self.node, call)));
         }
         if target.is_ephemeral() {
             self.gathered().use_ephemeral(&target.unique_id);
@@ -291,8 +305,11 @@ impl Inner {
         let (Some(source), Some(table)) = (source, table) else {
             return Err(fault("`source` needs two arguments: the source's name and the table's name"));
         };
-        let call = SourceCall(values::text(&source), values::text(&table));
-        let found: Arc<Source> = self.runtime.find_source(&self.node, &call).map_err(error)?;
+        self.relation_of_source(&SourceCall(values::text(&source), values::text(&table)))
+    }
+
+    fn relation_of_source(&self, call: &SourceCall) -> Result<Value, Error> {
+        let found: Arc<Source> = self.runtime.find_source(&self.node, call).map_err(error)?;
         if let Some(fixtures) = &self.fixtures {
             let (wanted, written) =
                 (format!("a source named '{}.{}'", call.0, call.1), format!("source('{}', '{}')", call.0, call.1));

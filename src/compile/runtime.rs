@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use chrono::{DateTime, Utc};
-use indexmap::IndexMap;
 use minijinja::Value;
 
 use super::fresh::FreshRows;
@@ -17,7 +16,7 @@ use crate::event::{Event, NodeFacts, NodeInfo, RelationFacts};
 use crate::graph::{Graph, Target};
 use crate::jinja::adapter_object::{AdapterObject, AdapterOptions};
 use crate::jinja::context::Globals;
-use crate::jinja::{Engine, values};
+use crate::jinja::{Engine, MacroSource, values};
 use crate::manifest::{
     Checksum, Code, Detail, Docs, HookDetail, Manifest, Node, Origin, RefCall, ResourceType, Source, SourceCall,
     UniqueId,
@@ -107,6 +106,10 @@ pub struct Runtime {
     pub fresh: HashMap<UniqueId, FreshRows>,
     pub graph_dictionary: OnceLock<Value>,
     pub ephemeral: Mutex<HashMap<UniqueId, EphemeralSlot>>,
+    /// [`Runtime::tests_are_plain`], by package.
+    pub plain_tests: Mutex<HashMap<String, bool>>,
+    /// The part of the usual query comment that is the same for all.
+    pub comment_head: OnceLock<String>,
 }
 
 impl std::fmt::Debug for Runtime {
@@ -322,7 +325,7 @@ impl Runtime {
             config: NodeConfig::new(ResourceType::Operation),
             tags: Vec::new(),
             description: String::new(),
-            columns: IndexMap::new(),
+            columns: crate::manifest::Columns::default(),
             meta: serde_json::Map::new(),
             group: None,
             docs: Docs::default(),
@@ -488,6 +491,21 @@ impl Runtime {
         Ok(())
     }
 
+    /// Whether `get_where_subquery`, `ref` and `source` are tform's own to a node of `package`.
+    pub fn tests_are_plain(&self, package: &str) -> bool {
+        let mut known = self.plain_tests.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(plain) = known.get(package) {
+            return *plain;
+        }
+        let (engine, name) = (&self.engine, "get_where_subquery");
+        let is_own = |found: Option<&MacroSource>| found.is_some_and(|found| crate::load::is_builtin(&found.file));
+        let plain = is_own(engine.resolve(name, package))
+            && is_own(engine.dispatched(name, Some("dbt"), package))
+            && ["ref", "source"].iter().all(|name| engine.resolve(name, package).is_none());
+        known.insert(package.to_owned(), plain);
+        plain
+    }
+
     /// From now on the worker's statements belong to the invocation, not to a node.
     ///
     /// # Errors
@@ -498,6 +516,20 @@ impl Runtime {
         Ok(())
     }
 
+    /// What the usual query comment says of the invocation.
+    fn usual_comment(&self) -> String {
+        let target = |key: &str| values::text(&self.globals.target.get_attr(key).unwrap_or_default());
+        let entries = [
+            ("app", "dbt".to_owned()),
+            ("dbt_version", self.globals.dbt_version.to_owned()),
+            ("profile_name", target("profile_name")),
+            ("target_name", target("name")),
+        ];
+        // With blanks, as dbt writes it: administrators search for parts of it.
+        let written = entries.map(|(key, value)| format!("\"{key}\": {}, ", serde_json::Value::from(value)));
+        format!("{{{}", written.concat())
+    }
+
     fn comment(
         self: &Arc<Self>,
         worker: &Worker,
@@ -506,21 +538,12 @@ impl Runtime {
         let Some(setting) = &self.query_comment else { return Ok(None) };
         let text = match &setting.template {
             None => {
-                let target = |key: &str| values::text(&self.globals.target.get_attr(key).unwrap_or_default());
                 let (last, name) = match node {
                     Some(node) => ("node_id", node.unique_id.to_string()),
                     None => ("connection_name", worker.session.name()),
                 };
-                let entries = [
-                    ("app", "dbt".to_owned()),
-                    ("dbt_version", self.globals.dbt_version.to_owned()),
-                    ("profile_name", target("profile_name")),
-                    ("target_name", target("name")),
-                    (last, name),
-                ];
-                // With blanks, as dbt writes it: administrators search for parts of it.
-                let written = entries.map(|(key, value)| format!("\"{key}\": {}", serde_json::Value::from(value)));
-                format!("{{{}}}", written.join(", "))
+                let head = self.comment_head.get_or_init(|| self.usual_comment());
+                format!("{head}\"{last}\": {}}}", serde_json::Value::from(name))
             }
             Some(template) => {
                 let shown = node.map_or_else(values::none, |node| self.node_value(node));

@@ -1,14 +1,15 @@
 //! The defaults of each resource type's config, in the order in which dbt writes them
 //! to `manifest.json` (schema v12).
 
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
 use indexmap::IndexMap;
 use serde_json::{Value, json};
 
 use crate::resource::ResourceType;
 
-type Defaults = IndexMap<Arc<str>, Value>;
+/// The keys live as long as the program, so that configs need no copies of them.
+type Defaults = IndexMap<&'static str, Value, foldhash::fast::FixedState>;
 
 /// The defaults of `resource_type`.
 pub fn of(resource_type: ResourceType) -> &'static Defaults {
@@ -100,7 +101,7 @@ fn node_with(materialized: &str, more: Value) -> Value {
 
 fn table(values: Value) -> Defaults {
     match values {
-        Value::Object(map) => map.into_iter().map(|(key, value)| (Arc::from(key), value)).collect(),
-        _ => Defaults::new(),
+        Value::Object(map) => map.into_iter().map(|(key, value)| (&*key.leak(), value)).collect(),
+        _ => Defaults::default(),
     }
 }

@@ -388,9 +388,9 @@ fn describe<'a>(shown: &mut Column<'a>, column: &'a ColumnInfo) {
         shown.description = &column.description;
     }
     shown.kind = shown.kind.or(column.data_type.as_deref());
-    shown.tags = &column.tags;
-    shown.meta = (!column.meta.is_empty()).then_some(&column.meta);
-    shown.constraints = &column.constraints;
+    shown.tags = &column.rest.tags;
+    shown.meta = (!column.rest.meta.is_empty()).then_some(&column.rest.meta);
+    shown.constraints = &column.rest.constraints;
 }
 
 fn catalog_facts<'a>(detail: &mut Detail<'a, '_>, table: &'a CatalogTable) {

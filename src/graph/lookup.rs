@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use serde_json::Value;
 
 use crate::manifest::{Disabled, Manifest, Node, RefCall, SemanticResource, Version};
-use crate::resource::{ResourceType, UniqueId};
+use crate::resource::{FastMap, ResourceType, UniqueId};
 
 /// What a name stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub struct Entry {
     pub id: UniqueId,
 }
 
-type Names = HashMap<String, Vec<Entry>>;
+type Names = FastMap<String, Vec<Entry>>;
 
 /// Every name that can be referred to.
 #[derive(Debug, Clone, Default)]

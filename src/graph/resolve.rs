@@ -3,7 +3,6 @@
 //! The wording of what is missing, switched off or not allowed is dbt's, since callers
 //! and logs match it; places and near names stand beside it.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
@@ -19,7 +18,7 @@ use crate::manifest::{
     Access, CallTarget, Disabled, Manifest, Node, Origin, RefCall, Resource, SemanticResource, SourceCall, UnitTest,
     Version,
 };
-use crate::resource::{ResourceType, UniqueId};
+use crate::resource::{ById, FastMap, ResourceType, UniqueId};
 
 /// What all resolving reads.
 struct Context<'a> {
@@ -523,7 +522,7 @@ fn check_groups(manifest: &Manifest, diagnostics: &mut Diagnostics) {
 
 /// The columns that tell rows apart, by model: a primary key constraint, else columns that are
 /// tested as unique and not null, else as unique, else those whose test is switched off.
-fn primary_keys(manifest: &Manifest) -> HashMap<UniqueId, Vec<String>> {
+fn primary_keys(manifest: &Manifest) -> FastMap<UniqueId, Vec<String>> {
     #[derive(Default)]
     struct Tested<'a> {
         unique: Vec<&'a str>,
@@ -535,7 +534,7 @@ fn primary_keys(manifest: &Manifest) -> HashMap<UniqueId, Vec<String>> {
         _ => None,
     });
     let enabled = manifest.nodes.values().map(AsRef::as_ref);
-    let mut tested: HashMap<&UniqueId, Tested<'_>> = HashMap::new();
+    let mut tested: FastMap<&UniqueId, Tested<'_>> = FastMap::default();
     for node in enabled.chain(switched_off) {
         let Some(test) = node.generic_test() else { continue };
         let Some(attached) = &test.attached_node else { continue };
@@ -553,7 +552,7 @@ fn primary_keys(manifest: &Manifest) -> HashMap<UniqueId, Vec<String>> {
             _ => {}
         }
     }
-    let mut keys = HashMap::new();
+    let mut keys = FastMap::default();
     for node in manifest.nodes.values() {
         let Some(model) = node.model() else { continue };
         let is_key = |constraint: &Value| constraint.get("type").and_then(Value::as_str) == Some("primary_key");
@@ -561,7 +560,7 @@ fn primary_keys(manifest: &Manifest) -> HashMap<UniqueId, Vec<String>> {
             let columns = constraint.get("columns").and_then(Value::as_array);
             columns.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect::<Vec<_>>()
         });
-        let column = node.columns.values().find(|column| column.constraints.iter().any(is_key));
+        let column = node.columns.values().find(|column| column.rest.constraints.iter().any(is_key));
         let from_tests = || {
             let Tested { unique, once_unique, not_null } = tested.get(&node.unique_id)?;
             let all = unique.iter().chain(once_unique);
@@ -581,7 +580,7 @@ fn primary_keys(manifest: &Manifest) -> HashMap<UniqueId, Vec<String>> {
 
 /// Ties unit tests to their models; one for each version of a versioned model.
 pub(super) fn expand_unit_tests(manifest: &mut Manifest, lookup: &Lookup, diagnostics: &mut Diagnostics) {
-    let mut kept: IndexMap<UniqueId, Arc<UnitTest>> = IndexMap::with_capacity(manifest.unit_tests.len());
+    let mut kept: ById<Arc<UnitTest>> = ById::default();
     for (id, test) in std::mem::take(&mut manifest.unit_tests) {
         let call = RefCall { name: test.model.clone(), package: Some(test.package_name.clone()), version: None };
         let found = match lookup.find_ref(&test.package_name, &call) {
@@ -688,10 +687,13 @@ fn incremental_problem(test: &UnitTest, model: &Node) -> Option<String> {
     }
 }
 
-/// Fills in `parent_map`, `child_map` and `group_map`.
-pub(super) fn fill_maps(manifest: &mut Manifest, edges: &DiGraph<UniqueId, (), u32>) {
-    let mut children: IndexMap<UniqueId, Vec<UniqueId>> = IndexMap::with_capacity(edges.node_count());
-    let mut parents: IndexMap<UniqueId, Vec<UniqueId>> = IndexMap::with_capacity(edges.node_count());
+/// The manifest's `parent_map`, `child_map` and `group_map`.
+pub(super) type Maps = (ById<Vec<UniqueId>>, ById<Vec<UniqueId>>, IndexMap<String, Vec<UniqueId>>);
+
+/// Who stands on whom, and who is in which group.
+pub(super) fn maps(manifest: &Manifest, edges: &DiGraph<UniqueId, (), u32>) -> Maps {
+    let mut children: ById<Vec<UniqueId>> = ById::with_capacity_and_hasher(edges.node_count(), Default::default());
+    let mut parents: ById<Vec<UniqueId>> = ById::with_capacity_and_hasher(edges.node_count(), Default::default());
     let mut groups: IndexMap<String, Vec<UniqueId>> =
         manifest.groups.values().map(|group| (group.name.clone(), Vec::new())).collect();
     for (at, resource) in manifest.resources().enumerate() {
@@ -712,7 +714,5 @@ pub(super) fn fill_maps(manifest: &mut Manifest, edges: &DiGraph<UniqueId, (), u
             members.push(id.clone());
         }
     }
-    manifest.parent_map = parents;
-    manifest.child_map = children;
-    manifest.group_map = groups;
+    (parents, children, groups)
 }

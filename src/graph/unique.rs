@@ -1,14 +1,14 @@
 //! Two nodes must not want the same relation, nor the same name.
 
-use std::collections::HashMap;
-
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
 use crate::manifest::{Manifest, Node};
+use crate::resource::FastMap;
 
 /// Reports nodes with the same relation, and names that are versioned and not.
-pub(super) fn check(manifest: &Manifest, are_unique: bool, diagnostics: &mut Diagnostics) {
-    let mut relations: HashMap<String, &Node> = HashMap::new();
-    let mut names: HashMap<(&str, &str), &Node> = HashMap::new();
+pub(super) fn check(manifest: &Manifest, are_unique: bool) -> Diagnostics {
+    let mut diagnostics = Diagnostics::new();
+    let mut relations: FastMap<String, &Node> = FastMap::default();
+    let mut names: FastMap<(&str, &str), &Node> = FastMap::default();
     for node in manifest.nodes.values().map(AsRef::as_ref).filter(|node: &&Node| node.resource_type.is_refable()) {
         let relation = representation(node);
         if let Some(other) = relations.insert(relation.clone(), node) {
@@ -24,6 +24,7 @@ pub(super) fn check(manifest: &Manifest, are_unique: bool, diagnostics: &mut Dia
             _ => {}
         }
     }
+    diagnostics
 }
 
 /// What the warehouse knows the node by, as dbt writes it.

@@ -29,11 +29,39 @@ pub struct Token {
     pub place: Place,
 }
 
-/// Operators and punctuation, longest first.
-const SYMBOLS: [&str; 26] = [
-    "**", "//", "==", "!=", ">=", "<=", "+", "-", "/", "*", "%", "~", "[", "]", "(", ")", "{", "}", ">", "<", "=", ".",
-    ":", "|", ",", ";",
-];
+/// The operator or punctuation at the start of a text.
+fn symbol_of(text: &str) -> Option<&'static str> {
+    let bytes = text.as_bytes();
+    Some(match (bytes.first()?, bytes.get(1)) {
+        (b'*', Some(b'*')) => "**",
+        (b'/', Some(b'/')) => "//",
+        (b'=', Some(b'=')) => "==",
+        (b'!', Some(b'=')) => "!=",
+        (b'>', Some(b'=')) => ">=",
+        (b'<', Some(b'=')) => "<=",
+        (b'+', _) => "+",
+        (b'-', _) => "-",
+        (b'/', _) => "/",
+        (b'*', _) => "*",
+        (b'%', _) => "%",
+        (b'~', _) => "~",
+        (b'[', _) => "[",
+        (b']', _) => "]",
+        (b'(', _) => "(",
+        (b')', _) => ")",
+        (b'{', _) => "{",
+        (b'}', _) => "}",
+        (b'>', _) => ">",
+        (b'<', _) => "<",
+        (b'=', _) => "=",
+        (b'.', _) => ".",
+        (b':', _) => ":",
+        (b'|', _) => "|",
+        (b',', _) => ",",
+        (b';', _) => ";",
+        _ => return None,
+    })
+}
 
 /// The tokens of a part of a file; the last one is [`TokenKind::End`].
 ///
@@ -171,7 +199,7 @@ impl Lexer<'_> {
                 let length = rest.find(|c| !is_name_character(c)).unwrap_or(rest.len());
                 self.at += length;
                 self.push(TokenKind::Name, start, self.at);
-            } else if let Some(symbol) = SYMBOLS.into_iter().find(|symbol| rest.starts_with(symbol)) {
+            } else if let Some(symbol) = symbol_of(rest) {
                 self.at += symbol.len();
                 self.push(TokenKind::Symbol(symbol), start, self.at);
                 self.bracket(symbol.as_bytes()[0], start, &mut brackets)?;

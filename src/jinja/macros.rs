@@ -5,7 +5,6 @@
 //! the package of the node that is rendered, the root project, packages by their name,
 //! then the packages of the adapter and of dbt itself.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
@@ -18,6 +17,7 @@ use super::interpreter;
 use super::parser;
 use super::syntax::{Definition, Node, Place, Template};
 use crate::diagnostic::{Diagnostic, SourceFile};
+use crate::resource::FastMap;
 
 /// One parameter in the head of a macro.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,7 +67,16 @@ impl MacroEntry {
         MacroEntry { unique_id: source.unique_id(), source, parsed: OnceLock::new() }
     }
 
-    /// The macro's syntax tree; parsed by the first caller.
+    /// The macro's syntax tree, to look at it. It is not kept: most macros are never called, and the
+    /// trees of all take more memory than time.
+    pub fn template(&self) -> Result<Arc<Template>, Diagnostic> {
+        match self.parsed.get() {
+            Some(parsed) => parsed.as_ref().map(|parsed| parsed.template.clone()).map_err(Clone::clone),
+            None => parser::parse(&self.source.file, self.source.range.clone()).map(Arc::new),
+        }
+    }
+
+    /// The macro's syntax tree, to run it; parsed by the first caller.
     pub fn parsed(&self) -> Result<&ParsedMacro, Diagnostic> {
         let parsed = self.parsed.get_or_init(|| {
             let template = parser::parse(&self.source.file, self.source.range.clone())?;
@@ -118,7 +127,7 @@ impl Object for MacroEntry {
 /// A package's name as a value: `dbt_utils` in `dbt_utils.star(...)`.
 pub struct PackageNamespace {
     pub name: String,
-    macros: HashMap<String, Arc<MacroEntry>>,
+    macros: FastMap<String, Arc<MacroEntry>>,
 }
 
 impl PackageNamespace {
@@ -163,7 +172,7 @@ pub struct Registry {
     root: String,
     /// The packages of the adapter and of dbt, the first wins.
     internal: Vec<String>,
-    packages: HashMap<String, Arc<PackageNamespace>>,
+    packages: FastMap<String, Arc<PackageNamespace>>,
     /// The internal packages as one, under the name `dbt`.
     dbt: Arc<PackageNamespace>,
 }
@@ -171,7 +180,7 @@ pub struct Registry {
 impl Registry {
     /// Fails when one package defines a macro twice; the diagnostic shows both places.
     pub fn new(macros: Vec<MacroSource>, root: &str, internal: &[String]) -> Result<Registry, Diagnostic> {
-        let mut packages: HashMap<String, HashMap<String, Arc<MacroEntry>>> = HashMap::new();
+        let mut packages: FastMap<String, FastMap<String, Arc<MacroEntry>>> = FastMap::default();
         packages.entry(root.to_owned()).or_default();
         for source in macros {
             let entry = Arc::new(MacroEntry::new(source));
@@ -180,7 +189,7 @@ impl Registry {
                 return Err(twice(&entry.source, &other.source));
             }
         }
-        let mut merged = HashMap::new();
+        let mut merged = FastMap::default();
         for package in internal.iter().rev() {
             for (name, entry) in packages.get(package).into_iter().flatten() {
                 merged.insert(name.clone(), entry.clone());

@@ -7,7 +7,7 @@ mod expressions;
 
 use std::collections::HashMap;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use minijinja::Value;
 
@@ -23,6 +23,9 @@ use crate::diagnostic::{Diagnostic, SourceFile};
 const MAX_DEPTH: usize = 100;
 /// A chain such as `a + b + c` may have this many parts.
 const MAX_CHAIN: usize = 500;
+
+/// Names that every template may read, wherever they come from.
+static SPECIAL_NAMES: LazyLock<[Arc<str>; 3]> = LazyLock::new(|| ["caller", "varargs", "kwargs"].map(Arc::from));
 
 type Parsed<T> = Result<T, Diagnostic>;
 
@@ -83,7 +86,7 @@ struct Parser<'a> {
     tokens: Vec<Token>,
     at: usize,
     names: Vec<Arc<str>>,
-    symbols: HashMap<Arc<str>, Symbol>,
+    symbols: HashMap<Arc<str>, Symbol, foldhash::fast::FixedState>,
     depth: usize,
     loops: usize,
     /// The tags of the blocks that are open.
@@ -99,24 +102,27 @@ impl<'a> Parser<'a> {
             tokens,
             at: 0,
             names: Vec::new(),
-            symbols: HashMap::new(),
+            symbols: HashMap::default(),
             depth: 0,
             loops: 0,
             opened: Vec::new(),
             special_names: [(0, 0); 3],
         };
-        for (index, name) in ["caller", "varargs", "kwargs"].into_iter().enumerate() {
-            parser.special_names[index].0 = parser.intern(name);
+        for (index, name) in SPECIAL_NAMES.iter().enumerate() {
+            parser.special_names[index].0 = parser.add_name(name.clone());
         }
         parser
     }
 
     fn intern(&mut self, name: &str) -> Symbol {
-        if let Some(symbol) = self.symbols.get(name) {
-            return *symbol;
+        match self.symbols.get(name) {
+            Some(symbol) => *symbol,
+            None => self.add_name(name.into()),
         }
+    }
+
+    fn add_name(&mut self, name: Arc<str>) -> Symbol {
         let symbol = Symbol::try_from(self.names.len()).unwrap_or(Symbol::MAX);
-        let name: Arc<str> = name.into();
         self.names.push(name.clone());
         self.symbols.insert(name, symbol);
         symbol
@@ -133,12 +139,15 @@ impl<'a> Parser<'a> {
         self.tokens.get(self.at + distance).map(|token| &token.kind)
     }
 
+    /// Takes the token that stands next: none is looked at again but for its place.
     fn next(&mut self) -> Token {
-        let token = self.token().clone();
-        if self.at + 1 < self.tokens.len() {
-            self.at += 1;
+        let last = self.tokens.len() - 1;
+        if self.at >= last {
+            return self.tokens[last].clone();
         }
-        token
+        let token = &mut self.tokens[self.at];
+        self.at += 1;
+        Token { kind: std::mem::replace(&mut token.kind, TokenKind::End), place: token.place }
     }
 
     fn place(&self) -> Place {
@@ -237,9 +246,10 @@ impl<'a> Parser<'a> {
         let mut nodes = Vec::new();
         loop {
             match &self.token().kind {
-                TokenKind::Text(text) => {
-                    nodes.push(Node::Text(text.clone()));
-                    self.next();
+                TokenKind::Text(_) => {
+                    if let TokenKind::Text(text) = self.next().kind {
+                        nodes.push(Node::Text(text));
+                    }
                 }
                 TokenKind::VariableBegin => {
                     self.next();

@@ -1,6 +1,7 @@
 //! The macros that every project has, compiled into the binary.
 
-use std::sync::{Arc, OnceLock};
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use crate::diagnostic::SourceFile;
 
@@ -45,10 +46,11 @@ pub fn builtin_packages(adapter: &str) -> Vec<BuiltinPackage> {
 
 /// True for a file of the built-in macros, whose lines say nothing to a project's author.
 pub fn is_builtin(file: &SourceFile) -> bool {
-    BUILTIN_MACROS.iter().any(|(package, path, text)| {
-        let rest = file.path.strip_prefix(package).and_then(|rest| rest.strip_prefix("/macros/"));
-        rest == Some(*path) && file.text == *text
-    })
+    static TEXTS: LazyLock<HashMap<String, &str>> = LazyLock::new(|| {
+        let path = |(package, path, text): &(&str, &str, &'static str)| (format!("{package}/macros/{path}"), *text);
+        BUILTIN_MACROS.iter().map(path).collect()
+    });
+    TEXTS.get(&file.path).is_some_and(|text| file.text == *text)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -60,8 +60,23 @@ impl Checksum {
     /// Of code, whatever white space stands between the words: since 1.12 dbt takes code that was only
     /// laid out anew for the same.
     pub fn of_code(text: &str) -> Checksum {
-        let words: Vec<&str> = text.split(is_space).filter(|word| !word.is_empty()).collect();
-        Checksum::of_exact(&words.join(" "))
+        let mut hash = Sha256::new();
+        let mut is_first = true;
+        let mut add = |word: &[u8]| {
+            if word.is_empty() {
+                return;
+            }
+            if !std::mem::take(&mut is_first) {
+                hash.update(b" ");
+            }
+            hash.update(word);
+        };
+        // Nearly all code is ASCII, whose bytes need no decoding.
+        match text.is_ascii() {
+            true => text.as_bytes().split(|byte| is_space(char::from(*byte))).for_each(add),
+            false => text.split(is_space).for_each(|word| add(word.as_bytes())),
+        }
+        Checksum { name: "sha256", checksum: hex(&hash.finalize()) }
     }
 
     /// Of a seed, whose inner white space is data; every line end counts as one line feed.
@@ -348,7 +363,8 @@ fn unreadable(shown: &str, error: &std::io::Error) -> Diagnostic {
 /// # Errors
 /// It cannot be read, is larger, or is not UTF-8 (with the place).
 pub(crate) fn read_text(path: &Path, shown: &str, limit: u64) -> Result<Arc<SourceFile>, Diagnostic> {
-    let size = fs::metadata(path).map_err(|error| unreadable(shown, &error))?.len();
+    let mut file = fs::File::open(path).map_err(|error| unreadable(shown, &error))?;
+    let size = file.metadata().map_err(|error| unreadable(shown, &error))?.len();
     if size > limit {
         let problem = format!("`{shown}` is too large: {}, the limit is {}", megabytes(size), megabytes(limit));
         let place = Span::line(&SourceFile::new(shown, ""), 1);
@@ -356,7 +372,8 @@ pub(crate) fn read_text(path: &Path, shown: &str, limit: u64) -> Result<Arc<Sour
             .at(place)
             .hint("data belongs into a seed or a source, not into a model"));
     }
-    let bytes = fs::read(path).map_err(|error| unreadable(shown, &error))?;
+    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0) + 1);
+    file.read_to_end(&mut bytes).map_err(|error| unreadable(shown, &error))?;
     match String::from_utf8(bytes) {
         Ok(mut text) => {
             if text.starts_with('\u{feff}') {

@@ -50,8 +50,10 @@ impl Calls {
     }
 }
 
+/// Makes the `model` dictionary: few templates look at it.
+pub type ModelMaker = Box<dyn Fn() -> Json + Send + Sync>;
+
 /// What templates are told about the node that is parsed.
-#[derive(Debug)]
 pub struct Subject {
     /// The relation that `this`, `ref` and `source` give.
     pub this: Value,
@@ -59,8 +61,13 @@ pub struct Subject {
     pub schema: String,
     pub adapter: Value,
     pub api: Value,
-    /// The `model` dictionary.
-    pub model: Json,
+    pub model: ModelMaker,
+}
+
+impl std::fmt::Debug for Subject {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "<subject {}>", values::text(&self.this))
+    }
 }
 
 /// The context of one node while it is parsed.
@@ -136,7 +143,7 @@ impl Host for ParseHost {
             "config" => Value::from_object(ParseConfig(inner.clone())),
             "adapter" => inner.subject.adapter.clone(),
             "api" => inner.subject.api.clone(),
-            "model" => inner.model.get_or_init(|| values::from_json(&inner.subject.model)).clone(),
+            "model" => inner.model(),
             "graph" => values::dict(Default::default()),
             "database" => inner.subject.database.as_deref().map_or_else(values::none, Value::from),
             "schema" => Value::from(inner.subject.schema.as_str()),
@@ -156,6 +163,10 @@ impl Host for ParseHost {
 impl Inner {
     fn calls(&self) -> MutexGuard<'_, Calls> {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn model(&self) -> Value {
+        self.model.get_or_init(|| values::from_json(&(self.subject.model)())).clone()
     }
 
     fn function(self: &Arc<Self>, name: &str) -> Option<Value> {
@@ -331,7 +342,7 @@ impl Object for ParseConfig {
 
     fn get_value_by_str(self: &Arc<Self>, key: &str) -> Option<Value> {
         match key {
-            "model" => Some(values::from_json(&self.0.subject.model)),
+            "model" => Some(self.0.model()),
             _ => None,
         }
     }

@@ -194,7 +194,7 @@ fn ignored_constraints(node: &Node) -> Option<Diagnostic> {
     if !model.code.contract.enforced || matches!(materialized, "table" | "incremental") {
         return None;
     }
-    let mut all = model.constraints.iter().chain(node.columns.values().flat_map(|column| &column.constraints));
+    let mut all = model.constraints.iter().chain(node.columns.values().flat_map(|column| &column.rest.constraints));
     let is_told = |constraint: &Value| constraint.get("warn_unsupported") != Some(&Value::Bool(false));
     all.any(is_told).then(|| {
         let message = format!(
@@ -242,7 +242,7 @@ fn no_time_spine(manifest: &Manifest) -> Option<Diagnostic> {
     let is_fine = |(node, spine): (&std::sync::Arc<Node>, &Value)| {
         let column = spine.get("standard_granularity_column").and_then(Value::as_str);
         let column = column.and_then(|name| node.columns.get(name));
-        column.and_then(|column| column.granularity.as_deref()).is_some_and(|size| fine.contains(&size))
+        column.and_then(|column| column.rest.granularity.as_deref()).is_some_and(|size| fine.contains(&size))
     };
     // Before there were time spines in YAML, a model of this name was one.
     let old = manifest.nodes.values().any(|node| node.name == "metricflow_time_spine");

@@ -4,7 +4,6 @@
 //! docs.getdbt.com/reference/resource-properties/constraints.
 
 use chrono::{DateTime, Local, NaiveDate, NaiveDateTime, TimeZone};
-use indexmap::IndexMap;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -12,7 +11,7 @@ use super::extract;
 use super::python;
 use super::test_names::hex;
 use crate::diagnostic::Diagnostic;
-use crate::manifest::{CallTarget, ColumnInfo, Detail, Node};
+use crate::manifest::{CallTarget, ColumnInfo, Columns, Detail, Node};
 
 /// Refuses contracts and constraints that cannot be.
 ///
@@ -39,7 +38,7 @@ pub fn check(node: &Node) -> Result<(), Diagnostic> {
     let columns: Vec<Value> = node
         .columns
         .values()
-        .filter(|column| column.constraints.iter().any(is_primary))
+        .filter(|column| column.rest.constraints.iter().any(is_primary))
         .map(|column| Value::from(column.name.as_str()))
         .collect();
     let mut errors = Vec::new();
@@ -68,12 +67,8 @@ pub fn check(node: &Node) -> Result<(), Diagnostic> {
 ///
 /// # Errors
 /// A `to` that is neither a ref nor a source.
-pub fn foreign_keys(
-    constraints: &[Value],
-    columns: &IndexMap<String, ColumnInfo>,
-    owner: &str,
-) -> Result<Vec<CallTarget>, Diagnostic> {
-    let all = constraints.iter().chain(columns.values().flat_map(|column| &column.constraints));
+pub fn foreign_keys(constraints: &[Value], columns: &Columns, owner: &str) -> Result<Vec<CallTarget>, Diagnostic> {
+    let all = constraints.iter().chain(columns.values().flat_map(|column| &column.rest.constraints));
     let mut calls = Vec::new();
     for constraint in all {
         let is_foreign = constraint.get("type").and_then(Value::as_str) == Some("foreign_key");
@@ -103,7 +98,7 @@ pub fn add_checksum(node: &mut Node) {
         state.push('|');
         state.push_str(&column.name);
         state.push_str(column.data_type.as_deref().unwrap_or("None"));
-        state.push_str(&constraints_text(&column.constraints, "ColumnLevelConstraint"));
+        state.push_str(&constraints_text(&column.rest.constraints, "ColumnLevelConstraint"));
     }
     if matches!(materialized.as_str(), "table" | "incremental") {
         state.push_str(&materialized);

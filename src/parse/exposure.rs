@@ -148,7 +148,8 @@ fn add_dependencies(workspace: &Workspace<'_>, placed: &Placed<'_>, made: &mut E
     let Some(items) = list.as_array() else {
         return Err(placed.error(format!("`depends_on` of exposure `{}` must be a list", made.name)));
     };
-    let host = workspace.host(&made.name, json!({"name": made.name, "unique_id": &*made.unique_id}));
+    let model = json!({"name": made.name, "unique_id": &*made.unique_id});
+    let host = workspace.host(&made.name, move || model.clone());
     for item in items {
         let Some(text) = item.as_str() else {
             return Err(placed.error(format!("`depends_on` of exposure `{}` must be a list of texts", made.name)));

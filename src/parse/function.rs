@@ -4,14 +4,13 @@
 
 use std::sync::Arc;
 
-use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 
 use super::python;
 use super::semantic::shape;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::manifest::{Code, Detail, Disabled, FunctionDetail, Manifest, Node, Overload};
-use crate::resource::UniqueId;
+use crate::resource::{ById, UniqueId};
 
 /// The engines that have functions in JavaScript.
 const JAVASCRIPT: [&str; 2] = ["bigquery", "snowflake"];
@@ -52,10 +51,10 @@ fn returns(given: &Value) -> Value {
 }
 
 /// Adds functions to the manifest; files that are overloads of another become a part of it.
-pub fn add(manifest: &mut Manifest, functions: Vec<Node>, problems: &mut Diagnostics) {
+pub fn add(manifest: &mut Manifest, functions: Vec<Arc<Node>>, problems: &mut Diagnostics) {
     let adapter = manifest.metadata.adapter_type.clone().unwrap_or_default();
-    let mut enabled: IndexMap<UniqueId, Node> = IndexMap::new();
-    for node in functions {
+    let mut enabled: ById<Node> = ById::default();
+    for node in functions.into_iter().map(Arc::unwrap_or_clone) {
         match check(&node, &adapter) {
             Err(problem) => problems.push(problem.at_opt(node.origin.properties.clone())),
             Ok(()) if node.config.enabled() => {
@@ -72,7 +71,7 @@ pub fn add(manifest: &mut Manifest, functions: Vec<Node>, problems: &mut Diagnos
         .filter(|node| node.function().is_some_and(|function| !function.overloads.is_empty()))
         .map(|node| node.unique_id.clone())
         .collect();
-    let mut owners: IndexMap<UniqueId, UniqueId> = IndexMap::new();
+    let mut owners: ById<UniqueId> = ById::default();
     for root in roots {
         if let Err(problem) = absorb(&root, &mut enabled, &mut owners) {
             let place = enabled.get(&root).and_then(|node| node.origin.properties.clone());
@@ -104,11 +103,7 @@ fn check(node: &Node, adapter: &str) -> Result<(), Diagnostic> {
 }
 
 /// Moves the bodies of a function's overloads, and what they refer to, into it.
-fn absorb(
-    root: &UniqueId,
-    functions: &mut IndexMap<UniqueId, Node>,
-    owners: &mut IndexMap<UniqueId, UniqueId>,
-) -> Result<(), Diagnostic> {
+fn absorb(root: &UniqueId, functions: &mut ById<Node>, owners: &mut ById<UniqueId>) -> Result<(), Diagnostic> {
     let Some(node) = functions.get(root) else { return Ok(()) };
     let (name, package) = (node.name.clone(), node.package_name.clone());
     let mut overloads = node.function().map(|function| function.overloads.clone()).unwrap_or_default();

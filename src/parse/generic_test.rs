@@ -20,8 +20,8 @@ use crate::diagnostic::{Diagnostic, Span};
 use crate::jinja::{Scope, TemplateSource, values};
 use crate::load;
 use crate::manifest::{
-    CallTarget, Checksum, Code, Detail, Docs, GenericTestDetail, Node, Origin, RefCall, ResourceType, SourceCall,
-    TestMetadata, UniqueId, Version,
+    CallTarget, Checksum, Code, Columns, Detail, Docs, GenericTestDetail, Node, Origin, RefCall, ResourceType,
+    SourceCall, TestMetadata, UniqueId, Version,
 };
 
 /// What tests stand under.
@@ -159,7 +159,7 @@ pub fn node(
         checksum: Checksum { name: "none".to_owned(), checksum: String::new() },
         tags,
         description: parts.description,
-        columns: indexmap::IndexMap::new(),
+        columns: Columns::default(),
         meta: config.meta().cloned().unwrap_or_default(),
         group,
         docs: Docs::default(),
@@ -474,7 +474,9 @@ fn calls(
         }
         return Ok(calls);
     }
-    let host = workspace.host(&parts.name, serde_json::json!({"name": parts.name, "unique_id": &**unique_id}));
+    let (test_name, id) = (parts.name.clone(), unique_id.clone());
+    let model = move || serde_json::json!({"name": test_name, "unique_id": &*id});
+    let host = workspace.host(&parts.name, model);
     let context = workspace.context(target.package, unique_id, host.clone());
     let mut arguments = Vec::with_capacity(parts.arguments.len());
     let at_test = |problem: Diagnostic| {

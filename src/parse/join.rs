@@ -21,22 +21,29 @@ use super::workspace::Workspace;
 use super::{PropertiesFile, check, function, gather, semantic, unit_test};
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
 use crate::manifest::{Disabled, Manifest, Metadata, Node, Quoting, ResourceType, Source, UniqueId, Version};
+use crate::resource::FastMap;
 
 /// Makes the manifest; what is wrong goes to `problems`.
 pub fn manifest(
     workspace: &Workspace<'_>,
     found: &[FoundMacro],
-    files: &[PropertiesFile],
+    mut files: Vec<PropertiesFile>,
     mut drafts: Vec<Draft>,
     problems: &mut Diagnostics,
 ) -> Manifest {
     let namer = Namer::new(workspace);
-    let patches = patches(workspace, files, &mut drafts, problems);
+    let patches = patches(workspace, &files, &mut drafts, problems);
     let pairs: Vec<(Draft, Option<Patch<'_>>)> = drafts.into_iter().zip(patches).collect();
-    let finished: Vec<Result<Node, Diagnostic>> =
-        pairs.into_par_iter().map(|(draft, patch)| node::finish(workspace, &namer, draft, patch.as_ref())).collect();
+    // Each node is made where it stays: lists of nodes by value would be copied as they grow and are taken apart.
+    let finished: Vec<Result<Arc<Node>, Diagnostic>> = pairs
+        .into_par_iter()
+        .map(|(draft, patch)| node::finish(workspace, &namer, draft, patch.as_ref()).map(Arc::new))
+        .collect();
+    // Tests need the memory of what nodes have taken over.
+    files.iter_mut().flat_map(|file| &mut file.properties.nodes).for_each(NodeProperties::keep_tests_only);
+    let files = &files;
     let mut manifest = Manifest { metadata: metadata(workspace), ..Manifest::default() };
-    let (functions, nodes): (Vec<Node>, Vec<Node>) =
+    let (functions, nodes): (Vec<Arc<Node>>, Vec<Arc<Node>>) =
         gather(finished, problems).into_iter().partition(|node| node.resource_type == ResourceType::Function);
     add_nodes(&mut manifest, nodes, problems);
     function::add(&mut manifest, functions, problems);
@@ -92,10 +99,10 @@ fn patch_path(workspace: &Workspace<'_>, file: &PropertiesFile) -> String {
 #[derive(Default)]
 struct Index {
     /// Models, seeds, snapshots.
-    refable: HashMap<String, Vec<usize>>,
-    analyses: HashMap<String, Vec<usize>>,
-    tests: HashMap<String, Vec<usize>>,
-    functions: HashMap<String, Vec<usize>>,
+    refable: FastMap<String, Vec<usize>>,
+    analyses: FastMap<String, Vec<usize>>,
+    tests: FastMap<String, Vec<usize>>,
+    functions: FastMap<String, Vec<usize>>,
 }
 
 impl Index {
@@ -311,18 +318,18 @@ fn latest_version(properties: &NodeProperties) -> Version {
 }
 
 /// Adds nodes; of two that are enabled under one id, the second is an error.
-fn add_nodes(manifest: &mut Manifest, nodes: Vec<Node>, problems: &mut Diagnostics) {
+fn add_nodes(manifest: &mut Manifest, nodes: Vec<Arc<Node>>, problems: &mut Diagnostics) {
     for node in nodes {
         let id = node.unique_id.clone();
         if !node.config.enabled() {
-            manifest.disabled.entry(id).or_default().push(Disabled::Node(Box::new(node)));
+            manifest.disabled.entry(id).or_default().push(Disabled::Node(Box::new(Arc::unwrap_or_clone(node))));
             continue;
         }
         if let Some(first) = manifest.nodes.get(&id) {
             problems.push(check::duplicate(first, &node));
             continue;
         }
-        manifest.nodes.insert(id, Arc::new(node));
+        manifest.nodes.insert(id, node);
     }
 }
 
@@ -340,7 +347,7 @@ fn node_tests(
     files: &[&PropertiesFile],
     manifest: &Manifest,
     problems: &mut Diagnostics,
-) -> Vec<Node> {
+) -> Vec<Arc<Node>> {
     let attached = attachable(manifest);
     let mut planned = Vec::new();
     for file in files {
@@ -362,14 +369,14 @@ fn node_tests(
 }
 
 /// Nodes that tests stand under, by package, name and version.
-type Attachable = HashMap<(String, String, Option<String>), (UniqueId, Option<String>)>;
+type Attachable = FastMap<(String, String, Option<String>), (UniqueId, Option<String>)>;
 
 fn attachable(manifest: &Manifest) -> Attachable {
     let disabled = manifest.disabled.values().flatten().filter_map(|disabled| match disabled {
         Disabled::Node(node) => Some(node.as_ref()),
         _ => None,
     });
-    let mut found = Attachable::new();
+    let mut found = Attachable::default();
     // Enabled ones come last, so that they win.
     for node in disabled.chain(manifest.nodes.values().map(Arc::as_ref)) {
         if node.resource_type.is_refable() {
@@ -436,10 +443,12 @@ fn make_tests(
     namer: &Namer,
     planned: Vec<PlannedTest<'_>>,
     problems: &mut Diagnostics,
-) -> Vec<Node> {
-    let made: Vec<Result<Node, Diagnostic>> = planned
+) -> Vec<Arc<Node>> {
+    let made: Vec<Result<Arc<Node>, Diagnostic>> = planned
         .into_par_iter()
-        .map(|planned| generic_test::node(workspace, namer, &planned.target, &planned.column, planned.test))
+        .map(|planned| {
+            generic_test::node(workspace, namer, &planned.target, &planned.column, planned.test).map(Arc::new)
+        })
         .collect();
     gather(made, problems)
 }

@@ -163,7 +163,8 @@ fn call(
 ) -> Result<Option<String>, Diagnostic> {
     let view = &workspace.packages[package];
     let node = (named.node)();
-    let host = workspace.host(named.name, node.clone());
+    let model = node.clone();
+    let host = workspace.host(named.name, move || model.clone());
     let context = workspace.final_context(package, named.name, host);
     let arguments = Arguments {
         positional: vec![configured.map_or_else(values::none, Value::from), values::from_json(&node)],

@@ -7,11 +7,10 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
 use super::capture::Calls;
-use super::configure::{self, Own};
+use super::configure::{self, Own, Places};
 use super::contract;
 use super::docs;
 use super::extract;
@@ -23,8 +22,8 @@ use crate::config::NodeConfig;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::jinja::TemplateSource;
 use crate::manifest::{
-    Access, CallTarget, Checksum, Code, ColumnInfo, Contract, Detail, Docs, HookDetail, ModelDetail, Node, Origin,
-    ResourceType, SeedDependsOn, SeedDetail, UniqueId, Version,
+    Access, CallTarget, Checksum, Code, ColumnInfo, Columns, Contract, Detail, Docs, HookDetail, ModelDetail, Node,
+    Origin, RareFacts, ResourceType, SeedDependsOn, SeedDetail, UniqueId, Version,
 };
 
 /// A node as its file has it.
@@ -197,7 +196,7 @@ fn assemble(
         checksum: draft.checksum,
         tags,
         description: String::new(),
-        columns: IndexMap::new(),
+        columns: Columns::default(),
         meta: config.meta().cloned().unwrap_or_default(),
         group: config.text("group").map(str::to_owned),
         docs: docs.unwrap_or_default(),
@@ -332,9 +331,8 @@ pub fn columns(
     owner: &str,
     given: &[&ColumnProperties],
     span: &Span,
-) -> Result<IndexMap<String, ColumnInfo>, Diagnostic> {
-    let mut columns = IndexMap::with_capacity(given.len());
-    for column in given {
+) -> Result<Columns, Diagnostic> {
+    let made = given.iter().map(|column| {
         let described = docs::describe(workspace, package, owner, &column.description, span)?;
         let without_columns = column.constraints.iter().map(|constraint| {
             let mut constraint = constraint.clone();
@@ -343,25 +341,21 @@ pub fn columns(
             }
             constraint
         });
-        let mut more = column.more.clone();
+        let mut more = column.more.as_deref().cloned().unwrap_or_default();
         // Found in the description, whatever the file says.
-        more.iter_mut().for_each(|more| drop(more.shift_remove("doc_blocks")));
-        let more = more.filter(|more| !more.is_empty());
-        let info = ColumnInfo {
-            name: column.name.clone(),
-            description: described.text,
+        more.shift_remove("doc_blocks");
+        let rest = RareFacts {
             meta: column.meta.clone(),
-            data_type: column.data_type.clone(),
             constraints: without_columns.collect(),
-            quote: column.quote,
             tags: column.tags.clone(),
             granularity: column.granularity.clone(),
             doc_blocks: described.blocks,
             more,
         };
-        columns.insert(column.name.clone(), info);
-    }
-    Ok(columns)
+        let (name, data_type) = (column.name.clone(), column.data_type.clone());
+        Ok(ColumnInfo { name, description: described.text, data_type, quote: column.quote, rest: rest.into() })
+    });
+    made.collect()
 }
 
 /// Database, schema, alias, and the relation's name where there is a relation.
@@ -407,7 +401,8 @@ fn render_hooks(workspace: &Workspace<'_>, node: &mut Node) -> Result<(), Diagno
         return Ok(());
     }
     let package = workspace.package_named(&node.package_name).unwrap_or(0);
-    let host = workspace.host(&node.alias, serde_json::to_value(&*node).unwrap_or_default());
+    let model = serde_json::to_value(&*node).unwrap_or_default();
+    let host = workspace.host(&node.alias, move || model.clone());
     for template in templates {
         let source = TemplateSource::text(&node.original_file_path, &template);
         let calls = workspace.capture(package, &node.name, &source, &host)?;
@@ -463,13 +458,12 @@ pub fn read_calls(workspace: &Workspace<'_>, draft: &mut Draft) -> Result<(), Di
         take_extraction(draft, found, &span);
         return Ok(());
     }
-    let model = draft.dictionary(workspace);
-    let host = workspace.host(&draft.name, model);
-    let source = TemplateSource::part(&span.file, span.start..span.end);
+    let host = workspace.host(&draft.name, draft.dictionary(workspace));
+    let template = workspace.engine.parse(&TemplateSource::part(&span.file, span.start..span.end))?;
     if keeps_written && draft.raw_code.contains("config(") {
-        draft.written_config = workspace.engine.written_config(&source)?;
+        draft.written_config = template.written_config();
     }
-    draft.calls = workspace.capture(draft.package, &draft.name, &source, &host)?;
+    draft.calls = workspace.capture_parsed(draft.package, &draft.name, &template, &host)?;
     Ok(())
 }
 
@@ -518,32 +512,39 @@ impl Draft {
         self.language == "python"
     }
 
-    /// The `model` dictionary that templates see while the node is parsed.
-    pub fn dictionary(&self, workspace: &Workspace<'_>) -> Value {
-        let config =
-            configure::config(workspace.places(self.package), self.resource_type, &self.fqn, Own::nothing()).ok();
-        serde_json::json!({
-            "database": workspace.database(),
-            "schema": workspace.schema(),
-            "alias": self.name,
-            "name": self.name,
-            "resource_type": self.resource_type,
-            "package_name": &*workspace.packages[self.package].name,
-            "path": self.path,
-            "original_file_path": self.original_file_path,
-            "unique_id": &*self.unique_id,
-            "fqn": self.fqn,
-            "checksum": self.checksum,
-            "config": config,
-            "tags": [],
-            "refs": [],
-            "sources": [],
-            "depends_on": {"macros": [], "nodes": []},
-            "description": "",
-            "columns": {},
-            "meta": {},
-            "raw_code": &*self.raw_code,
-            "language": self.language,
-        })
+    /// Makes the `model` dictionary that templates see while the node is parsed.
+    fn dictionary(&self, workspace: &Workspace<'_>) -> impl Fn() -> Value + Send + Sync + use<> {
+        let draft = self.clone();
+        let own = &workspace.packages[self.package];
+        let (package, trees) = (own.name.clone(), own.trees.clone());
+        let root = (!workspace.is_root(self.package)).then(|| workspace.root().trees.clone());
+        let (database, schema) = (workspace.database(), workspace.schema().to_owned());
+        move || {
+            let places = Places { own: &trees, root: root.as_deref() };
+            let config = configure::config(places, draft.resource_type, &draft.fqn, Own::nothing()).ok();
+            serde_json::json!({
+                "database": database,
+                "schema": schema,
+                "alias": draft.name,
+                "name": draft.name,
+                "resource_type": draft.resource_type,
+                "package_name": &*package,
+                "path": draft.path,
+                "original_file_path": draft.original_file_path,
+                "unique_id": &*draft.unique_id,
+                "fqn": draft.fqn,
+                "checksum": draft.checksum,
+                "config": config,
+                "tags": [],
+                "refs": [],
+                "sources": [],
+                "depends_on": {"macros": [], "nodes": []},
+                "description": "",
+                "columns": {},
+                "meta": {},
+                "raw_code": &*draft.raw_code,
+                "language": draft.language,
+            })
+        }
     }
 }

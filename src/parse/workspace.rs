@@ -1,7 +1,6 @@
 //! What every part of parsing shares: the packages with their config trees, the engine,
 //! the docs, how the names of relations are made.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use minijinja::Value;
@@ -14,15 +13,16 @@ use super::docs::Docs;
 use crate::adapter::{Path, PolicyChange, Relation};
 use crate::diagnostic::{Diagnostic, SourceFile, Span};
 use crate::jinja::context::{Host, NodeContext, Scope as ContextScope};
-use crate::jinja::{Engine, Scope, TemplateSource, relation_object, values};
+use crate::jinja::{Engine, ParsedTemplate, Scope, TemplateSource, relation_object, values};
 use crate::project::Package;
+use crate::resource::FastMap;
 
 /// A package with its config trees.
 #[derive(Debug)]
 pub struct PackageView<'a> {
     pub package: &'a Package,
     pub name: Arc<str>,
-    pub trees: Trees,
+    pub trees: Arc<Trees>,
     pub unrendered: Trees,
 }
 
@@ -37,7 +37,7 @@ pub struct Workspace<'a> {
     /// When parsing began, in seconds since the epoch.
     pub created_at: f64,
     /// Packages by name.
-    indexes: HashMap<Arc<str>, usize>,
+    indexes: FastMap<Arc<str>, usize>,
     /// Whether a package, or the root project, replaces `ref`, `source` or `config`.
     overrides_builtins: Vec<bool>,
     /// What was met where only errors are handed back.
@@ -72,7 +72,12 @@ impl<'a> Workspace<'a> {
                         false => trees,
                     }
                 };
-                PackageView { package, name: package.name.clone(), trees: trees(true), unrendered: trees(false) }
+                PackageView {
+                    package,
+                    name: package.name.clone(),
+                    trees: Arc::new(trees(true)),
+                    unrendered: trees(false),
+                }
             })
             .collect();
         let indexes = packages.iter().enumerate().map(|(index, package)| (package.name.clone(), index)).collect();
@@ -134,7 +139,7 @@ impl<'a> Workspace<'a> {
 
     /// Where the configs of a package's resources come from.
     pub fn places(&self, package: usize) -> Places<'_> {
-        let root = (!self.is_root(package)).then(|| &self.packages[0].trees);
+        let root = (!self.is_root(package)).then(|| &*self.packages[0].trees);
         Places { own: &self.packages[package].trees, root }
     }
 
@@ -157,8 +162,8 @@ impl<'a> Workspace<'a> {
         relation
     }
 
-    /// The host for a node of which only the name is known; `model` is its dictionary.
-    pub fn host(&self, alias: &str, model: Json) -> ParseHost {
+    /// The host for a node of which only the name is known; `model` makes its dictionary.
+    pub fn host(&self, alias: &str, model: impl Fn() -> Json + Send + Sync + 'static) -> ParseHost {
         let target = &self.inputs.files.target;
         let this = self.relation(Some(&target.database), &target.schema, alias);
         ParseHost::new(Subject {
@@ -167,7 +172,7 @@ impl<'a> Workspace<'a> {
             schema: target.schema.clone(),
             adapter: self.inputs.adapter.clone(),
             api: self.inputs.api.clone(),
-            model,
+            model: Box::new(model),
         })
     }
 
@@ -199,9 +204,20 @@ impl<'a> Workspace<'a> {
         source: &TemplateSource,
         host: &ParseHost,
     ) -> Result<Calls, Diagnostic> {
+        self.capture_parsed(package, node, &self.engine.parse(source)?, host)
+    }
+
+    /// As [`Workspace::capture`].
+    pub fn capture_parsed(
+        &self,
+        package: usize,
+        node: &str,
+        template: &ParsedTemplate,
+        host: &ParseHost,
+    ) -> Result<Calls, Diagnostic> {
         let context = self.context(package, node, host.clone());
         let scope = Scope::parsing(&self.packages[package].name, context);
-        let rendered = self.engine.render(source, &scope)?;
+        let rendered = self.engine.render_parsed(template, &scope)?;
         let mut calls = host.take();
         for id in &rendered.macros {
             calls.add_macro(id);

@@ -25,12 +25,12 @@ use crate::jinja::{Arguments, Scope, TemplateSource, adapter_object, cells, rela
 use crate::load;
 use crate::manifest::{Freshness, Node, Resource, ResourceType, Source, Threshold, UniqueId};
 
-use super::outcome::{Extra, Outcome, Report, Stopwatch};
+use super::outcome::{Extra, Outcome, OutcomeRest, Report, Stopwatch};
 use super::schedule::Outcome as Step;
 use super::{Runner, line, plain_outcome, step_after};
 
 /// When a source was last loaded, and when that was found out.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Measured {
     pub max_loaded_at: DateTime<Utc>,
     pub snapshotted_at: DateTime<Utc>,
@@ -151,7 +151,7 @@ impl Runner<'_> {
     /// Measures the age of a source or a model.
     pub(super) fn run_freshness(&self, worker: &Worker, task: usize, resource: Resource<'_>) -> Step {
         let Some(subject) = Subject::of(self.runtime, resource) else { return Step::Done };
-        let facts = &self.facts[task];
+        let facts = &self.facts(task);
         let mut stopwatch = Stopwatch::start();
         let info = NodeInfo { started_at: Some(stopwatch.started_at), ..NodeInfo::waiting(facts) }
             .with_status(Status::Started);
@@ -184,7 +184,8 @@ impl Runner<'_> {
         self.runtime.emit(Event::LogFreshnessResult { line, source_name: owner, table_name: name });
         self.runtime.emit(Event::NodeFinished(result.clone()));
         let step = step_after(result.status, self.runtime.flags.fail_fast);
-        self.push(Outcome { measured, ..plain_outcome(&subject.id, result) });
+        let rest = OutcomeRest { measured, ..OutcomeRest::default() };
+        self.push(Outcome { rest: rest.kept(), ..plain_outcome(&subject.id, result) });
         step
     }
 

@@ -200,7 +200,7 @@ impl Runner<'_> {
     fn prepare(&self, rendering: &Rendering<'_>, node: &Arc<Node>, member: &Member) -> (Asked, Option<Figure>) {
         let worker = rendering.worker;
         let mut stopwatch = Stopwatch::start();
-        let info = NodeInfo { started_at: Some(stopwatch.started_at), ..NodeInfo::waiting(&self.facts[member.task]) };
+        let info = NodeInfo { started_at: Some(stopwatch.started_at), ..NodeInfo::waiting(&self.facts(member.task)) };
         let info = info.with_status(Status::Compiling);
         let ready = self.runtime.assign(worker, node, Some(info)).and_then(|()| node::compile(rendering, node, None));
         stopwatch.compiled();
@@ -236,7 +236,7 @@ impl Runner<'_> {
                 let passed = Report { message: None, failures: Some(0), ..Report::new(Status::Pass, "") };
                 asked.passed = Some(Report { adapter_response, ..passed });
             } else {
-                names.push(self.facts[*task].name.clone());
+                names.push(self.facts(*task).name.clone());
             }
         }
         let failing = if names.is_empty() { String::new() } else { format!("; to be run: {}", names.join(", ")) };

@@ -23,14 +23,35 @@ pub struct Outcome {
     /// The SQL as compiled; `None` for what has none (seeds, skipped nodes).
     pub compiled_code: Option<Arc<str>>,
     pub compiled_path: Option<String>,
-    pub ctes: Vec<crate::manifest::InjectedCte>,
     pub build_path: Option<String>,
+    pub rest: Option<Box<OutcomeRest>>,
+}
+
+/// What most nodes leave nothing of.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct OutcomeRest {
+    pub ctes: Vec<crate::manifest::InjectedCte>,
     pub batches: Option<BatchResults>,
     pub overloads: Option<OverloadResults>,
     /// The compiled bodies of a function's overloads, in order.
     pub overload_bodies: Vec<Option<Arc<str>>>,
     /// When a source was last loaded, where that was asked and known.
     pub measured: Option<Measured>,
+}
+
+static NOTHING_ELSE: std::sync::LazyLock<OutcomeRest> = std::sync::LazyLock::new(OutcomeRest::default);
+
+impl OutcomeRest {
+    /// As an outcome keeps it: nothing, if there is nothing.
+    pub fn kept(self) -> Option<Box<Self>> {
+        (self != *NOTHING_ELSE).then(|| Box::new(self))
+    }
+}
+
+impl Outcome {
+    pub fn rest(&self) -> &OutcomeRest {
+        self.rest.as_deref().unwrap_or(&NOTHING_ELSE)
+    }
 }
 
 /// The batches of a microbatch model: spans that succeeded and that failed.

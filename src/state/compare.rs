@@ -424,7 +424,7 @@ fn same_persisted_descriptions(new: &Node, old: &Node) -> bool {
         new.config.get("persist_docs").and_then(|docs| docs.get(key)).and_then(Value::as_bool).unwrap_or(false)
     };
     let columns = |node: &Node| -> HashMap<String, String> {
-        node.columns.iter().map(|(name, column)| (name.clone(), column.description.clone())).collect()
+        node.columns.values().map(|column| (column.name.clone(), column.description.clone())).collect()
     };
     (!persists("relation") || new.description == old.description)
         && (!persists("columns") || columns(new) == columns(old))

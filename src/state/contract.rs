@@ -90,11 +90,12 @@ fn changes<'a>(new: &'a Node, old: &'a Node, enforces: Enforces<'a>) -> Vec<Stri
     let mut removed = Vec::new();
     let mut retyped = Vec::new();
     let mut unconstrained = Vec::new();
-    let mut columns: Vec<_> = old.columns.iter().collect();
-    columns.sort_by(|one, other| one.0.cmp(other.0));
+    let mut columns: Vec<_> = old.columns.values().collect();
+    columns.sort_by(|one, other| one.name.cmp(&other.name));
     let mut any_constraints = !old_model.constraints.is_empty();
-    for (key, column) in columns {
-        any_constraints |= !column.constraints.is_empty();
+    for column in columns {
+        let key = &column.name;
+        any_constraints |= !column.rest.constraints.is_empty();
         let Some(now) = new.columns.get(key) else {
             removed.push(column.name.clone());
             continue;
@@ -103,7 +104,7 @@ fn changes<'a>(new: &'a Node, old: &'a Node, enforces: Enforces<'a>) -> Vec<Stri
             let shown = |data_type: &Option<String>| data_type.clone().unwrap_or_else(|| "None".to_owned());
             retyped.push(format!("{} ({} -> {})", column.name, shown(&column.data_type), shown(&now.data_type)));
         }
-        for lost in lost(&column.constraints, &now.constraints, old, enforces) {
+        for lost in lost(&column.rest.constraints, &now.rest.constraints, old, enforces) {
             unconstrained.push(format!("'{}' constraint on column {key}", name(lost)));
         }
     }

@@ -9,7 +9,7 @@ use crate::artifact::{BatchResults, RunResult};
 use crate::event::Status;
 use crate::graph::{ResolveOptions, resolve, table};
 use crate::invocation::Which;
-use crate::manifest::{ColumnInfo, Contract, Detail, Macro, Node, Version};
+use crate::manifest::{ColumnInfo, Columns, Contract, Detail, Macro, Node, RareFacts, Version};
 use crate::resource::UniqueId;
 
 const PROJECT: &str = "source raw.orders
@@ -180,9 +180,10 @@ fn contracted(version: Option<i64>, checksum: &str, columns: &[(&str, &str)]) ->
     let columns = columns.iter().map(|(name, data_type)| {
         let constraints = vec![json!({"type": "not_null"})];
         let (name, data_type) = ((*name).to_owned(), Some((*data_type).to_owned()));
-        (name.clone(), ColumnInfo { name, data_type, constraints, ..ColumnInfo::default() })
+        let rest = RareFacts { constraints, ..RareFacts::default() }.into();
+        ColumnInfo { name, data_type, rest, ..ColumnInfo::default() }
     });
-    let columns: indexmap::IndexMap<_, _> = columns.collect();
+    let columns: Columns = columns.collect();
     let checksum = Some(checksum.to_owned());
     move |node| {
         node.columns = columns;
@@ -218,7 +219,7 @@ fn contracts_break_by_what_goes_not_by_what_comes() {
     let said = broken(None, &|manifest| {
         change(manifest, "model.shop.b", |node| {
             node.config.set("materialized", json!("view"));
-            node.columns[0].constraints.clear();
+            node.columns.values_mut().take(1).for_each(|column| column.rest.constraints.clear());
             if let Some(code) = node.code_mut() {
                 code.contract.enforced = false;
             }

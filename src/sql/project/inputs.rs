@@ -4,10 +4,8 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use indexmap::IndexMap;
-
 use super::{EPHEMERAL, NodeCode, NodeInput};
-use crate::manifest::{ColumnInfo, Manifest, Node, ResourceType, Source};
+use crate::manifest::{Columns, Manifest, Node, ResourceType, Source};
 use crate::resource::UniqueId;
 use crate::sql::{Completeness, KnownColumn, KnownColumns};
 
@@ -102,7 +100,7 @@ fn seed(node: &Node, facts: &Facts) -> Option<KnownColumns> {
 }
 
 /// Columns that a properties file describes; a contract that is enforced has all of them.
-fn described(columns: &IndexMap<String, ColumnInfo>, enforced: bool) -> KnownColumns {
+fn described(columns: &Columns, enforced: bool) -> KnownColumns {
     let known = columns.values().map(|column| KnownColumn {
         name: column.name.as_str().into(),
         data_type: column.data_type.as_deref().map(Arc::from),

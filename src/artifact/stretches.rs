@@ -1,0 +1,57 @@
+//! Many entries of an artifact as text: made by all threads, a stretch of entries at a time, and written
+//! in their order, so that neither one thread has all the work nor the memory all the text.
+
+use std::io::{Error, Result, Write};
+use std::ops::Range;
+
+use rayon::prelude::*;
+use serde::Serialize;
+
+/// How many entries one thread makes into text before it takes the next.
+const SHARE: usize = 64;
+/// What an entry's text needs, about.
+const ENTRY_BYTES: usize = 3000;
+
+/// Writes `count` entries with commas between them; `entry` adds one to a text, by its number.
+/// The next stretch is made while the last one is written.
+///
+/// # Errors
+/// If `out` cannot be written to, and whatever `entry` fails with.
+pub(super) fn write(
+    out: &mut (impl Write + Send),
+    count: usize,
+    entry: impl Fn(&mut Vec<u8>, usize) -> Result<()> + Sync,
+) -> Result<()> {
+    let share = |numbers: Range<usize>| -> Result<Vec<u8>> {
+        let mut text = Vec::with_capacity(numbers.len() * ENTRY_BYTES);
+        for number in numbers {
+            if number > 0 {
+                text.push(b',');
+            }
+            entry(&mut text, number)?;
+        }
+        Ok(text)
+    };
+    let stretch = SHARE * rayon::current_num_threads() * 2;
+    let mut ready: Vec<Result<Vec<u8>>> = Vec::new();
+    let mut from = 0;
+    while from < count || !ready.is_empty() {
+        let until = (from + stretch).min(count);
+        let starts: Vec<usize> = (from..until).step_by(SHARE).collect();
+        let make = || starts.into_par_iter().map(|start| share(start..(start + SHARE).min(until))).collect();
+        let last = std::mem::take(&mut ready);
+        let (made, written) = rayon::join(make, || last.into_iter().try_for_each(|text| out.write_all(&text?)));
+        written?;
+        ready = made;
+        from = until;
+    }
+    Ok(())
+}
+
+/// Adds a value as JSON to a text.
+///
+/// # Errors
+/// What has no JSON form.
+pub(super) fn add<T: Serialize + ?Sized>(text: &mut Vec<u8>, value: &T) -> Result<()> {
+    serde_json::to_writer(text, value).map_err(Error::from)
+}
