@@ -9,7 +9,10 @@ import { age, moment, number, percent, seconds, t } from './i18n';
 
 /** The chain of nodes without which the last run could not have been shorter. */
 export function criticalPath(site: Site): { nodes: number[]; time: number } {
-  const time = (at: number) => site.core.seconds[at] ?? 0;
+  // Results of earlier runs are known as well: what began before the last one is none of it.
+  const { run, started } = site.core;
+  const begun = run ? Date.parse(run.at) - (run.seconds + 2) * 1000 : 0;
+  const time = (at: number) => (started[at] && Date.parse(started[at]) < begun ? 0 : site.core.seconds[at] ?? 0);
   const best = new Float64Array(site.size).fill(-1);
   const before = new Int32Array(site.size).fill(-1);
   const visit = (start: number) => {
@@ -52,7 +55,7 @@ export function QualityPage({ site }: { site: Site }) {
       <Section title={t('problems')} id="problems">
         {!figures.problems.length ? <p class="good">{core.run ? t('allGood') : t('neverRun')}</p> : (
           <div class="scroll"><table>
-            <thead><tr><th>{t('status')}</th><th>{t('kind')}</th><th>{t('name')}</th><th>{t('on')}</th><th>{t('failures')}</th></tr></thead>
+            <thead><tr><th>{t('status')}</th><th>{t('kind')}</th><th>{t('name')}</th><th>{t('on')}</th><th>{t('failures')} / {t('age')}</th></tr></thead>
             <tbody><Rows items={figures.problems} row={(at) => <tr><td><StateMark state={trouble(site, at)} /></td><td><Kind kind={site.kind(at)} /></td><td><Link site={site} at={at} /></td><td>{site.isTest(at) ? core.parents[at].filter((it) => site.isDrawn(it)).slice(0, 3).map((it) => <><Link site={site} at={it} /> </>) : ''}</td><td class="figure">{core.failures[at] ? number(core.failures[at]) : stale(site, at) && core.freshness[at][1] !== null ? age(core.freshness[at][1]!) : ''}</td></tr>} /></tbody>
           </table></div>
         )}

@@ -10,6 +10,8 @@ export interface Hit { node: number; score: number; field: Field; column?: strin
 /** A hit while it is weighed: what it shows is only read from its text if it is among the best. */
 interface Found { node: number; score: number; field: Field; column?: string; snippet?: string; typo?: boolean; text?: Text; owner?: number; at?: number; length?: number }
 type Put = (node: number, score: number, field: Field) => Found | null;
+/** Hits by node: a word may have ten thousand, and a list of that length is quicker than a map. */
+interface Hits { of: (Found | undefined)[]; nodes: number[] }
 
 const WEIGHT: Record<Field, number> = { name: 100, tag: 34, owner: 34, column: 40, description: 26, columnDescription: 20, sql: 8 };
 const KIND: Record<string, number> = { model: 6, source: 4, exposure: 6, metric: 5, seed: 3, snapshot: 3, semantic_model: 2, macro: -14, test: -34, unit_test: -30, analysis: -4 };
@@ -88,12 +90,17 @@ export class Search {
   private tags: [string, number[]][] = [];
   private owners: [string, number[]][] = [];
   private words = new Map<string, number[]>();
+  private letters: number[] = [];
+  private joined: { lower: string; starts: number[] };
   private corpora: Corpus[] = [];
   private base: Float64Array;
 
   constructor(private site: Site) {
     const { core } = site;
     this.names = core.name.map((name) => lowered(name.normalize('NFC')));
+    const starts = [0];
+    for (const name of this.names) starts.push(starts[starts.length - 1] + name.length + 1);
+    this.joined = { lower: this.names.join('\u0001'), starts };
     const byTag = new Map<string, number[]>();
     const byOwner = new Map<string, number[]>();
     const add = (map: Map<string, number[]>, key: string, at: number) => { const list = map.get(key); if (list) list.push(at); else map.set(key, [at]); };
@@ -134,45 +141,54 @@ export class Search {
   query(text: string, limit = 60): Hit[] {
     const words = text.normalize('NFC').trim().split(/\s+/).filter(Boolean);
     if (!words.length) return [];
-    let result: Map<number, Found> | null = null;
+    let result: Hits | null = null;
     // Long words are rare: what they leave out need not be weighed for the others.
     for (const word of [...words].sort((a, b) => b.length - a.length)) {
       const found = this.word(word, result);
       if (result) {
-        for (const [node, hit] of found) {
-          const other: Found = result.get(node)!;
+        for (const node of found.nodes) {
+          const [hit, other] = [found.of[node]!, result.of[node]!];
           const better = hit.score > other.score ? hit : other;
           better.score = hit.score + other.score;
-          if (better !== hit) found.set(node, better);
+          found.of[node] = better;
         }
       }
       result = found;
     }
     const whole = words.join('_').toLowerCase();
     const hits: Found[] = [];
-    for (const hit of result!.values()) {
+    for (const node of result!.nodes) {
+      const hit = result!.of[node]!;
       hit.score += this.base[hit.node];
       if (words.length > 1 && this.names[hit.node].includes(whole)) hit.score += 40;
       if (hit.score > -Infinity) hits.push(hit);
     }
-    hits.sort((a, b) => b.score - a.score || this.names[a.node].length - this.names[b.node].length || a.node - b.node);
-    return hits.slice(0, limit).map(({ node, score, field, column, snippet, typo, text: found, owner, at, length }) => {
+    return this.best(hits, limit).map(({ node, score, field, column, snippet, typo, text: found, owner, at, length }) => {
       if (!found || at === undefined) return { node, score, field, column, snippet, typo };
       if (found[0] === 'n') return { node, score, field, column: found[1] };
       return { node, score, field, column: found[3][owner ?? 0], snippet: cut(found[1], at, length ?? 0) };
     });
   }
 
-  private word(word: string, within: Map<number, Found> | null): Map<number, Found> {
-    const hits = new Map<number, Found>();
+  /** The first of them by score, then by the shorter name, then by number; numbers alone are sorted quickly. */
+  private best(hits: Found[], limit: number): Found[] {
+    const key = (hit: Found) => hit.score - this.names[hit.node].length * 1e-4 - hit.node * 1e-9;
+    const keys = Float64Array.from(hits, key);
+    const least = hits.length > limit ? keys.slice().sort()[hits.length - limit] : -Infinity;
+    return hits.filter((_, at) => keys[at] >= least).sort((a, b) => key(b) - key(a)).slice(0, limit);
+  }
+
+  private word(word: string, within: Hits | null): Hits {
+    const hits: Hits = { of: new Array(this.site.size), nodes: [] };
     const prefix = /^([a-z]+):(.+)$/i.exec(word);
     const only = prefix ? PREFIXES[prefix[1].toLowerCase()] : undefined;
     const put: Put = (node, score, field) => {
-      const known = hits.get(node);
+      const known = hits.of[node];
       if (known && known.score >= score) return null;
-      if (within && !within.has(node)) return null;
+      if (within && !within.of[node]) return null;
       const hit: Found = { node, score, field };
-      hits.set(node, hit);
+      if (!known) hits.nodes.push(node);
+      hits.of[node] = hit;
       return hit;
     };
     if (prefix && ['type', 'kind'].includes(prefix[1].toLowerCase())) {
@@ -195,20 +211,30 @@ export class Search {
 
   private inNames(needle: string, match: Matcher, put: Put) {
     let good = 0;
-    for (let at = 0; at < this.names.length; at++) {
+    let whole = false;
+    const { lower: all, starts } = this.joined;
+    let from = 0;
+    for (let at = 0; at < starts.length; at++) {
+      const found = match(all, from);
+      if (!found) break;
+      at = textAt(starts, found[0], at);
+      from = starts[at + 1];
       const name = this.names[at];
-      const found = match(name);
-      if (!found) continue;
-      const [start, length] = found;
+      const [start, length] = [found[0] - starts[at], found[1]];
       const boundary = start === 0 || /[_.\s-]/.test(name[start - 1]);
       const score = length === name.length ? 60 : start === 0 ? 34 : boundary ? 24 : 4;
       put(at, WEIGHT.name + score - Math.min(20, (name.length - length) / 4), 'name');
+      whole ||= length === name.length;
       good++;
     }
     const lower = needle.toLowerCase();
-    if (good >= 5 || lower.length < 4) return;
+    if (whole || good >= 5 || lower.length < 4) return;
     const most = lower.length < 8 ? 1 : 2;
+    const letters = lettersOf(lower);
+    let place = -1;
     for (const [word, nodes] of this.words) {
+      // Each letter that the word lacks is a mistake.
+      if (ones(letters & ~(this.letters[++place] ??= lettersOf(word))) > most) continue;
       const steps = distance(lower, word, most, true);
       // The whole word is likelier than one that goes on.
       if (steps <= most) for (const node of nodes) { const hit = put(node, WEIGHT.name - 25 - steps * 10 - Math.min(9, Math.abs(word.length - lower.length)), 'name'); if (hit) hit.typo = true; }
@@ -224,11 +250,7 @@ export class Search {
         const found = match(lower, from);
         if (!found || ++looked > MOST_TEXTS) break;
         const place = found[0];
-        // The text that the place is in.
-        let low = at;
-        let high = starts.length - 1;
-        while (low < high) { const middle = (low + high + 1) >> 1; if (starts[middle] <= place) low = middle; else high = middle - 1; }
-        at = low;
+        at = textAt(starts, place, at);
         const text = texts[at];
         const field = FIELDS[text[0]];
         if (wants(field)) {
@@ -244,6 +266,29 @@ export class Search {
       }
     }
   }
+}
+
+/** The text that a place is in, from the one at `low` on. */
+function textAt(starts: number[], place: number, low: number): number {
+  // Mostly it is near.
+  let step = 1;
+  while (low + step < starts.length && starts[low + step] <= place) { low += step; step *= 2; }
+  let high = Math.min(starts.length - 1, low + step);
+  while (low < high) { const middle = (low + high + 1) >> 1; if (starts[middle] <= place) low = middle; else high = middle - 1; }
+  return low;
+}
+
+/** Which letters and digits a word has, as bits. */
+function lettersOf(word: string): number {
+  let bits = 0;
+  for (let at = 0; at < word.length; at++) { const code = word.charCodeAt(at); bits |= 1 << (code < 0x30 ? 0 : code <= 0x39 ? 1 + ((code - 0x30) % 5) : 6 + (code % 26)); }
+  return bits;
+}
+
+function ones(bits: number): number {
+  let count = 0;
+  for (let rest = bits; rest; rest &= rest - 1) count++;
+  return count;
 }
 
 /** The surroundings of a hit, on one line. */

@@ -156,6 +156,10 @@ test('paths_and_the_critical_path_are_found', () => {
   assert.deepEqual(between(project, 4, 0).path, []);
   const critical = criticalPath(project);
   assert.deepEqual([names(project, critical.nodes), critical.time], [['orders', 'stg_customers'], 7]);
+  project.core.run = { command: 'run', at: '2026-01-02T00:00:00Z', seconds: 10 };
+  Object.assign(project.core.started, { 1: '2026-01-01T23:59:55Z', 2: '2026-01-01T08:00:00Z', 3: '2026-01-01T23:59:57Z' });
+  const last = criticalPath(project);
+  assert.deepEqual([names(project, last.nodes), last.time], [['orders', 'stg_orders'], 3], 'what an earlier run did is left out');
 });
 
 test('links_and_images_lead_only_where_they_may', () => {

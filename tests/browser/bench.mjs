@@ -44,7 +44,7 @@ for (const [name, hash, selector] of [['lineage of everything, folded', '#/linea
 }
 if (process.argv[3]) {
   const hub = pathToFileURL(join(resolve(process.argv[3]), 'index.html')).href;
-  for (const [name, hash, selector] of [['folded', '', '.canvas .box.group'], ['unfolded', '?collapse=none', '.canvas canvas']]) {
+  for (const [name, hash, selector] of [['folded', '', '.canvas .box.group'], ['unfolded', '?collapse=none', '.canvas .box']]) {
     await page.goto('about:blank');
     const from = Date.now();
     await page.goto(`${hub}#/lineage/model.hub.center${hash}`);
