@@ -65,6 +65,11 @@ impl NodeConfig {
         }
     }
 
+    /// Gives back room that nothing was set in.
+    pub fn shrink_to_fit(&mut self) {
+        self.set.shrink_to_fit();
+    }
+
     pub fn remove(&mut self, key: &str) -> Option<Value> {
         let at = self.set.iter().position(|(known, _)| known == key)?;
         Some(self.set.remove(at).1)

@@ -368,6 +368,7 @@ impl<'a> Runner<'a> {
             && let Some(result) = Arc::get_mut(&mut result)
         {
             result.node.facts = self.no_facts.clone();
+            result.compiled_path = None;
         }
         let rest = OutcomeRest {
             ctes: left.ctes,

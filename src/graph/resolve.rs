@@ -704,6 +704,7 @@ pub(super) fn maps(manifest: &Manifest, edges: &DiGraph<UniqueId, (), u32>) -> M
         let below = edges.neighbors_directed(Position::new(at), Direction::Outgoing);
         let mut below: Vec<UniqueId> = below.map(|child| edges[child].clone()).collect();
         below.sort_unstable();
+        below.shrink_to_fit();
         children.insert(id.clone(), below);
         let group = match resource {
             Resource::Node(node) => node.group.as_deref(),

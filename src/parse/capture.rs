@@ -39,11 +39,18 @@ impl Calls {
 
     /// Adds what another template of the same node asked for.
     pub fn extend(&mut self, other: Calls) {
-        self.refs.extend(other.refs);
-        self.sources.extend(other.sources);
-        self.metrics.extend(other.metrics);
-        self.functions.extend(other.functions);
-        self.places.extend(other.places);
+        fn join<T>(own: &mut Vec<T>, other: Vec<T>) {
+            if own.is_empty() {
+                *own = other;
+            } else {
+                own.extend(other);
+            }
+        }
+        join(&mut self.refs, other.refs);
+        join(&mut self.sources, other.sources);
+        join(&mut self.metrics, other.metrics);
+        join(&mut self.functions, other.functions);
+        join(&mut self.places, other.places);
         for id in &other.macros {
             self.add_macro(id);
         }

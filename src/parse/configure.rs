@@ -141,6 +141,7 @@ pub fn config(
         }
     }
     complete(&mut config)?;
+    config.shrink_to_fit();
     Ok(config)
 }
 

@@ -99,7 +99,7 @@ pub fn node(
     test: &TestProperties,
 ) -> Result<Node, Diagnostic> {
     let mut parts = take_apart(workspace, target, column, test)?;
-    let model = format!("{{{{ get_where_subquery({}) }}}}", target.call_text());
+    let model = ["{{ get_where_subquery(", &target.call_text(), ") }}"].concat();
     parts.arguments.insert("model".to_owned(), Value::String(model));
     let name = match parts.custom_name.take() {
         Some(name) => TestName { short: name.clone(), full: name },
@@ -142,6 +142,9 @@ pub fn node(
         Some((_, group)) => group.clone(),
         None => config.text("group").map(str::to_owned),
     };
+    calls.refs.shrink_to_fit();
+    calls.places.shrink_to_fit();
+    calls.macros.shrink_to_fit();
     let mut code = Code { refs: calls.refs, sources: calls.sources, ..Code::default() };
     code.metrics = calls.metrics;
     code.functions = calls.functions;
@@ -151,7 +154,7 @@ pub fn node(
         schema: workspace.schema().to_owned(),
         resource_type: ResourceType::Test,
         package_name: package_name.to_string(),
-        path: format!("{}.sql", name.short),
+        path: [&name.short, ".sql"].concat(),
         original_file_path: target.file.original.to_owned(),
         unique_id,
         fqn,
@@ -219,8 +222,8 @@ impl Target<'_> {
 
     fn file_key(&self) -> String {
         match &self.kind {
-            TargetKind::Node { name, .. } => format!("{}.{name}", self.section),
-            TargetKind::Table { source, .. } => format!("{}.{source}", self.section),
+            TargetKind::Node { name, .. } => [self.section, ".", name].concat(),
+            TargetKind::Table { source, .. } => [self.section, ".", source].concat(),
         }
     }
 

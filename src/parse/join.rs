@@ -14,7 +14,7 @@ use super::macros::{self, FoundMacro};
 use super::names::Namer;
 use super::node::{self, Draft, Patch};
 use super::properties::{
-    ColumnProperties, Entry, NodeProperties, Section, SourceProperties, TestProperties, VersionProperties,
+    ColumnProperties, Entry, NodeProperties, Properties, Section, SourceProperties, TestProperties, VersionProperties,
 };
 use super::source::{self, Table};
 use super::workspace::Workspace;
@@ -39,18 +39,16 @@ pub fn manifest(
         .into_par_iter()
         .map(|(draft, patch)| node::finish(workspace, &namer, draft, patch.as_ref()).map(Arc::new))
         .collect();
-    // Tests need the memory of what nodes have taken over.
-    files.iter_mut().flat_map(|file| &mut file.properties.nodes).for_each(NodeProperties::keep_tests_only);
-    let files = &files;
     let mut manifest = Manifest { metadata: metadata(workspace), ..Manifest::default() };
     let (functions, nodes): (Vec<Arc<Node>>, Vec<Arc<Node>>) =
         gather(finished, problems).into_iter().partition(|node| node.resource_type == ResourceType::Function);
     add_nodes(&mut manifest, nodes, problems);
     function::add(&mut manifest, functions, problems);
     let own = super::own_properties::read(workspace, &manifest, problems);
-    let with_tests: Vec<&PropertiesFile> = files.iter().chain(&own).collect();
-    let tests = node_tests(workspace, &namer, &with_tests, &manifest, problems);
+    let with_tests = files.iter_mut().map(taken_nodes).chain(own).collect();
+    let tests = node_tests(workspace, &namer, with_tests, &manifest, problems);
     add_nodes(&mut manifest, tests, problems);
+    let files = &files;
     add_sources(workspace, &namer, files, &mut manifest, problems);
     add_entries(workspace, files, &mut manifest, problems);
     let described: Vec<(usize, String, &Entry)> = files
@@ -340,32 +338,57 @@ struct PlannedTest<'p> {
     test: &'p TestProperties,
 }
 
-/// The generic tests on models, seeds and snapshots.
+/// A file with what it says about nodes, which it loses: only their tests are still to be made.
+fn taken_nodes(file: &mut PropertiesFile) -> PropertiesFile {
+    let nodes = std::mem::take(&mut file.properties.nodes);
+    let (path, resource_path) = (file.path.clone(), file.resource_path.clone());
+    PropertiesFile {
+        package: file.package,
+        path,
+        resource_path,
+        properties: Properties { nodes, ..Properties::default() },
+    }
+}
+
+/// The generic tests on models, seeds and snapshots. What a file says goes as soon as its tests are made, so
+/// that they take its memory.
 fn node_tests(
     workspace: &Workspace<'_>,
     namer: &Namer,
-    files: &[&PropertiesFile],
+    files: Vec<PropertiesFile>,
     manifest: &Manifest,
     problems: &mut Diagnostics,
 ) -> Vec<Arc<Node>> {
     let attached = attachable(manifest);
-    let mut planned = Vec::new();
-    for file in files {
-        for properties in &file.properties.nodes {
-            let testable = matches!(properties.section, Section::Models | Section::Seeds | Section::Snapshots);
-            if !testable {
-                continue;
+    let made: Vec<Vec<Result<Arc<Node>, Diagnostic>>> = files
+        .into_par_iter()
+        .map(|file| {
+            let mut planned = Vec::new();
+            for properties in &file.properties.nodes {
+                plan_properties(workspace, &file, properties, &attached, &mut planned);
             }
-            let versions: Vec<Option<&VersionProperties>> = match properties.versions.as_slice() {
-                [] => vec![None],
-                versions => versions.iter().map(Some).collect(),
-            };
-            for version in versions {
-                plan_node(workspace, (file, properties, version), &attached, &mut planned);
-            }
-        }
+            make_all(workspace, namer, planned)
+        })
+        .collect();
+    gather(made.into_iter().flatten().collect(), problems)
+}
+
+fn plan_properties<'p>(
+    workspace: &Workspace<'_>,
+    file: &'p PropertiesFile,
+    properties: &'p NodeProperties,
+    attached: &Attachable,
+    planned: &mut Vec<PlannedTest<'p>>,
+) {
+    if !matches!(properties.section, Section::Models | Section::Seeds | Section::Snapshots) {
+        return;
     }
-    make_tests(workspace, namer, planned, problems)
+    if properties.versions.is_empty() {
+        plan_node(workspace, (file, properties, None), attached, planned);
+    }
+    for version in &properties.versions {
+        plan_node(workspace, (file, properties, Some(version)), attached, planned);
+    }
 }
 
 /// Nodes that tests stand under, by package, name and version.
@@ -444,13 +467,18 @@ fn make_tests(
     planned: Vec<PlannedTest<'_>>,
     problems: &mut Diagnostics,
 ) -> Vec<Arc<Node>> {
-    let made: Vec<Result<Arc<Node>, Diagnostic>> = planned
-        .into_par_iter()
-        .map(|planned| {
-            generic_test::node(workspace, namer, &planned.target, &planned.column, planned.test).map(Arc::new)
-        })
-        .collect();
-    gather(made, problems)
+    gather(make_all(workspace, namer, planned), problems)
+}
+
+fn make_all(
+    workspace: &Workspace<'_>,
+    namer: &Namer,
+    planned: Vec<PlannedTest<'_>>,
+) -> Vec<Result<Arc<Node>, Diagnostic>> {
+    let make = |planned: PlannedTest<'_>| {
+        generic_test::node(workspace, namer, &planned.target, &planned.column, planned.test).map(Arc::new)
+    };
+    planned.into_par_iter().map(make).collect()
 }
 
 /// Sources with their overrides, and the tests on them.

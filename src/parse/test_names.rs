@@ -36,7 +36,8 @@ pub fn synthesize(kind: &str, target: &str, arguments: &Map<String, Value>) -> T
         }
     }
     let identifier = format!("{kind}_{target}");
-    let full = format!("{identifier}_{}", parts.join("__"));
+    // Exact lengths: these names are kept.
+    let full = [&identifier, "_", &parts.join("__")].concat();
     if full.chars().count() < LONGEST_NAME {
         return TestName { short: full.clone(), full };
     }

@@ -171,10 +171,9 @@ impl Stopwatch {
         let phase =
             |name, (started, completed)| Timing { name, started_at: Some(started), completed_at: Some(completed) };
         let compile = self.compile.unwrap_or((self.started_at, end));
-        let mut timing = vec![phase("compile", compile)];
-        if let Some(from) = self.execute_from {
-            timing.push(phase("execute", (from, end)));
-        }
+        let mut timing = Vec::with_capacity(2);
+        timing.extend([phase("compile", compile)]);
+        timing.extend(self.execute_from.map(|from| phase("execute", (from, end))));
         timing
     }
 

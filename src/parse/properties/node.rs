@@ -32,27 +32,6 @@ pub struct NodeProperties {
     pub signature: Map<String, Value>,
 }
 
-impl NodeProperties {
-    /// Forgets what a node has taken over: all but the tests and what these are made with.
-    pub fn keep_tests_only(&mut self) {
-        self.config = Map::new();
-        self.written_config = Map::new();
-        self.description = String::new();
-        self.constraints = Vec::new();
-        let own = self.versions.iter_mut().map(|version| &mut version.columns.own);
-        for columns in own.chain([&mut self.columns]) {
-            columns.retain(|column| !column.tests.is_empty());
-            columns.shrink_to_fit();
-            for column in columns {
-                column.description = String::new();
-                column.meta = Map::new();
-                column.constraints = Vec::new();
-                column.more = None;
-            }
-        }
-    }
-}
-
 /// A column of a node or a source.
 #[derive(Debug, Clone, Default)]
 pub struct ColumnProperties {
