@@ -174,6 +174,8 @@ pub struct Capabilities {
     pub external_sources: bool,
     /// Whether texts have a greatest length, so that columns may have to be widened.
     pub text_has_length: bool,
+    /// Whether drops that walk the graph of dependencies collide with each other.
+    pub drops_collide: bool,
     /// Whether a transaction goes on after a statement that was not understood.
     pub refusal_keeps_transaction: bool,
     /// Whether statements go to a queue by the session's `query_group`.
@@ -282,6 +284,16 @@ pub struct Schemas {
 pub struct Listing {
     pub relations: Vec<Relation>,
     pub bound: Vec<BoundView>,
+    pub kept: Vec<(CacheKey, Kept)>,
+}
+
+/// What a view has beside its query, and keeps where another query replaces that.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Kept {
+    pub grants: bool,
+    pub comments: bool,
+    /// It is bound to nothing that it reads.
+    pub late: bool,
 }
 
 /// A view that a warehouse binds to what it reads: it goes along when that is dropped.
@@ -293,7 +305,7 @@ pub struct BoundView {
 
 impl From<Vec<Relation>> for Listing {
     fn from(relations: Vec<Relation>) -> Listing {
-        Listing { relations, bound: Vec::new() }
+        Listing { relations, ..Listing::default() }
     }
 }
 
@@ -367,6 +379,10 @@ pub struct Facts {
     pub show_statements: bool,
     /// The queue of sessions whose model names none (Redshift).
     pub query_group: Option<String>,
+    /// Whatever the warehouse refuses is tried again, not only what is known to pass (Redshift).
+    pub retry_all: bool,
+    /// How often a statement is tried again.
+    pub retries: u32,
     /// Nothing is dropped along with a relation, whatever reads from it (Redshift).
     pub drop_without_cascade: bool,
 }
@@ -419,15 +435,37 @@ pub trait Connection: Send {
     /// # Errors
     /// If the warehouse cannot be asked.
     fn claim(&mut self, _claim: &Claim) -> Result<Claimed, AdapterError> {
-        Ok(Claimed::Impossible("the warehouse has no locks for it"))
+        Ok(Claimed::Impossible("the warehouse has no locks for it".to_owned()))
     }
 
-    /// Claims what a run builds once others have let go of it, or time is up.
+    /// Claims what a run builds once others have let go of it, or time is up; where the warehouse
+    /// has nothing to wait by, it only tries again.
     ///
     /// # Errors
     /// If the warehouse cannot be asked, or the wait is cancelled.
     fn wait_for_claim(&mut self, claim: &Claim) -> Result<Claimed, AdapterError> {
         self.claim(claim)
+    }
+
+    /// Whether a claim stays when the connection ends.
+    fn claims_outlast(&self) -> bool {
+        false
+    }
+
+    /// Shows that whoever claimed is still at work, where a claim would be taken for a left-over otherwise.
+    ///
+    /// # Errors
+    /// If the warehouse cannot be asked.
+    fn renew_claim(&mut self, _claim: &Claim) -> Result<(), AdapterError> {
+        Ok(())
+    }
+
+    /// Gives up a claim that would outlast the connection.
+    ///
+    /// # Errors
+    /// If the warehouse cannot be asked.
+    fn release_claim(&mut self, _claim: &Claim) -> Result<(), AdapterError> {
+        Ok(())
     }
 
     /// Whether the connection is broken, so that another has to be opened.

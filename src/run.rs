@@ -95,9 +95,10 @@ pub fn execute(runtime: &Arc<Runtime>, request: &Request, interrupt: &Interrupt)
     let rendering = Rendering { runtime, worker: &main };
     let mut run = Run::default();
     let runner = Runner::new(runtime, request, interrupt)?;
-    if matches!(request.task, Task::Build | Task::Clone) {
-        lock::hold(runtime, &main, &runner.ids)?;
-    }
+    let held = match request.task {
+        Task::Build | Task::Clone => lock::hold(runtime, &main, &runner.ids)?,
+        _ => None,
+    };
     match request.task {
         Task::Compile if !runtime.flags.populates_cache => {}
         Task::Compile => schemas::fill_cache(&rendering)?,
@@ -125,6 +126,7 @@ pub fn execute(runtime: &Arc<Runtime>, request: &Request, interrupt: &Interrupt)
         let ended = hooks::run(runtime, &main, hooks::Moment::End, &run.outcomes[hooks_before..])?;
         run.outcomes.extend(ended);
     }
+    drop(held);
     main.session.close();
     run.seconds = begun.elapsed().as_secs_f64();
     Ok(run)

@@ -10,7 +10,7 @@
 //!     folders: [staging]
 //!     prefixes: [stg_]
 //! lock:              # two runs do not build the same relation at once
-//!   enabled: true    # by default where the warehouse has locks for it (PostgreSQL)
+//!   enabled: true    # by default where the warehouse can (PostgreSQL, Redshift)
 //!   wait_seconds: 600
 //! tests:
 //!   fuse: auto       # or true, false: whether data tests of a relation share queries

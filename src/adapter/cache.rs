@@ -9,7 +9,7 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use indexmap::IndexMap;
 
-use super::{AdapterError, BoundView, CacheKey, Path, Relation, Schemas};
+use super::{AdapterError, BoundView, CacheKey, Kept, Path, Relation, Schemas};
 
 /// A database and a schema, lower-case.
 type Place = (String, String);
@@ -21,12 +21,15 @@ struct Known {
     loaded: HashSet<Place>,
     /// Relations with those that go along when they are dropped.
     readers: HashMap<CacheKey, HashSet<CacheKey>>,
+    /// Views that have more than their query.
+    kept: HashMap<CacheKey, Kept>,
 }
 
 impl Known {
     /// Forgets a relation and all that reads from it.
     fn forget(&mut self, dropped: CacheKey) {
         let readers = self.readers.remove(&dropped).unwrap_or_default();
+        self.kept.remove(&dropped);
         let CacheKey { database, schema, identifier } = dropped;
         if let Some(schema) = self.relations.get_mut(&(database, schema)) {
             schema.shift_remove(&identifier);
@@ -136,6 +139,22 @@ impl RelationCache {
         for BoundView { view, origin } in bound {
             known.readers.entry(origin).or_default().insert(view);
         }
+    }
+
+    /// Takes note of what views have beside their queries.
+    pub fn keep(&self, kept: Vec<(CacheKey, Kept)>) {
+        let mut known = self.write();
+        for (view, found) in kept {
+            let kept = known.kept.entry(view).or_default();
+            kept.grants |= found.grants;
+            kept.comments |= found.comments;
+            kept.late |= found.late;
+        }
+    }
+
+    /// What a view had beside its query when its schema was asked for.
+    pub fn kept_by(&self, view: &Relation) -> Kept {
+        self.read().kept.get(&CacheKey::of(view)).copied().unwrap_or_default()
     }
 
     /// Whether something is known to be bound to the relation.

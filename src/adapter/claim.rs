@@ -20,8 +20,10 @@ pub struct Claim {
     pub parts: Vec<Part>,
     /// How long to wait for others.
     pub wait: Duration,
-    /// Whether a warehouse claims that has no locks of its own for this, with a table.
-    pub by_table: bool,
+    /// Who claims: different for each run.
+    pub owner: String,
+    /// Whether some of what is built stands in the target's schema.
+    pub in_own_schema: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -49,7 +51,7 @@ pub enum Claimed {
     /// Nothing was claimed: others were first.
     Theirs(Vec<Holder>),
     /// The warehouse takes no claims, or none that would last; why.
-    Impossible(&'static str),
+    Impossible(String),
 }
 
 impl Claim {
@@ -72,7 +74,7 @@ impl Claim {
             parts.push(Part { key: key(&["project", project]), name: project.to_owned(), shared: !whole });
         }
         parts.sort();
-        Claim { parts, wait: Duration::ZERO, by_table: false }
+        Claim { parts, wait: Duration::ZERO, owner: String::new(), in_own_schema: false }
     }
 
     /// The name of the part with this key.

@@ -263,6 +263,7 @@ pub static CAPABILITIES: Capabilities = Capabilities {
     cancelable: true,
     external_sources: true,
     text_has_length: false,
+    drops_collide: false,
     refusal_keeps_transaction: true,
     query_groups: false,
     missing_has_no_columns: true,

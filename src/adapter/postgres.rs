@@ -15,9 +15,10 @@ pub(super) mod types;
 mod wire;
 
 use super::{
-    Adapter, AdapterError, Capabilities, ColumnDialect, Connection, ConstraintSupport, Constraints, ErrorKind, Facts,
-    Fetch, Policy, RelationKind, RelationStyle, Schemas, SharedTests,
+    Adapter, AdapterError, Capabilities, Claim, Claimed, ColumnDialect, Connection, ConstraintSupport, Constraints,
+    ErrorKind, Facts, Fetch, Policy, RelationKind, RelationStyle, Schemas, SharedTests,
 };
+pub(super) use catalog::kept_by_views;
 pub use connection::WireConnection;
 pub(super) use literal::text as literal_text;
 pub use server_error::ServerError;
@@ -28,8 +29,7 @@ pub struct Dialect {
     pub capabilities: &'static Capabilities,
     /// Settings of every session, beside those of the profile.
     pub session: &'static [(&'static str, &'static str)],
-    /// Whether sessions can hold locks that stand for whatever they agree on.
-    pub advisory_locks: bool,
+    pub claims: Claims,
     /// What may be done about an error.
     pub kind_of: fn(&ServerError) -> ErrorKind,
     /// The name of a described column's type, if every server of the kind has it.
@@ -44,6 +44,16 @@ pub struct Dialect {
     pub elsewhere: Option<Elsewhere>,
     /// SQL for the catalog: schema, name, kind, comment, owner; column, index, type, comment.
     pub tables: fn(&[Schemas]) -> String,
+}
+
+/// How runs claim what they build.
+pub struct Claims {
+    /// Whether they stay when their session ends.
+    pub outlast: bool,
+    pub take: fn(&mut WireConnection, &Claim) -> Result<Claimed, AdapterError>,
+    pub wait: fn(&mut WireConnection, &Claim) -> Result<Claimed, AdapterError>,
+    pub renew: fn(&mut WireConnection, &Claim) -> Result<(), AdapterError>,
+    pub release: fn(&mut WireConnection, &Claim) -> Result<(), AdapterError>,
 }
 
 /// Questions about another database, which answer as those about the own one do.
@@ -72,7 +82,7 @@ pub struct Statistic {
 pub static DIALECT: Dialect = Dialect {
     capabilities: &CAPABILITIES,
     session: &[("DateStyle", "ISO"), ("IntervalStyle", "postgres")],
-    advisory_locks: true,
+    claims: lock::CLAIMS,
     kind_of: server_error::kind,
     type_name: types::driver_name,
     relations: catalog::relations,
@@ -207,6 +217,7 @@ pub static CAPABILITIES: Capabilities = Capabilities {
     cancelable: true,
     external_sources: false,
     text_has_length: true,
+    drops_collide: false,
     refusal_keeps_transaction: false,
     query_groups: false,
     missing_has_no_columns: false,

@@ -5,6 +5,7 @@
 //! this is tested: the SQL that is sent is held by cases, the answers of a cluster are not.
 
 mod catalog;
+mod claims;
 
 use serde_json::{Map, Value};
 
@@ -22,7 +23,7 @@ static DIALECT: Dialect = Dialect {
     capabilities: &CAPABILITIES,
     // Redshift knows no more start-up parameters than PostgreSQL 8.0 did.
     session: &[],
-    advisory_locks: false,
+    claims: claims::CLAIMS,
     kind_of,
     type_name: POSTGRES.type_name,
     relations: catalog::relations,
@@ -87,6 +88,8 @@ pub fn from_profile(profile: &Map<String, Value>) -> Result<Server, Diagnostic> 
         query_group: text("query_group").map(str::to_owned),
         show_statements: flag("datasharing"),
         drop_without_cascade: flag("drop_without_cascade"),
+        retry_all: flag("retry_all"),
+        retries: settings.retries,
         ..Facts::default()
     };
     let greetings = search_path.into_iter().chain(query_group).collect();
@@ -135,6 +138,7 @@ pub static CAPABILITIES: Capabilities = Capabilities {
     cancelable: true,
     external_sources: false,
     text_has_length: true,
+    drops_collide: true,
     refusal_keeps_transaction: false,
     query_groups: true,
     missing_has_no_columns: false,

@@ -71,6 +71,8 @@ pub struct Warehouse {
     statements: AtomicUsize,
     cancelled: AtomicBool,
     sessions: Mutex<Vec<Weak<Session>>>,
+    /// Drops that may take what reads a relation along, one at a time for each part of the graph.
+    drops: Mutex<HashMap<usize, Arc<Mutex<()>>>>,
 }
 
 impl std::fmt::Debug for Warehouse {
@@ -90,6 +92,7 @@ impl Warehouse {
             statements: AtomicUsize::new(0),
             cancelled: AtomicBool::new(false),
             sessions: Mutex::default(),
+            drops: Mutex::default(),
         })
     }
 
@@ -138,6 +141,7 @@ impl Warehouse {
             tolerant: false,
             has_committed: false,
             was_lost: false,
+            replacing: Replacing::No,
             changed: HashSet::new(),
             work: Work { name: name.to_owned(), ..Work::default() },
         };
@@ -174,6 +178,7 @@ impl Warehouse {
         let found = session.with_connection("list relations", |connection| connection.list_relations(schemas))?;
         self.cache.fill(schemas, found.relations);
         self.cache.link(found.bound);
+        self.cache.keep(found.kept);
         Ok(())
     }
 
@@ -203,6 +208,8 @@ pub struct Work {
     pub name: String,
     pub node: Option<NodeInfo>,
     pub comment: Option<QueryComment>,
+    /// The part of the graph that the node belongs to; nothing outside of it reads what it builds.
+    pub component: Option<usize>,
 }
 
 struct State {
@@ -217,9 +224,20 @@ struct State {
     has_committed: bool,
     /// The last error was the end of its connection.
     was_lost: bool,
+    replacing: Replacing,
     /// Schemas in which the open transaction changed what the cache knows.
     changed: HashSet<(Option<String>, Option<String>)>,
     work: Work,
+}
+
+/// How far the present work came with replacing a relation where it stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Replacing {
+    No,
+    /// It is being tried.
+    Tried,
+    /// It was refused: the relation has to be swapped for one that is built beside it.
+    Refused,
 }
 
 /// A statement to be run.
@@ -273,6 +291,34 @@ impl Session {
         state.last_error = None;
         state.refused = None;
         state.has_committed = false;
+        state.replacing = Replacing::No;
+    }
+
+    /// Says that the next statement replaces a relation where it stands; false if that was refused
+    /// within the present work.
+    pub fn replace(&self) -> bool {
+        let mut state = lock(&self.state);
+        let may = state.replacing != Replacing::Refused;
+        if may {
+            state.replacing = Replacing::Tried;
+        }
+        may
+    }
+
+    /// The relation was replaced.
+    pub fn replaced(&self) {
+        lock(&self.state).replacing = Replacing::No;
+    }
+
+    /// Whether the last error was that a relation cannot be replaced where it stands (or what looks
+    /// like that): then the present work is to be done again, and [`Session::replace`] will say no.
+    pub fn gives_up_replacing(&self) -> bool {
+        let mut state = lock(&self.state);
+        let kind = state.last_error.as_ref().map(|error| error.kind);
+        let refused = state.replacing == Replacing::Tried
+            && matches!(kind, Some(ErrorKind::Syntax | ErrorKind::Other | ErrorKind::Unsupported));
+        state.replacing = if refused { Replacing::Refused } else { state.replacing };
+        refused
     }
 
     /// Whether the present work may be done again from its start: the warehouse refused it for a
@@ -283,6 +329,7 @@ impl Session {
             ErrorKind::Retryable => true,
             // A connection that could not be opened was tried as often as the target says.
             ErrorKind::Connection => state.was_lost,
+            ErrorKind::Other => self.warehouse.adapter.facts().retry_all,
             _ => false,
         });
         passes && !state.has_committed && !self.warehouse.is_cancelled()
@@ -302,6 +349,14 @@ impl Session {
     /// The last error was expected, and nothing failed by it.
     pub fn forget_error(&self) {
         lock(&self.state).last_error = None;
+    }
+
+    /// Does `drop`, which runs outside a transaction, alone among those of the same part of the graph.
+    pub fn drop_alone<T>(&self, drop: impl FnOnce() -> T) -> T {
+        let component = lock(&self.state).work.component;
+        let turn = component.map(|component| lock(&self.warehouse.drops).entry(component).or_default().clone());
+        let _turn = turn.as_deref().map(lock);
+        drop()
     }
 
     pub fn in_transaction(&self) -> bool {
@@ -435,6 +490,30 @@ impl Session {
     /// If the warehouse cannot be asked, or the wait is cancelled.
     pub fn wait_for_claim(&self, claim: &Claim) -> Result<Claimed, AdapterError> {
         self.with_connection("wait for other runs", |connection| connection.wait_for_claim(claim))
+    }
+
+    /// Whether a claim stays when the session ends.
+    pub fn claims_outlast(&self) -> bool {
+        lock(&self.state).connection.as_ref().is_some_and(|connection| connection.claims_outlast())
+    }
+
+    /// Shows that the run that claimed is still at work, unless the session is in a transaction.
+    pub fn renew_claim(&self, claim: &Claim) {
+        let mut state = lock(&self.state);
+        if !state.in_transaction && state.connection.is_some() {
+            // Who cannot say so now says so next time.
+            let _ = self.send(&mut state, "renew the claim", |connection| connection.renew_claim(claim));
+        }
+    }
+
+    /// Gives up a claim, also after a cancel.
+    pub fn release_claim(&self, claim: &Claim) {
+        let mut state = lock(&self.state);
+        self.rollback_in(&mut state);
+        if state.connection.is_some() {
+            // One that stays is taken for a left-over, since its session ends.
+            let _ = self.send(&mut state, "release the claim", |connection| connection.release_claim(claim));
+        }
     }
 
     /// Begins a transaction, unless one is open or the target has none.
@@ -619,7 +698,7 @@ mod tests {
         session.set_work(Work {
             name: "model.a.b".into(),
             comment: QueryComment::new("one\ntwo", false).unwrap(),
-            node: None,
+            ..Work::default()
         });
         session.run(begun("create a")).unwrap();
         session.run(begun("create b")).unwrap();

@@ -475,6 +475,7 @@ impl Prepared {
             internal_packages: self.files.builtin.iter().map(|package| package.name.to_owned()).collect(),
             deferred,
             graph_dictionary: OnceLock::new(),
+            components: OnceLock::new(),
             ephemeral: Mutex::default(),
             plain_tests: Mutex::default(),
             comment_head: OnceLock::new(),

@@ -105,6 +105,8 @@ pub struct Runtime {
     /// The tests that look at fresh rows only.
     pub fresh: HashMap<UniqueId, FreshRows>,
     pub graph_dictionary: OnceLock<Value>,
+    /// The connected component of each position, where drops within one wait for each other.
+    pub components: OnceLock<Vec<usize>>,
     pub ephemeral: Mutex<HashMap<UniqueId, EphemeralSlot>>,
     /// [`Runtime::tests_are_plain`], by package.
     pub plain_tests: Mutex<HashMap<String, bool>>,
@@ -485,9 +487,9 @@ impl Runtime {
         info: Option<NodeInfo>,
     ) -> Result<(), Diagnostic> {
         let name = node.unique_id.to_string();
-        worker.session.set_work(Work { name: name.clone(), node: info.clone(), comment: None });
+        worker.session.set_work(Work { name: name.clone(), node: info.clone(), ..Work::default() });
         let comment = self.comment(worker, Some(node))?;
-        worker.session.set_work(Work { name, node: info, comment });
+        worker.session.set_work(Work { name, node: info, comment, component: self.component(node) });
         Ok(())
     }
 
@@ -506,13 +508,18 @@ impl Runtime {
         plain
     }
 
+    fn component(&self, node: &Node) -> Option<usize> {
+        let position = self.graph.position(&node.unique_id).filter(|_| self.capabilities().drops_collide)?;
+        self.components.get_or_init(|| self.graph.components()).get(position.index()).copied()
+    }
+
     /// From now on the worker's statements belong to the invocation, not to a node.
     ///
     /// # Errors
     /// If the project's query comment cannot be rendered.
     pub fn assign_invocation(self: &Arc<Self>, worker: &Worker) -> Result<(), Diagnostic> {
         let comment = self.comment(worker, None)?;
-        worker.session.set_work(Work { name: worker.session.name(), node: None, comment });
+        worker.session.set_work(Work { name: worker.session.name(), comment, ..Work::default() });
         Ok(())
     }
 

@@ -108,20 +108,26 @@ fn attempts(
     (batch, group): (Option<&BatchContext>, Option<&str>),
 ) -> Result<Materialized, Diagnostic> {
     let session = &rendering.worker.session;
-    let mut attempt = 1;
+    let (mut attempt, mut most) = (1, ATTEMPTS);
     loop {
         if let Some(group) = group {
             session.query(&set_query_group(group))?;
         }
         match materialize_once(rendering, ready, batch) {
-            Err(_) if attempt < ATTEMPTS && session.may_repeat() => {
+            Err(_) if session.gives_up_replacing() => {
+                session.rollback();
+                session.forget_error();
+            }
+            Err(_) if attempt < most && session.may_repeat() => {
+                let facts = session.warehouse().adapter().facts();
+                most = if facts.retry_all { most.max(facts.retries.saturating_add(1)) } else { most };
                 let reason = session.last_error().map(|error| error.message).unwrap_or_default();
                 let reason = reason.lines().next().unwrap_or_default().to_owned();
                 session.rollback();
                 session.forget_error();
                 attempt += 1;
                 let node = &ready.node.name;
-                let message = format!("{reason}: running `{node}` again, attempt {attempt} of {ATTEMPTS}");
+                let message = format!("{reason}: running `{node}` again, attempt {attempt} of {most}");
                 rendering.runtime.emit(Event::notice("AdapterEventInfo", Level::Info, message));
                 std::thread::sleep(pause(attempt));
             }

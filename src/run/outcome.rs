@@ -104,7 +104,14 @@ pub fn message_of(node: &Node, diagnostic: &Diagnostic, engine: Option<&AdapterE
     let mut text = format!("{kind} in {} {} ({})", node.resource_type, node.name, node.original_file_path);
     let shown = match engine {
         // The place in the macro that sent the statement says nothing to the model's author.
-        Some(_) => Diagnostic { span: None, notes: Vec::new(), ..diagnostic.clone() }.to_string(),
+        Some(error) => {
+            let mut shown = Diagnostic { span: None, notes: Vec::new(), ..diagnostic.clone() };
+            if let Some((key, column)) = key_of_missing_column(node, error) {
+                shown =
+                    shown.hint(format!("the model's config `{key}` names `{column}`, which its query does not give"));
+            }
+            shown.to_string()
+        }
         None => at_the_authors_places(diagnostic).to_string(),
     };
     for line in shown.strip_prefix("error: ").unwrap_or(&shown).lines() {
@@ -112,6 +119,19 @@ pub fn message_of(node: &Node, diagnostic: &Diagnostic, engine: Option<&AdapterE
         text.push_str(line);
     }
     text
+}
+
+/// The config (`dist`, `sort`, `unique_key`) that names the column which the warehouse does not find.
+fn key_of_missing_column<'a>(node: &'a Node, error: &AdapterError) -> Option<(&'a str, &'a str)> {
+    let line = error.message.lines().next()?.to_lowercase();
+    if !line.contains("column") || !["does not exist", "not found"].iter().any(|words| line.contains(words)) {
+        return None;
+    }
+    let is_missing = |name: &&str| line.contains(&format!("\"{}\"", name.to_lowercase()));
+    node.config.entries().find_map(|(key, value)| {
+        let names = value.as_str().into_iter().chain(value.as_array().into_iter().flatten().filter_map(Json::as_str));
+        names.filter(|name| !name.is_empty()).find(is_missing).map(|name| (key, name))
+    })
 }
 
 /// The problem without the lines of built-in macros that led to it: only places that its author wrote.

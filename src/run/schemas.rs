@@ -49,7 +49,7 @@ fn make(rendering: &Rendering<'_>, schema: Value) -> Result<(), Diagnostic> {
     made.map_err(|diagnostic| match session.last_error() {
         // The place in the macro that sent the statement says nothing to anybody.
         Some(error) => Diagnostic::error(format!("schema {shown} cannot be made: {error}"))
-            .hint("the target's user must be allowed to create it, or somebody who may does so beforehand"),
+            .hint(error.hint.unwrap_or_else(|| "somebody who may has to create it beforehand".to_owned())),
         None => diagnostic,
     })?;
     session.commit().map_err(Diagnostic::from)

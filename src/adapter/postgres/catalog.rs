@@ -14,7 +14,8 @@ fn in_schemas(schemas: &[Schemas]) -> String {
 }
 
 /// Schema, name and dbt's kind of every relation and function; for views also the schemas and
-/// names of what they read, as a JSON text: dropping that drops them.
+/// names of what they read, as a JSON text: dropping that drops them. Rows of kind `keeps` say what
+/// a view has beside its query: `g`, grants; `c`, comments.
 pub fn relations(schemas: &[Schemas]) -> String {
     let filter = in_schemas(schemas);
     format!(
@@ -34,9 +35,25 @@ pub fn relations(schemas: &[Schemas]) -> String {
          ) as reads on reader = pg_class.oid\n\
          where relkind in ('r', 'p', 'v', 'm') and {filter}\n\
          union all\n\
+         {}\n\
+         union all\n\
          select distinct nspname::text, proname::text, 'function', null\n\
          from pg_proc join pg_namespace on pg_namespace.oid = pronamespace\n\
-         where {filter}"
+         where {filter}",
+        kept_by_views(&filter)
+    )
+}
+
+/// Schema, name, `keeps` and letters for every view that has grants (`g`) or comments (`c`).
+pub fn kept_by_views(filter: &str) -> String {
+    format!(
+        "select nspname::text, relname::text, 'keeps',\n\
+         case when relacl is null then '' else 'g' end || case when described.objoid is null then '' else 'c' end\n\
+         from pg_class join pg_namespace on pg_namespace.oid = relnamespace\n\
+         left join (\n\
+         select distinct objoid from pg_description where classoid = 'pg_class'::regclass\n\
+         ) as described on described.objoid = pg_class.oid\n\
+         where relkind = 'v' and (relacl is not null or described.objoid is not null) and {filter}"
     )
 }
 

@@ -11,7 +11,7 @@ use bytes::BytesMut;
 use postgres_protocol::message::frontend;
 
 use super::server_error::ServerError;
-use super::settings::{Settings, SslMode};
+use super::settings::{Keepalive, Settings, SslMode};
 use super::tls;
 use super::wire::{BackendKey, Cutter, Refusal, Socket, Wire};
 use crate::adapter::{AdapterError, Cancel, ErrorKind};
@@ -181,11 +181,13 @@ fn dial_addresses(settings: &Settings) -> Result<TcpStream, AdapterError> {
 fn prepare(socket: &TcpStream, settings: &Settings) -> std::io::Result<()> {
     socket.set_nodelay(true)?;
     socket.set_read_timeout(Some(settings.connect_timeout))?;
-    let keepalive = socket2::TcpKeepalive::new();
-    let keepalive = settings.keepalives_idle.map_or(keepalive.clone(), |idle| keepalive.with_time(idle));
     let socket = socket2::SockRef::from(socket);
-    socket.set_keepalive(true)?;
-    if settings.keepalives_idle.is_some() { socket.set_tcp_keepalive(&keepalive) } else { Ok(()) }
+    let Some(Keepalive { idle, interval, count }) = settings.keepalive else { return Ok(()) };
+    // Data that nobody takes is as telling as silence.
+    #[cfg(target_os = "linux")]
+    socket.set_tcp_user_timeout(Some(idle + interval * count))?;
+    let keepalive = socket2::TcpKeepalive::new().with_time(idle).with_interval(interval).with_retries(count);
+    socket.set_tcp_keepalive(&keepalive)
 }
 
 fn unreachable(settings: &Settings, address: SocketAddr, error: &std::io::Error) -> String {

@@ -22,9 +22,12 @@ use super::wire::{Status, Wire, unexpected};
 use super::{Dialect, MoreOfTables, literal, types};
 use crate::adapter::{
     AdapterError, AdapterResponse, BoundView, CacheKey, Cancel, CatalogColumn, CatalogStat, CatalogTable, Cell, Claim,
-    Claimed, Column, Connection, Fetch, Listing, Path, QueryResult, Relation, RelationKind, ResultColumn, Schemas,
-    SeedLoad,
+    Claimed, Column, Connection, Fetch, Kept, Listing, Path, QueryResult, Relation, RelationKind, ResultColumn,
+    Schemas, SeedLoad,
 };
+
+/// The code of what a user may not do.
+const INSUFFICIENT_PRIVILEGE: &str = "42501";
 
 /// Rows of a seed are sent in parts of about this size.
 const PART: usize = 256 * 1024;
@@ -77,7 +80,11 @@ impl WireConnection {
         self.wire.key.map(|key| key.process_id)
     }
 
-    pub(super) fn run(&mut self, sql: &str, fetch: Fetch) -> Result<QueryResult, AdapterError> {
+    pub(in crate::adapter) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    pub(in crate::adapter) fn run(&mut self, sql: &str, fetch: Fetch) -> Result<QueryResult, AdapterError> {
         let result = self.converse(sql, fetch);
         // The caller ends only the transactions that it began: one that a statement's own text
         // began and broke would refuse everything from now on.
@@ -147,7 +154,11 @@ impl WireConnection {
                 Message::ErrorResponse(body) => {
                     let error = ServerError::read(body.fields());
                     self.finish_after(&error)?;
-                    return Err(error.of_statement(sql, (self.dialect.kind_of)(&error)));
+                    let refusal = error.of_statement(sql, (self.dialect.kind_of)(&error));
+                    return Err(match error.code.as_str() {
+                        INSUFFICIENT_PRIVILEGE => refusal.with_hint(self.whom_to_allow()),
+                        _ => refusal,
+                    });
                 }
                 Message::ReadyForQuery(_) => return Ok(()),
                 message => {
@@ -159,6 +170,15 @@ impl WireConnection {
                 }
             }
         }
+    }
+
+    /// Whose privileges do not suffice, by the profile's keys.
+    fn whom_to_allow(&self) -> String {
+        let Settings { user, role, .. } = &self.settings;
+        let (key, name) = role.as_ref().map_or(("user", user), |role| ("role", role));
+        format!(
+            "`{key}: {name}` of the target in `profiles.yml` may not do this: somebody who may must grant it, or the target name another"
+        )
     }
 
     /// Waits until the server is ready again after an error; one that says goodbye will not be.
@@ -498,9 +518,16 @@ impl Connection for WireConnection {
             }
         }
         let rows = if own.is_empty() { Vec::new() } else { self.texts(&(self.dialect.relations)(&own))? };
-        let mut bound = Vec::new();
+        let (mut bound, mut kept) = (Vec::new(), Vec::new());
         for row in &rows {
             let part = |index: usize| row.get(index).and_then(Option::as_deref);
+            if part(2) == Some("keeps") {
+                let letters = part(3).unwrap_or_default();
+                let has = |letter: char| letters.contains(letter);
+                let found = Kept { grants: has('g'), comments: has('c'), late: has('l') };
+                kept.push((CacheKey::new(Some(&database), part(0), part(1)), found));
+                continue;
+            }
             let origins: Vec<(String, String)> =
                 part(3).and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
             bound.extend(origins.iter().map(|(schema, name)| BoundView {
@@ -509,9 +536,9 @@ impl Connection for WireConnection {
             }));
         }
         // Some servers say what views read in rows of their own.
-        let named = rows.iter().filter(|row| row.get(2).and_then(Option::as_deref) != Some("reads"));
+        let named = rows.iter().filter(|row| !matches!(row.get(2).and_then(Option::as_deref), Some("reads" | "keeps")));
         relations.extend(named.map(|row| relation(&database, row)));
-        Ok(Listing { relations, bound })
+        Ok(Listing { relations, bound, kept })
     }
 
     fn list_schemas(&mut self, database: &str) -> Result<Vec<String>, AdapterError> {
@@ -550,14 +577,23 @@ impl Connection for WireConnection {
     }
 
     fn claim(&mut self, claim: &Claim) -> Result<Claimed, AdapterError> {
-        match self.dialect.advisory_locks {
-            true => self.try_claim(claim),
-            false => Ok(Claimed::Impossible("the warehouse has no locks for it")),
-        }
+        (self.dialect.claims.take)(self, claim)
     }
 
     fn wait_for_claim(&mut self, claim: &Claim) -> Result<Claimed, AdapterError> {
-        self.wait_for_locks(claim, claim.wait)
+        (self.dialect.claims.wait)(self, claim)
+    }
+
+    fn claims_outlast(&self) -> bool {
+        self.dialect.claims.outlast
+    }
+
+    fn renew_claim(&mut self, claim: &Claim) -> Result<(), AdapterError> {
+        (self.dialect.claims.renew)(self, claim)
+    }
+
+    fn release_claim(&mut self, claim: &Claim) -> Result<(), AdapterError> {
+        (self.dialect.claims.release)(self, claim)
     }
 
     fn cancel_handle(&self) -> Arc<dyn Cancel> {

@@ -4,10 +4,16 @@
 //! out sessions a lock would stay with the pooler's session: there the process id that the
 //! server told us at the beginning is not that of the session that we ask.
 
-use std::time::Duration;
-
-use super::WireConnection;
+use super::{Claims, WireConnection};
 use crate::adapter::{AdapterError, Cell, Claim, Claimed, ErrorKind, Fetch, Holder};
+
+pub const CLAIMS: Claims = Claims {
+    outlast: false,
+    take: WireConnection::try_claim,
+    wait: WireConnection::wait_for_locks,
+    renew: |_, _| Ok(()),
+    release: |_, _| Ok(()),
+};
 
 /// The rows (key, shared) of a claim, in the order of their keys.
 fn rows(claim: &Claim) -> String {
@@ -27,7 +33,7 @@ impl WireConnection {
     /// Takes all locks of a claim, or none.
     pub(super) fn try_claim(&mut self, claim: &Claim) -> Result<Claimed, AdapterError> {
         let Some(process) = self.process_id() else {
-            return Ok(Claimed::Impossible("the server does not name its sessions"));
+            return Ok(Claimed::Impossible("the server does not name its sessions".to_owned()));
         };
         let sql = format!(
             "select count(*), bool_and(taken) from (select {}\nwhere pg_backend_pid() = {process}) as locks",
@@ -37,7 +43,7 @@ impl WireConnection {
         let row = answer.rows.first().map(Vec::as_slice).unwrap_or_default();
         match row {
             [count, _] if count.as_i128() == Some(0) => {
-                Ok(Claimed::Impossible("a pooler stands between us and the server's sessions"))
+                Ok(Claimed::Impossible("a pooler stands between us and the server's sessions".to_owned()))
             }
             [_, Cell::Bool(true)] => Ok(Claimed::Ours),
             _ => {
@@ -48,10 +54,10 @@ impl WireConnection {
     }
 
     /// Waits for the locks of a claim.
-    pub(super) fn wait_for_locks(&mut self, claim: &Claim, limit: Duration) -> Result<Claimed, AdapterError> {
+    pub(super) fn wait_for_locks(&mut self, claim: &Claim) -> Result<Claimed, AdapterError> {
         let sql = format!(
             "set lock_timeout = {}; set statement_timeout = 0; select {}; reset statement_timeout; reset lock_timeout",
-            limit.as_millis().max(1),
+            claim.wait.as_millis().max(1),
             take("pg_advisory_lock", claim).replace(" as taken", "::text")
         );
         match self.run(&sql, Fetch::None) {

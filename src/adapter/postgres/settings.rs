@@ -59,6 +59,35 @@ pub struct Tls {
     pub key: Option<PathBuf>,
 }
 
+/// How a socket that is silent is probed, so that a broken connection does not hang for ever.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Keepalive {
+    /// The silence before the first probe.
+    pub idle: Duration,
+    pub interval: Duration,
+    /// The probes without an answer after which the connection counts as broken.
+    pub count: u32,
+}
+
+impl Keepalive {
+    const USUAL: Keepalive = Keepalive { idle: Duration::from_secs(60), interval: Duration::from_secs(10), count: 6 };
+
+    fn from_profile(profile: &Map<String, Value>) -> Option<Keepalive> {
+        if profile.get("tcp_keepalive").and_then(Value::as_bool) == Some(false) {
+            return None;
+        }
+        let count =
+            profile.get("tcp_keepalive_count").and_then(Value::as_u64).and_then(|count| u32::try_from(count).ok());
+        Some(Keepalive {
+            idle: seconds(profile, "keepalives_idle")
+                .or(seconds(profile, "tcp_keepalive_idle"))
+                .unwrap_or(Keepalive::USUAL.idle),
+            interval: seconds(profile, "tcp_keepalive_interval").unwrap_or(Keepalive::USUAL.interval),
+            count: count.filter(|count| *count > 0).unwrap_or(Keepalive::USUAL.count),
+        })
+    }
+}
+
 /// Everything that a connection needs to know. `Debug` shows no password.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Settings {
@@ -72,8 +101,8 @@ pub struct Settings {
     pub connect_timeout: Duration,
     /// How often connecting is tried again.
     pub retries: u32,
-    /// The time after which an idle socket is probed; `None` leaves it to the system.
-    pub keepalives_idle: Option<Duration>,
+    /// How an idle socket is probed; `None`: not at all.
+    pub keepalive: Option<Keepalive>,
     /// How long one statement may take.
     pub statement_timeout: Option<Duration>,
     /// Whether relations of other databases of the cluster may be read.
@@ -120,7 +149,7 @@ impl Settings {
             schema: text(profile, "schema").unwrap_or_else(|| "public".to_owned()),
             connect_timeout: Duration::from_secs(u64::try_from(timeout).ok().filter(|n| *n > 0).unwrap_or(86_400)),
             retries: profile.get("retries").and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok()).unwrap_or(1),
-            keepalives_idle: seconds(profile, "keepalives_idle").or(seconds(profile, "tcp_keepalive_idle")),
+            keepalive: Keepalive::from_profile(profile),
             statement_timeout: seconds(profile, "statement_timeout"),
             crosses_databases: false,
             application_name: text(profile, "application_name").unwrap_or_else(|| "dbt".to_owned()),

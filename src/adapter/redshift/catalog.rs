@@ -4,7 +4,7 @@
 //! columns of late-binding views too; a materialized view is a view whose definition says so.
 
 use crate::adapter::Schemas;
-use crate::adapter::postgres::{Elsewhere, MoreOfTables, Statistic, literal_text as literal};
+use crate::adapter::postgres::{Elsewhere, MoreOfTables, Statistic, kept_by_views, literal_text as literal};
 
 pub static MORE: MoreOfTables = MoreOfTables { owners, statistics, statistic: STATISTICS };
 
@@ -95,8 +95,8 @@ fn in_schemas(schemas: &[Schemas]) -> String {
     if names.is_empty() { "false".to_owned() } else { format!("lower(table_schema) in ({})", names.join(", ")) }
 }
 
-/// Schema, name and dbt's kind of every relation; and `reads` for what a bound view reads, which is
-/// dropped only along with it.
+/// Schema, name and dbt's kind of every relation; `reads` for what a bound view reads, which is
+/// dropped only along with it; and `keeps` for what a view has beside its query.
 pub fn relations(schemas: &[Schemas]) -> String {
     let filter = in_schemas(schemas);
     format!(
@@ -117,8 +117,15 @@ pub fn relations(schemas: &[Schemas]) -> String {
          join pg_namespace as view_schema on view_schema.oid = view.relnamespace\n\
          join pg_class as origin on origin.oid = pg_depend.refobjid and origin.oid <> view.oid\n\
          join pg_namespace as table_schema on table_schema.oid = origin.relnamespace\n\
-         where {}",
-        filter.replace("table_schema", "table_schema.nspname")
+         where {}\n\
+         union all\n\
+         {}\n\
+         union all\n\
+         select table_schema::text, table_name::text, 'keeps', 'l'\n\
+         from information_schema.views\n\
+         where view_definition ilike '%with no schema binding%' and {filter}",
+        filter.replace("table_schema", "table_schema.nspname"),
+        kept_by_views(&filter.replace("table_schema", "nspname"))
     )
 }
 
@@ -154,7 +161,7 @@ mod tests {
     fn one_statement_asks_for_all_schemas() {
         let wanted = Schemas { database: "dev".to_owned(), schemas: vec!["Staging".to_owned(), "o'k".to_owned()] };
         let sql = relations(std::slice::from_ref(&wanted));
-        assert_eq!(sql.matches("lower(table_schema) in ('staging', 'o''k')").count(), 2, "{sql}");
+        assert_eq!(sql.matches("lower(table_schema) in ('staging', 'o''k')").count(), 3, "{sql}");
         assert!(tables(&[wanted]).contains("where lower(t.table_schema) in ('staging', 'o''k')"));
     }
 }

@@ -144,6 +144,25 @@
     and grantor = current_role and grantee <> current_role
 {%- endmacro -%}
 
+{#- One question for all relations of a schema, unless a project asks in its own way. -#}
+{%- macro postgres__tf_standing_grants(relation) -%}
+  {%- set asks = [get_show_grant_sql, adapter.dispatch('get_show_grant_sql', 'dbt')] -%}
+  {%- if asks | rejectattr('package_name', 'in', ['dbt', 'dbt_postgres']) | list -%}
+    {{ return(default__tf_standing_grants(relation)) }}
+  {%- endif -%}
+  {%- set found = {} -%}
+  {%- for row in adapter.tf_query_once(tf_schema_privileges_sql(relation)).rows if row[0] == relation.identifier -%}
+    {%- do found.setdefault(row[2] | lower, []).append(row[1]) -%}
+  {%- endfor -%}
+  {{ return(found) }}
+{%- endmacro -%}
+
+{%- macro tf_schema_privileges_sql(relation) -%}
+  select table_name::text, grantee::text, privilege_type::text
+  from {{ relation.information_schema('role_table_grants') }}
+  where table_schema = '{{ relation.schema }}' and grantor = current_role and grantee <> current_role
+{%- endmacro -%}
+
 {%- macro postgres__copy_grants() -%}
   {{ return(False) }}
 {%- endmacro -%}

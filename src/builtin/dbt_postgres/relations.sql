@@ -86,6 +86,20 @@
   );
 {%- endmacro -%}
 
+{#- What reads a view stays bound to it then. Not where a project writes views in
+    its own way, nor where a hook outside the transaction would run twice. -#}
+{%- macro postgres__tf_replaces_view(existing) -%}
+  {%- if pre_hooks | rejectattr('transaction') | list -%}{{ return(False) }}{%- endif -%}
+  {%- set ours = ['dbt', 'dbt_postgres', 'dbt_redshift'] -%}
+  {%- set writers = [get_create_view_as_sql, create_view_as] -%}
+  {%- for name in ['get_create_view_as_sql', 'create_view_as'] -%}
+    {%- do writers.append(adapter.dispatch(name, 'dbt')) -%}
+  {%- endfor -%}
+  {%- if writers | rejectattr('package_name', 'in', ours) | list -%}{{ return(False) }}{%- endif -%}
+  {%- set comments = (config.persist_relation_docs() and model.description) or (config.persist_column_docs() and model.columns) -%}
+  {{ return(adapter.tf_replace(existing, config.get('grants'), comments, config.get('bind') == false)) }}
+{%- endmacro -%}
+
 {%- macro postgres__get_replace_table_sql(relation, sql) -%}
   {%- set checked = tf_contract_enforced() -%}
   {%- if checked -%}{%- do get_assert_columns_equivalent(sql) -%}{%- endif -%}

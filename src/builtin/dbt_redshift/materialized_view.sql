@@ -50,7 +50,7 @@
 
 {#- None where nothing changed. Whether backups are on cannot be asked. -#}
 {%- macro redshift__get_materialized_view_configuration_changes(existing_relation, new_config) -%}
-  {%- set standing = tf_standing_materialized_view(redshift__describe_materialized_view(existing_relation)) -%}
+  {%- set standing = tf_standing_materialized_view(existing_relation) -%}
   {%- set wanted = tf_materialized_view_config(new_config) -%}
   {%- set changes = {} -%}
   {%- if wanted.autorefresh != standing.autorefresh -%}
@@ -67,21 +67,29 @@
   {{ return(changes) }}
 {%- endmacro -%}
 
-{#- The description in the form of the configuration. `diststyle` reads like
-    EVEN, KEY(id) or AUTO(ALL). -#}
-{%- macro tf_standing_materialized_view(description) -%}
-  {%- set row = description.materialized_view.rows[0] -%}
-  {%- set dist = (row['diststyle'] or 'even').split('(') -%}
-  {%- set style = dist[0] | lower -%}
-  {%- set sorted_columns = [] -%}
-  {%- for column in description.columns.rows | sort(attribute='sort_key_position') if column['sort_key_position'] > 0 -%}
-    {%- do sorted_columns.append(column['column']) -%}
+{#- What stands, in the form of the configuration. `diststyle` reads like EVEN,
+    KEY(id) or AUTO(ALL). All of a schema are asked for at once: their settings,
+    then their columns, as the two catalogs cannot be joined. -#}
+{%- macro tf_standing_materialized_view(relation) -%}
+  {%- set found = namespace(dist=['even'], autorefresh=none) -%}
+  {%- for row in adapter.tf_query_once(tf_materialized_view_settings_sql(relation, of_schema=True)).rows if row['table'] | lower == relation.identifier | lower -%}
+    {%- set found.dist = (row['diststyle'] or 'even').split('(') -%}
+    {%- set found.autorefresh = row['autorefresh'] -%}
   {%- endfor -%}
+  {%- set rows = [] -%}
+  {%- set stored = 'mv_tbl__' ~ relation.identifier | lower ~ '__' -%}
+  {%- for row in adapter.tf_query_once(tf_materialized_view_columns_sql(relation, of_schema=True)).rows -%}
+    {%- set is_own = row['stored'].startswith(stored) and row['stored'][stored | length:].isdigit() -%}
+    {%- if is_own and row['sort_key_position'] > 0 -%}{%- do rows.append(row) -%}{%- endif -%}
+  {%- endfor -%}
+  {%- set sorted_columns = [] -%}
+  {%- for row in rows | sort(attribute='sort_key_position') -%}{%- do sorted_columns.append(row['column']) -%}{%- endfor -%}
+  {%- set style = found.dist[0] | lower -%}
   {{ return({
     'diststyle': style,
-    'distkey': dist[-1].strip(')') if style == 'key' else none,
+    'distkey': found.dist[-1].strip(')') if style == 'key' else none,
     'sort': sorted_columns,
-    'autorefresh': tf_truth(row['autorefresh'], false)
+    'autorefresh': tf_truth(found.autorefresh, false)
   }) }}
 {%- endmacro -%}
 
@@ -97,17 +105,18 @@
   {{ return({'materialized_view': settings, 'query': query, 'columns': columns}) }}
 {%- endmacro -%}
 
-{%- macro tf_materialized_view_settings_sql(relation) -%}
+{%- macro tf_materialized_view_settings_sql(relation, of_schema=False) -%}
   select info.database, info.schema, info.table, diststyle, sortkey1, autorefresh
   from svv_table_info as info
   left join svv_mv_info as stored on stored.database_name = info.database and stored.schema_name = info.schema and stored.name = info.table
-  where info.database ilike '{{ relation.database }}' and info.schema ilike '{{ relation.schema }}' and info.table ilike '{{ relation.identifier }}'
+  where info.database ilike '{{ relation.database }}' and info.schema ilike '{{ relation.schema }}'
+    {{ 'and stored.name is not null' if of_schema else "and info.table ilike '" ~ relation.identifier ~ "'" }}
 {%- endmacro -%}
 
 {#- The rows stand in a table named mv_tbl__NAME__N. -#}
-{%- macro tf_materialized_view_columns_sql(relation) -%}
-  select attname as column, attisdistkey as is_dist_key, attsortkeyord as sort_key_position
+{%- macro tf_materialized_view_columns_sql(relation, of_schema=False) -%}
+  select relname::text as stored, attname::text as column, attisdistkey as is_dist_key, attsortkeyord as sort_key_position
   from pg_attribute
-  join pg_class on pg_class.oid = attrelid and relname like 'mv_tbl__{{ relation.identifier }}__%'
+  join pg_class on pg_class.oid = attrelid and relname like 'mv_tbl__{{ '' if of_schema else relation.identifier ~ '__' }}%'
   join pg_namespace on pg_namespace.oid = relnamespace and nspname ilike '{{ relation.schema }}'
 {%- endmacro -%}

@@ -6,7 +6,7 @@ use minijinja::{Error, Value};
 
 use super::{Answer, Call, failed, fault, refused};
 use crate::adapter::{BoundView, CacheKey, ErrorKind, Path, Relation, RelationKind, Session};
-use crate::jinja::relation_object::{relation_argument, relation_of, value_of};
+use crate::jinja::relation_object::{relation_argument, relation_of, switch, value_of};
 use crate::jinja::values;
 
 /// How often a drop is tried that collides with what others do.
@@ -30,6 +30,8 @@ pub fn call(call: &mut Call<'_, '_, '_, '_>) -> Option<Answer> {
         "cache_added" | "cache_dropped" => cache_changed(call),
         "cache_renamed" => cache_renamed(call),
         "tf_is_read_by_bound_views" => is_read(call),
+        "tf_replace" => replace(call),
+        "tf_replaced" => replaced(call),
         "verify_database" => verify_database(call),
         "get_rows_different_sql" => rows_different(call),
         "is_ducklake" | "use_ducklake_table_workarounds" => is_ducklake(call),
@@ -154,7 +156,13 @@ fn drop_relation(call: &mut Call<'_, '_, '_, '_>) -> Answer {
     let mut attempt = 1;
     loop {
         let outside = !session.in_transaction();
-        let Err(error) = call.call_macro("drop_relation", vec![("relation", value_of(relation.clone()))]) else {
+        let named = vec![("relation", value_of(relation.clone()))];
+        // Within a transaction the warehouse keeps its locks beyond the drop, so waiting here could be for ever.
+        let dropped = match outside && session.warehouse().cache().is_read(&relation) {
+            true => session.drop_alone(|| call.call_macro("drop_relation", named)),
+            false => call.call_macro("drop_relation", named),
+        };
+        let Err(error) = dropped else {
             session.warehouse().cache().drop(&relation);
             return Ok(values::none());
         };
@@ -184,6 +192,25 @@ fn drop_relation(call: &mut Call<'_, '_, '_, '_>) -> Answer {
 fn is_read(call: &mut Call<'_, '_, '_, '_>) -> Answer {
     let relation = one_relation(call)?;
     Ok(Value::from(session(call)?.warehouse().cache().is_read(&relation)))
+}
+
+/// Whether a view may be replaced where it stands: what it has beside its query is set anew, or
+/// there is nothing of the kind. Not one of dbt's methods.
+fn replace(call: &mut Call<'_, '_, '_, '_>) -> Answer {
+    let [view, sets_grants, sets_comments, late] = call.bind(["view", "sets_grants", "sets_comments", "late"])?;
+    let view = relation_argument(view, "adapter.tf_replace", "view").map_err(failed)?;
+    let session = session(call)?;
+    let kept = session.warehouse().cache().kept_by(&view);
+    let settled = (!kept.grants || switch(sets_grants.as_ref(), false))
+        && (!kept.comments || switch(sets_comments.as_ref(), false))
+        && kept.late == switch(late.as_ref(), false);
+    Ok(Value::from(settled && session.replace()))
+}
+
+/// A view was replaced. Not one of dbt's methods.
+fn replaced(call: &mut Call<'_, '_, '_, '_>) -> Answer {
+    session(call)?.replaced();
+    Ok(Value::from(""))
 }
 
 fn two_relations(call: &mut Call<'_, '_, '_, '_>) -> Result<[Relation; 2], Error> {

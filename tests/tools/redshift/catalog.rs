@@ -43,7 +43,8 @@ union all select current_database(), schema, 'mv_tbl__' || name || '__0', 'BASE 
 
 create view views as
 select current_database()::text as table_catalog, schema as table_schema, name as table_name,
-  case when relkind = 'm' then 'CREATE MATERIALIZED VIEW ' || name || ' AS ' else '' end || pg_get_viewdef(oid) as view_definition
+  case when relkind = 'm' then 'CREATE MATERIALIZED VIEW ' || name || ' AS ' else '' end || pg_get_viewdef(oid)
+    || case when is_late then ' with no schema binding' else '' end as view_definition
 from own_relations where relkind in ('v', 'm');
 
 create view pg_views_all as
@@ -103,6 +104,10 @@ create view svv_relation_privileges as
 select schema as namespace_name, name as relation_name, privilege_type::text, coalesce(rolname, 'public')::text as identity_name,
   case when rolname is null then 'public' when rolcanlogin then 'user' else 'role' end as identity_type
 from own_relations join pg_class using (oid), aclexplode(relacl) as acl left join pg_roles on pg_roles.oid = grantee;
+
+create view stv_sessions as
+select pid as process, rpad(usename::text, 50)::char(50) as user_name, rpad(datname::text, 50)::char(50) as db_name, backend_start::timestamp as starttime
+from pg_stat_activity where usename = current_user;
 
 create view sys_query_detail as select 0::oid as table_id, 'insert'::text as step_name, now()::timestamp as start_time where false;
 

@@ -12,19 +12,31 @@
   {%- set target_relation = this.incorporate(type='view') -%}
   {%- set beside = make_intermediate_relation(target_relation) -%}
   {%- set aside = make_backup_relation(target_relation, existing.type if existing else 'view') -%}
+  {%- set replaces = tf_replaces_view(existing) -%}
   {%- do run_hooks(pre_hooks, inside_transaction=False) -%}
   {%- do tf_sweep([beside, aside]) -%}
   {%- do run_hooks(pre_hooks, inside_transaction=True) -%}
   {%- call statement('main') -%}
-    {{ get_create_view_as_sql(beside, sql) }}
+    {{ get_replace_view_sql(target_relation, sql) if replaces else get_create_view_as_sql(beside if existing else target_relation, sql) }}
   {%- endcall -%}
-  {%- set replaced = tf_swap(beside, target_relation, existing, aside) -%}
-  {%- do tf_settle(target_relation, existing) -%}
+  {%- if replaces -%}{%- do adapter.tf_replaced() -%}{%- endif -%}
+  {%- set replaced = tf_swap(beside, target_relation, existing, aside) if existing and not replaces else none -%}
+  {%- do tf_settle(target_relation, existing, full_refresh_mode=not replaces) -%}
   {%- do run_hooks(post_hooks, inside_transaction=True) -%}
   {%- do adapter.commit() -%}
   {%- do drop_relation_if_exists(replaced) -%}
   {%- do run_hooks(post_hooks, inside_transaction=False) -%}
   {{ return({'relations': [target_relation]}) }}
+{%- endmacro -%}
+
+{#- Whether a standing view is replaced where it stands. Where the warehouse then
+    refuses the view's columns, the whole is done again by a swap. -#}
+{%- macro tf_replaces_view(existing) -%}
+  {{ return(adapter.dispatch('tf_replaces_view', 'dbt')(existing) if existing and existing.is_view else False) }}
+{%- endmacro -%}
+
+{%- macro default__tf_replaces_view(existing) -%}
+  {{ return(False) }}
 {%- endmacro -%}
 
 {#- For warehouses where `create or replace view` may change the columns. -#}
