@@ -47,6 +47,11 @@ impl Call {
         self.reporter.emit(event);
     }
 
+    /// What is to be loaded.
+    fn request(&self) -> load::Request {
+        load::Request { modules: Some(crate::jinja::modules()), ..load::Request::from(self.invocation.as_ref()) }
+    }
+
     /// Reports a stage's warnings.
     ///
     /// # Errors
@@ -73,6 +78,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     let mut place = Place { current_dir, environment: Environment::of_process() };
     let project_dir = invocation::project_dir(&line, &place);
     place.environment.add_missing(load::dotenv::of_folder(&project_dir));
+    invocation::share_names(&mut place.environment);
     let flags = load::project_flags(&project_dir);
     let name = line.which.as_str();
     let (line, again) = match repeat::of(&line, &place, &flags, &project_dir) {
@@ -203,8 +209,9 @@ fn report_settings(invocation: &Invocation) -> report::Settings {
 }
 
 fn file_settings(invocation: &Invocation, log: &LogOptions) -> Option<FileSettings> {
-    // A folder that is no project gets no log file, unless the user says where it goes.
-    let is_wanted = invocation.log_path.is_some() || invocation.project_dir.join(crate::project::FILE_NAME).is_file();
+    // A folder that is no project gets no log file, unless the user says something of it.
+    let is_given = invocation.log_path.is_some() || log.file_given;
+    let is_wanted = is_given || invocation.project_dir.join(crate::project::FILE_NAME).is_file();
     if log.level_file == LogLevel::None || !is_wanted {
         return None;
     }

@@ -94,6 +94,7 @@ pub fn run(request: &Request, options: &Options, emit: &mut dyn FnMut(Notice)) -
         allows_secrets: true,
         requires_vars: false,
         dbt_version: DBT_VERSION,
+        modules: request.modules.as_ref(),
     });
     let session = Session {
         project_name: project.config.name.clone(),
@@ -105,6 +106,10 @@ pub fn run(request: &Request, options: &Options, emit: &mut dyn FnMut(Notice)) -
         warnings: RefCell::default(),
     };
     let outcome = lock_and_install(&session, &project, options, &staging, emit);
+    for said in renderer.said() {
+        let (name, level) = if said.info { ("JinjaLogInfo", Level::Info) } else { ("JinjaLogDebug", Level::Debug) };
+        emit(Notice { level, ..notice(name, said.text, json!({})) });
+    }
     problems.extend(session.warnings.into_inner());
     if let Err(errors) = outcome {
         problems.extend(errors);

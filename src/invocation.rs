@@ -240,6 +240,8 @@ pub struct LogOptions {
     pub level_file: LogLevel,
     /// Bytes; 0 for no limit.
     pub file_max_bytes: u64,
+    /// Whether the user set anything that only concerns the log file.
+    pub file_given: bool,
     pub show_all_deprecations: bool,
 }
 
@@ -291,6 +293,11 @@ impl Flags {
     /// Every flag with its upper-case name.
     pub fn values(&self) -> impl Iterator<Item = (String, &Value)> {
         self.settings.iter().map(|(name, setting)| (name.to_uppercase(), &setting.value))
+    }
+
+    /// Whether the user switched a flag off, whatever it is by default.
+    pub fn is_switched_off(&self, name: &str) -> bool {
+        self.settings.is_given(name) && !self.settings.flag(name)
     }
 
     /// Whether a behaviour of `flags:` (`require_...`, `state_modified_...`) is on.
@@ -620,6 +627,15 @@ fn deprecations(line: &CommandLine, settings: &Settings, environment: &Environme
     found
 }
 
+/// Gives each of dbt's variables under both of its names, `DBT_ENGINE_X` and `DBT_X`; the newer one counts more.
+pub fn share_names(environment: &mut Environment) {
+    let named = table::FLAGS.iter().flat_map(table::Flag::variables);
+    for new in named.chain(OTHER_VARIABLES.map(str::to_owned)).filter(|name| name.starts_with(ENGINE_PREFIX)) {
+        let old = new.replacen(ENGINE_PREFIX, "DBT_", 1);
+        environment.share(&new, &old);
+    }
+}
+
 /// Variables whose names begin so belong to dbt.
 const ENGINE_PREFIX: &str = "DBT_ENGINE_";
 /// Variables of dbt's that set no flag.
@@ -779,6 +795,9 @@ fn log_options(settings: &Settings) -> LogOptions {
         level: if settings.flag("debug") { LogLevel::Debug } else { level("log_level") },
         level_file: level("log_level_file"),
         file_max_bytes: number("log_file_max_bytes").unwrap_or(0),
+        file_given: ["log_format_file", "log_level_file", "log_file_max_bytes"]
+            .iter()
+            .any(|name| settings.is_given(name)),
         show_all_deprecations: settings.flag("show_all_deprecations"),
     }
 }

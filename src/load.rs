@@ -76,6 +76,7 @@ impl ProjectFiles {
             allows_secrets: false,
             requires_vars: true,
             dbt_version: DBT_VERSION,
+            modules: None,
         })
     }
 

@@ -159,12 +159,18 @@ pub struct InjectedCte {
     pub sql: String,
 }
 
+fn text_or_null<S: Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Error> {
+    if text.is_empty() { serializer.serialize_none() } else { serializer.serialize_str(text) }
+}
+
 /// Something in `nodes` or `functions`: a model, analysis, test, snapshot, seed, function, hook or inline query.
 ///
 /// What only some of them have stands in `detail`.
 #[derive(Debug, Clone, Serialize)]
 pub struct Node {
     pub database: Option<String>,
+    /// Empty, and null where it is written, if `generate_schema_name` gave none.
+    #[serde(serialize_with = "text_or_null")]
     pub schema: String,
     pub name: String,
     pub resource_type: ResourceType,

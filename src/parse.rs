@@ -43,6 +43,7 @@ use rayon::prelude::*;
 
 pub use capture::ref_call;
 pub use python::literal as python_literal;
+pub use semantic::check::EVENT as SEMANTIC_FAILURE;
 
 use crate::adapter::Capabilities;
 use crate::diagnostic::{Diagnostic, Diagnostics, Warned};
@@ -108,6 +109,8 @@ pub struct Settings {
     pub written_configs: bool,
     /// `require_batched_execution_for_custom_microbatch_strategy`.
     pub custom_batches: bool,
+    /// `require_valid_schema_from_generate_schema_name`.
+    pub valid_schemas: bool,
     /// `--debug`.
     pub debug: bool,
 }
@@ -127,6 +130,7 @@ impl Default for Settings {
             own_analysis_config: false,
             written_configs: true,
             custom_batches: true,
+            valid_schemas: false,
             debug: false,
         }
     }

@@ -54,6 +54,7 @@ const KEYS: &[&str] = &[
     "docs-paths",
     "asset-paths",
     "function-paths",
+    "osi-paths",
     "source-paths",
     "data-paths",
     "packages-install-path",
@@ -144,6 +145,8 @@ pub struct ResourcePaths {
     /// `None` means all of the folders above.
     pub docs: Option<Vec<String>>,
     pub assets: Vec<String>,
+    /// Where semantic models are exchanged as JSON.
+    pub osi: Vec<String>,
 }
 
 impl ResourcePaths {
@@ -456,6 +459,7 @@ fn paths(fields: &mut Fields<'_>) -> ResourcePaths {
         functions: folders("function-paths", Some("functions")),
         docs: None,
         assets: folders("asset-paths", None),
+        osi: folders("osi-paths", Some("osi")),
     };
     if fields.get("docs-paths").is_some() {
         paths.docs = fields.texts("docs-paths");

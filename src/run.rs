@@ -377,6 +377,7 @@ impl<'a> Runner<'a> {
             batches: report.batches,
             overloads: report.overloads,
             overload_bodies: left.overload_bodies,
+            foreign_keys: left.foreign_keys,
             measured: None,
         };
         self.push(Outcome {
@@ -546,6 +547,7 @@ pub(crate) struct Left {
     pub ctes: Vec<crate::manifest::InjectedCte>,
     pub build_path: Option<String>,
     pub overload_bodies: Vec<Option<Arc<str>>>,
+    pub foreign_keys: Vec<String>,
 }
 
 impl Left {
@@ -555,7 +557,15 @@ impl Left {
         self.ctes.clone_from(&ready.compiled.ctes);
         let overloads = ready.node.function().into_iter().flat_map(|function| &function.overloads);
         self.overload_bodies = overloads.map(|overload| overload.compiled_body.clone()).collect();
+        self.foreign_keys = foreign_keys(&ready.node);
     }
+}
+
+/// What the constraints of a node say that they refer to: those of columns in their order, then the model's.
+fn foreign_keys(node: &Node) -> Vec<String> {
+    let own = node.model().into_iter().flat_map(|model| &model.constraints);
+    let all = node.columns.values().flat_map(|column| &column.rest.constraints).chain(own);
+    all.filter_map(|constraint| constraint.get("to")?.as_str().map(str::to_owned)).collect()
 }
 
 fn no_code() -> crate::compile::Compiled {

@@ -287,6 +287,12 @@ impl Session {
     /// From now on the session's statements are said to belong to `work`.
     pub fn set_work(&self, work: Work) {
         let mut state = lock(&self.state);
+        if state.connection.is_some() && state.work.name != work.name {
+            let (old, new) = (&state.work.name, &work.name);
+            let text = format!("Re-using an available connection from the pool (formerly {old}, now {new})");
+            let names = serde_json::json!({"conn_name": new, "orig_conn_name": old});
+            self.warehouse.emit(Event::notice_with("ConnectionReused", Level::Debug, text, names));
+        }
         state.work = work;
         state.last_error = None;
         state.refused = None;

@@ -218,7 +218,7 @@ fn node(mut value: Value) -> Result<Node, String> {
     let config: NodeConfig = get(take("config"))?;
     Ok(Node {
         database: get(take("database"))?,
-        schema: get(take("schema"))?,
+        schema: get::<Option<String>>(take("schema"))?.unwrap_or_default(),
         name: get(take("name"))?,
         resource_type: kind,
         package_name: get(take("package_name"))?,

@@ -22,7 +22,7 @@ const OLD_PACKAGES: &str = "dbt_modules";
 /// nothing is deleted then.
 pub(super) fn run(call: &Call) -> Result<ExitCode, Diagnostics> {
     let inside_only = matches!(call.invocation.command, Command::Clean { project_files_only: true });
-    let request = load::Request::from(call.invocation.as_ref());
+    let request = call.request();
     let loaded = load::root(&request).map_err(|problems| problems.of_kind("Runtime Error"))?;
     call.warnings(loaded.warnings)?;
     let package = loaded.value;

@@ -29,8 +29,9 @@ pub(super) fn run(call: &Call) -> Result<ExitCode, Diagnostics> {
     }
     say(format!("tform version: {} (dbt language {DBT_VERSION})", crate::version()));
     say(format!("Using profiles dir at {}", invocation.profiles_dir.display()));
+    say(format!("Using profiles.yml file at {}", invocation.profiles_dir.join(crate::target::FILE_NAME).display()));
     say(format!("Using dbt_project.yml file at {}", invocation.project_dir.join(crate::project::FILE_NAME).display()));
-    let request = load::Request::from(invocation.as_ref());
+    let request = call.request();
     let project_file = invocation.project_dir.join(crate::project::FILE_NAME);
     let profiles_file = invocation.profiles_dir.join(crate::target::FILE_NAME);
     let loaded = load::settings(&request);

@@ -6,7 +6,6 @@ use crate::deps::{self, Addition, Options, SourceKind};
 use crate::diagnostic::Diagnostics;
 use crate::event::Event;
 use crate::invocation::{Command, ExitCode};
-use crate::load;
 
 use super::Call;
 
@@ -28,7 +27,7 @@ pub(super) fn run(call: &Call) -> Result<ExitCode, Diagnostics> {
         lock_only: *lock,
         addition: add_package.as_deref().map(|text| Addition::parse(text, kind)),
     };
-    let request = load::Request::from(call.invocation.as_ref());
+    let request = call.request();
     let done = deps::run(&request, &options, &mut |notice| call.emit(Event::Notice(notice)))?;
     call.warnings(done.warnings)?;
     Ok(ExitCode::Success)

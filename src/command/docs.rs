@@ -200,7 +200,7 @@ fn uncopied(path: &Path, error: &std::io::Error) -> Diagnostic {
 }
 
 fn serve(call: &Call, host: &str, port: u16, browser: bool) -> Result<ExitCode, Diagnostics> {
-    let loaded = load::project(&load::Request::from(call.invocation.as_ref()))?;
+    let loaded = load::project(&call.request())?;
     let folder = loaded.value.target_path;
     if !folder.join(docs::INDEX).is_file() {
         let missing = format!("there is no site in `{}`", folder.display());

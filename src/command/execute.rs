@@ -326,10 +326,26 @@ fn write_manifest(target_path: &Path, mut manifest: Manifest, run: &Run) -> Resu
 }
 
 fn complete_all(manifest: &mut Manifest, run: &Run) {
+    let root = manifest.metadata.project_name.as_deref().unwrap_or_default();
+    let own = format!("macro.{root}.get_where_subquery");
+    let subquery =
+        if manifest.macros.contains_key(own.as_str()) { own } else { "macro.dbt.get_where_subquery".to_owned() };
     for outcome in &run.outcomes {
         if let (Some(sql), Some(node)) = (&outcome.compiled_code, manifest.node_mut(&outcome.id)) {
-            complete(Arc::make_mut(node), outcome, sql);
+            let node = Arc::make_mut(node);
+            complete(node, outcome, sql);
+            add_subquery(node, &subquery);
         }
+    }
+}
+
+/// dbt does not render the plainest tests while it parses: what they call is known once they are compiled.
+fn add_subquery(node: &mut Node, subquery: &str) {
+    let is_generic = node.generic_test().is_some();
+    let Some(code) = node.code_mut().filter(|_| is_generic) else { return };
+    let macros = &mut code.depends_on.macros;
+    if matches!(&macros[..], [only] if matches!(&**only, "macro.dbt.test_unique" | "macro.dbt.test_not_null")) {
+        macros.push(subquery.into());
     }
 }
 
@@ -339,6 +355,21 @@ fn complete(node: &mut Node, outcome: &Outcome, sql: &Arc<str>) {
     if let Detail::Function(function) = &mut node.detail {
         for (overload, body) in function.overloads.iter_mut().zip(&outcome.rest().overload_bodies) {
             overload.compiled_body.clone_from(body);
+        }
+    }
+    let found = &outcome.rest().foreign_keys;
+    if !found.is_empty() {
+        let mut found = found.iter();
+        let mut put = |constraint: &mut serde_json::Value| {
+            if constraint.get("to").is_some_and(serde_json::Value::is_string) {
+                found.next().into_iter().for_each(|relation| constraint["to"] = relation.as_str().into());
+            }
+        };
+        for column in node.columns.values_mut() {
+            column.rest.constraints.iter_mut().for_each(&mut put);
+        }
+        if let Detail::Model(model) = &mut node.detail {
+            model.constraints.iter_mut().for_each(&mut put);
         }
     }
     if let Some(code) = node.code_mut() {

@@ -89,7 +89,7 @@ pub(crate) fn write_graph_summary(call: &Call, prepared: &Prepared) -> Result<()
 /// As [`project`].
 pub(crate) fn project_without_manifest(call: &Call) -> Result<Prepared, Diagnostics> {
     let invocation = &call.invocation;
-    let request = load::Request::from(invocation.as_ref());
+    let request = call.request();
     let loaded = load::project(&request).map_err(|problems| problems.of_kind("Runtime Error"))?;
     call.warnings(loaded.warnings)?;
     let files = loaded.value;
@@ -100,6 +100,9 @@ pub(crate) fn project_without_manifest(call: &Call) -> Result<Prepared, Diagnost
         }
     }
     call.emit(vars_hash(invocation));
+    if !invocation.flags.behaviour("partial_parse") {
+        call.emit(Event::notice("PartialParsingNotEnabled", Level::Debug, "Partial parsing not enabled"));
+    }
     let reporter = call.reporter.clone();
     let adapter = adapter::open(&files.target, &invocation.project_dir)?;
     let adapter = if may_introspect(invocation) { adapter } else { Offline::forbidden(adapter) };
@@ -119,8 +122,13 @@ pub(crate) fn project_without_manifest(call: &Call) -> Result<Prepared, Diagnost
         layers: files.own_settings.layers.clone(),
         broken: Vec::new(),
     };
-    let parsed = parsed.map_err(|broken| everything_wrong(*broken, options.clone()))?;
-    call.warnings(parsed.warnings)?;
+    let parsed = parsed.map_err(|broken| {
+        for problem in broken.problems.iter().filter(|problem| problem.event() == Some(parse::SEMANTIC_FAILURE)) {
+            call.emit(Event::notice(parse::SEMANTIC_FAILURE, Level::Debug, problem.message.as_str()));
+        }
+        everything_wrong(*broken, options.clone())
+    })?;
+    call.warnings(parsed.warnings).map_err(|raised| grouped(invocation, raised))?;
     let parse::Parsed { manifest, engine } = parsed.value;
     let resolved = graph::resolve(with_metadata(manifest, invocation, &files, warehouse.capabilities()), &options)
         .map_err(|problems| problems.of_kind("Compilation Error"))?;
@@ -156,6 +164,19 @@ fn vars_hash(invocation: &Invocation) -> Event {
     let text = format!("checksum: {digest}, vars: {shown}, profile: , target: , version: {DBT_VERSION}");
     let data = json!({"checksum": digest, "vars": shown, "profile": "", "target": "", "version": DBT_VERSION});
     Event::notice_with("StateCheckVarsHash", Level::Debug, text, data)
+}
+
+/// Warnings of parsing that are errors: all at once, or the first where the project wants no groups.
+fn grouped(invocation: &Invocation, raised: Diagnostics) -> Diagnostics {
+    if !invocation.flags.is_switched_off("enable_grouped_warn_error_parser_logs") {
+        return raised;
+    }
+    let is_error = |problem: &Diagnostic| problem.severity == Severity::Error;
+    let first = raised.iter().position(is_error);
+    let mut kept = Diagnostics::new();
+    let all = raised.into_iter().enumerate();
+    kept.extend(all.filter(|(at, problem)| Some(*at) == first || !is_error(problem)).map(|(_, problem)| problem));
+    kept
 }
 
 /// What is wrong in a project: what parsing met, and what resolving meets in what could be parsed.
@@ -202,6 +223,7 @@ fn inputs<'a>(
             jinja_extensions: flags.behaviour("allow_jinja_file_extensions"),
             own_analysis_config: flags.behaviour("require_corrected_analysis_fqns"),
             written_configs: flags.behaviour("state_modified_compare_more_unrendered_values"),
+            valid_schemas: flags.behaviour("require_valid_schema_from_generate_schema_name"),
             custom_batches: flags.behaviour(parse::microbatch::REQUIRED),
             debug: call.invocation.log.debug,
         },

@@ -13,7 +13,7 @@ use crate::artifact::SeenColumns;
 use crate::diagnostic::Diagnostic;
 use crate::jinja::config_object::ConfigObject;
 use crate::jinja::context::{Function, Host, fault};
-use crate::jinja::{Arguments, error, relation_object, values};
+use crate::jinja::{Arguments, error, metric, relation_object, values};
 use crate::manifest::{CallTarget, Node, RefCall, ResourceType, Source, SourceCall, UniqueId, Version};
 
 use super::runtime::{EventTime, Runtime, Worker};
@@ -242,11 +242,7 @@ impl Inner {
         let (name, body): (&'static str, Body) = match name {
             "ref" => ("ref", |inner, _, arguments| inner.call_ref(arguments)),
             "source" => ("source", |inner, _, arguments| inner.call_source(arguments)),
-            "metric" => ("metric", |_, _, _| {
-                Err(fault(
-                    "`metric()` needs the semantic layer's server, which tform does not have (docs.getdbt.com/docs/build/about-metricflow)",
-                ))
-            }),
+            "metric" => ("metric", |inner, _, arguments| inner.call_metric(arguments)),
             "function" => ("function", |inner, _, arguments| inner.call_function(arguments)),
             "load_result" => ("load_result", |inner, _, arguments| inner.load_result(arguments)),
             "store_result" => ("store_result", |inner, _, arguments| inner.store_result(arguments)),
@@ -300,6 +296,25 @@ impl Inner {
         free || self.node.unique_id == *id || self.node.parents().contains(id)
     }
 
+    /// What the metric is; to query it, the semantic layer's server would be needed.
+    fn call_metric(&self, arguments: Arguments) -> Result<Value, Error> {
+        let names = package_and_name(&arguments, "metric")?;
+        let metrics = &self.runtime.manifest().metrics;
+        let id = self.node.parents().iter().find(|id| {
+            let metric = metrics.get(*id);
+            metric.is_some_and(|metric| match names.as_slice() {
+                [package, name] => metric.name == *name && metric.package_name == *package,
+                names => names.last() == Some(&metric.name),
+            })
+        });
+        let Some(metric) = id.and_then(|id| metrics.get(id)) else {
+            let name = names.join(".");
+            return Err(fault(format!("the metric `{name}` was not found when `{}` was parsed", self.node.name)));
+        };
+        let fields = values::from_json(&serde_json::to_value(metric.as_ref()).unwrap_or_default());
+        Ok(metric::value(&metric.name, Some(&metric.package_name), Some(fields)))
+    }
+
     fn call_source(&self, arguments: Arguments) -> Result<Value, Error> {
         let [source, table] = arguments.bind("source", ["source_name", "table_name"]).map_err(fault)?;
         let (Some(source), Some(table)) = (source, table) else {
@@ -331,7 +346,7 @@ impl Inner {
     }
 
     fn call_function(&self, arguments: Arguments) -> Result<Value, Error> {
-        let call = package_and_name(&arguments)?;
+        let call = package_and_name(&arguments, "function")?;
         let target = self.runtime.find_function(&self.node, &call).map_err(error)?;
         let mut relation = self.runtime.ref_relation(&target);
         relation.kind = Some(RelationKind::Function);
@@ -460,11 +475,11 @@ pub fn ref_call(arguments: Arguments) -> Result<RefCall, Error> {
 }
 
 /// The names in a call of `function`: one, or that of the package before it.
-fn package_and_name(arguments: &Arguments) -> Result<Vec<String>, Error> {
+fn package_and_name(arguments: &Arguments, function: &str) -> Result<Vec<String>, Error> {
     let names: Vec<String> = arguments.positional.iter().map(values::text).collect();
     match names.len() {
         1 | 2 => Ok(names),
-        given => Err(fault(format!("function() takes one or two arguments ({given} given)"))),
+        given => Err(fault(format!("{function}() takes one or two arguments ({given} given)"))),
     }
 }
 

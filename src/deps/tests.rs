@@ -138,6 +138,7 @@ impl Project {
             jinja_extensions: false,
             max_hashed_seed_bytes: 1 << 20,
             environment: Arc::new([("DBT_PACKAGE_HUB_URL", self.hub.as_str())].into()),
+            modules: None,
         };
         let mut said = String::new();
         let outcome = run(&request, options, &mut |notice| said.push_str(&format!("{}\n", notice.message)));

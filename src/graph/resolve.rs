@@ -181,6 +181,9 @@ fn inputs(resource: &SemanticResource) -> (Vec<Vec<String>>, Vec<&str>) {
         }
         parameters.get("metrics").and_then(Value::as_array).into_iter().flatten().for_each(&mut add);
         let conversion = parameters.get("conversion_type_params");
+        let cumulative = parameters.get("cumulative_type_params");
+        let nested = [(cumulative, "metric"), (conversion, "base_metric"), (conversion, "conversion_metric")];
+        nested.into_iter().filter_map(|(within, key)| within?.get(key)).for_each(&mut add);
         let candidates = [
             parameters.get("measure"),
             conversion.and_then(|conversion| conversion.get("base_measure")),
@@ -193,6 +196,14 @@ fn inputs(resource: &SemanticResource) -> (Vec<Vec<String>>, Vec<&str>) {
         query.get("metrics").and_then(Value::as_array).into_iter().flatten().for_each(&mut add);
     }
     (metrics, measures)
+}
+
+/// The semantic model that a metric aggregates by itself.
+fn aggregated(resource: Resource<'_>) -> Option<UniqueId> {
+    let Resource::Semantic(metric) = resource else { return None };
+    let parameters = metric.body.get("type_params")?.get("metric_aggregation_params")?;
+    let model = parameters.get("semantic_model")?.as_str()?;
+    Some(format!("semantic_model.{}.{model}", metric.package_name).into())
 }
 
 /// Resolves in dbt's order: sources, refs, metrics, functions.
@@ -227,6 +238,9 @@ fn outcome(context: &Context<'_>, caller: &Caller<'_>, diagnostics: &mut Diagnos
                 absent(context, caller, (&missing, target, None), &mut outcome, diagnostics);
             }
         }
+    }
+    if let Some(id) = aggregated(caller.resource).filter(|id| context.manifest.semantic_models.contains_key(id)) {
+        outcome.add(&id);
     }
     for measure in &caller.measures {
         match context.lookup.find_measure(package, measure) {

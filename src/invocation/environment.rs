@@ -13,7 +13,7 @@ pub const SECRET_PREFIX: &str = "DBT_ENV_SECRET";
 /// Variables whose names begin so are written to the metadata of artifacts.
 const CUSTOM_PREFIX: &str = "DBT_ENV_CUSTOM_ENV_";
 /// What stands in place of a secret.
-const MASK: &str = "*****";
+pub const MASK: &str = "*****";
 
 /// A snapshot of environment variables. `Debug` shows their names only: values may be secrets.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -52,6 +52,14 @@ impl Environment {
     pub fn add_missing(&mut self, more: impl IntoIterator<Item = (String, String)>) {
         for (name, value) in more {
             self.variables.entry(name).or_insert(value);
+        }
+    }
+
+    /// Gives the value of `new` to `old`, or else that of `old` to `new`.
+    pub fn share(&mut self, new: &str, old: &str) {
+        let (from, to) = if self.variables.contains_key(new) { (new, old) } else { (old, new) };
+        if let Some(value) = self.variables.get(from).cloned() {
+            self.variables.insert(to.to_owned(), value);
         }
     }
 
@@ -101,6 +109,20 @@ mod tests {
         let environment =
             Environment::from([("DBT_ENV_SECRET_A", "pass"), ("DBT_ENV_SECRET_B", "password"), ("C", "c")]);
         assert_eq!(environment.scrub("password and pass and c"), "***** and ***** and c");
+    }
+
+    #[test]
+    fn two_names_share_the_value_of_the_newer_one() {
+        let share = |mut environment: Environment| {
+            environment.share("NEW", "OLD");
+            ["NEW", "OLD"].map(|name| environment.get(name).map(str::to_owned))
+        };
+        assert_eq!(share(Environment::from([("OLD", "1")])), [Some("1".to_owned()), Some("1".to_owned())]);
+        assert_eq!(
+            share(Environment::from([("OLD", "1"), ("NEW", "2")])),
+            [Some("2".to_owned()), Some("2".to_owned())]
+        );
+        assert_eq!(share(Environment::default()), [None, None]);
     }
 
     #[test]

@@ -63,6 +63,11 @@ pub fn builtin(name: &'static str, function: Function) -> Value {
     Value::from_object(Builtin { name, function, deprecated: None })
 }
 
+/// A value for a function that needs nothing of the template that calls it; configuration files may call it too.
+pub fn pure(name: &'static str, function: fn(Arguments) -> Result<Value, Stop>) -> Value {
+    super::context::Function::value(name, move |_, arguments| function(arguments).map_err(Stop::into_error))
+}
+
 /// A value for a function that is to go: a call gives the deprecation `event` with `text`.
 pub fn deprecated(name: &'static str, function: Function, event: &'static str, text: &'static str) -> Value {
     Value::from_object(Builtin { name, function, deprecated: Some((event, text)) })
@@ -134,7 +139,8 @@ pub fn globals() -> HashMap<&'static str, Value> {
 }
 
 /// dbt's `modules`.
-fn modules() -> Value {
+/// Python's modules that templates may use (docs.getdbt.com/reference/dbt-jinja-functions/modules).
+pub fn modules() -> Value {
     Module::value(
         "modules",
         vec![

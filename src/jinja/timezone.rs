@@ -10,7 +10,7 @@ use minijinja::{Error, ErrorKind, State, Value};
 
 use super::arguments::{Arguments, required};
 use super::datetime::{Moment, timedelta};
-use super::library::{Function, Module, builtin};
+use super::library::{Module, pure};
 use super::render::Stop;
 use super::values::{self, Fault, type_name};
 
@@ -189,11 +189,11 @@ fn find(name: &str) -> Result<Value, Fault> {
 
 /// The value of `modules.pytz`.
 pub fn module() -> Value {
-    let timezone: Function = |_, arguments| {
+    let timezone = |arguments: Arguments| -> Result<Value, Stop> {
         let [name] = arguments.bind("timezone", ["zone"])?;
         Ok(find(&values::text(&required(name, "timezone", "zone")?))?)
     };
-    let fixed: Function = |_, arguments| {
+    let fixed = |arguments: Arguments| -> Result<Value, Stop> {
         let [minutes] = arguments.bind("FixedOffset", ["offset"])?;
         let minutes = super::arguments::integer(minutes.as_ref(), "FixedOffset", "offset")?.unwrap_or(0);
         let offset = i32::try_from(minutes * 60).ok().and_then(FixedOffset::east_opt);
@@ -204,8 +204,8 @@ pub fn module() -> Value {
     Module::value(
         "pytz",
         vec![
-            ("timezone", builtin("timezone", timezone)),
-            ("FixedOffset", builtin("FixedOffset", fixed)),
+            ("timezone", pure("timezone", timezone)),
+            ("FixedOffset", pure("FixedOffset", fixed)),
             ("utc", Value::from_object(Zone::utc())),
             ("UTC", Value::from_object(Zone::utc())),
             ("all_timezones", Value::from(names())),

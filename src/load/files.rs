@@ -37,6 +37,8 @@ pub enum FileKind {
     /// Rows of unit tests, below `tests/fixtures`.
     Fixture,
     Function,
+    /// Semantic models as JSON.
+    Osi,
 }
 
 /// What a file's contents are known by in the manifest.
@@ -240,6 +242,7 @@ fn groups(paths: &ResourcePaths) -> Vec<Group> {
         group(FileKind::Properties, &paths.all(), &["yml", "yaml"]),
         group(FileKind::Fixture, &below("fixtures"), &["csv", "sql"]),
         group(FileKind::Function, &paths.functions, &["sql", "py", "js"]),
+        group(FileKind::Osi, &paths.osi, &["json"]),
     ]
 }
 

@@ -4,7 +4,7 @@
 //! A text that is one expression keeps that expression's type
 //! (docs.getdbt.com/reference/dbt-jinja-functions/as_native).
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use minijinja::value::{Kwargs, Object, Rest, Serde, ValueKind};
 use minijinja::{Environment as Templates, Error, ErrorKind, UndefinedBehavior, Value, context};
@@ -12,7 +12,7 @@ use serde_json::Map;
 
 use crate::diagnostic::{Diagnostic, Span};
 use crate::invocation::Environment;
-use crate::invocation::environment::SECRET_PREFIX;
+use crate::invocation::environment::{MASK, SECRET_PREFIX};
 use crate::project::StringRenderer;
 
 /// How deep calls may go inside each other in one text.
@@ -32,12 +32,23 @@ pub struct RenderContext<'a> {
     /// Whether a `var` without value is an error; `deps` and `clean` go without.
     pub requires_vars: bool,
     pub dbt_version: &'a str,
+    /// Jinja's `modules`.
+    pub modules: Option<&'a Value>,
 }
 
 /// Renders texts of `dbt_project.yml`, `profiles.yml`, package lists and selectors.
 pub struct ConfigRenderer {
     templates: Templates<'static>,
     environment: Arc<Environment>,
+    said: Arc<Mutex<Vec<Said>>>,
+}
+
+/// A text that a template logs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    pub text: String,
+    /// For everyone, not only for the log file.
+    pub info: bool,
 }
 
 impl ConfigRenderer {
@@ -77,16 +88,30 @@ impl ConfigRenderer {
             Some(text) => python_literal(text).unwrap_or(value),
             None => value,
         });
-        // What would be logged may hold secrets, which are not known here yet: nothing is said.
-        templates.add_function("log", |_message: Rest<Value>, _named: Kwargs| String::new());
+        let said: Arc<Mutex<Vec<Said>>> = Arc::default();
+        let log = said.clone();
+        templates.add_function("log", move |message: Value, rest: Rest<Value>, options: Kwargs| {
+            let info = options.get::<Option<Value>>("info")?.or_else(|| rest.first().cloned());
+            let info = info.is_some_and(|info| info.is_true());
+            log.lock().unwrap_or_else(PoisonError::into_inner).push(Said { text: masked(message.to_string()), info });
+            Ok::<_, Error>(String::new())
+        });
         templates.add_global("dbt_version", context.dbt_version.to_owned());
+        if let Some(modules) = context.modules {
+            templates.add_global("modules", modules.clone());
+        }
         match context.target {
             Some(target) => templates.add_global("target", Value::from(Serde(target))),
             // Commands that need no profile read every field of the target as an empty text.
             None if !context.requires_vars => templates.add_global("target", Value::from_object(NoTarget)),
             None => {}
         }
-        ConfigRenderer { templates, environment: context.environment.clone() }
+        ConfigRenderer { templates, environment: context.environment.clone(), said }
+    }
+
+    /// What templates said by `log` since this was last asked; secrets that they use are masked.
+    pub fn said(&self) -> Vec<Said> {
+        std::mem::take(&mut self.said.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn evaluate(&self, text: &str) -> Result<serde_json::Value, Error> {
@@ -138,6 +163,15 @@ impl StringRenderer for ConfigRenderer {
     fn render(&self, text: &str, span: &Span) -> Result<serde_json::Value, Diagnostic> {
         self.evaluate(text).map_err(|error| diagnostic(&error, text, span))
     }
+}
+
+/// A text with a mask where secrets would be put.
+fn masked(mut text: String) -> String {
+    while let Some((before, rest)) = text.split_once(SECRET_START) {
+        let Some((_, after)) = rest.split_once(SECRET_END) else { break };
+        text = format!("{before}{MASK}{after}");
+    }
+    text
 }
 
 /// Around the name of a secret until rendering is done, so that no filter gets hold of its value.
@@ -267,6 +301,7 @@ mod tests {
             allows_secrets,
             requires_vars: true,
             dbt_version: "1.11.0",
+            modules: None,
         });
         let file = SourceFile::new("x.yml", text);
         match renderer.render(text, &Span::new(&file, 0, text.len())) {

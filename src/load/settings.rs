@@ -41,6 +41,8 @@ pub struct Request {
     /// `maximum_seed_size_mib` in bytes: larger seeds are known by their path, not their contents.
     pub max_hashed_seed_bytes: u64,
     pub environment: Arc<Environment>,
+    /// Python's modules as templates have them, for those in `dbt_project.yml`.
+    pub modules: Option<minijinja::Value>,
 }
 
 impl From<&Invocation> for Request {
@@ -58,6 +60,7 @@ impl From<&Invocation> for Request {
             jinja_extensions: invocation.flags.behaviour("allow_jinja_file_extensions"),
             max_hashed_seed_bytes: invocation.flags.max_hashed_seed_bytes(),
             environment: Arc::new(invocation.environment.clone()),
+            modules: None,
         }
     }
 }
@@ -189,6 +192,7 @@ pub(super) fn context<'a>(
         allows_secrets,
         requires_vars: true,
         dbt_version: DBT_VERSION,
+        modules: request.modules.as_ref(),
     }
 }
 

@@ -35,6 +35,7 @@ fn request(root: &Path) -> Request {
         jinja_extensions: false,
         max_hashed_seed_bytes: 1 << 20,
         environment: Arc::new([("SCHEMA", "from_env")].into()),
+        modules: None,
     }
 }
 

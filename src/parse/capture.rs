@@ -13,7 +13,7 @@ use serde_json::{Map, Value as Json};
 use crate::config::merge;
 use crate::diagnostic::Span;
 use crate::jinja::context::{Function, Host, fault};
-use crate::jinja::{Arguments, position, table, values};
+use crate::jinja::{Arguments, metric, position, table, values};
 use crate::manifest::{CallTarget, RefCall, SourceCall, UniqueId, Version};
 
 /// What a template asked for.
@@ -222,9 +222,13 @@ impl Inner {
 
     fn call_metric(&self, _state: &mut State<'_, '_>, arguments: Arguments) -> Result<Value, Error> {
         let names = package_and_name(&arguments, "metric")?;
-        let shown = names.last().cloned().unwrap_or_default();
+        let (package, name) = match names.as_slice() {
+            [package, name] => (Some(package.as_str()), name.as_str()),
+            names => (None, names.first().map_or("", String::as_str)),
+        };
+        let value = metric::value(name, package, None);
         self.calls().metrics.push(names);
-        Ok(Value::from(shown))
+        Ok(value)
     }
 
     fn call_function(&self, _state: &mut State<'_, '_>, arguments: Arguments) -> Result<Value, Error> {

@@ -36,6 +36,7 @@ pub fn all(workspace: &Workspace<'_>, manifest: &Manifest, problems: &mut Diagno
             problems.push(warning.at_opt(exposure.origin.properties.clone()));
         }
     }
+    super::semantic::check::all(manifest, problems);
     let unused = workspace.root().trees.unused();
     if !unused.is_empty() {
         let list: Vec<String> = unused.iter().map(|path| format!("- {path}")).collect();
@@ -231,6 +232,20 @@ fn empty(node: &Node) -> Option<Diagnostic> {
         Diagnostic::warning(format!("model `{}` is empty and is left out of every run", node.name))
             .at_opt(place(node))
             .hint(format!("write its query into `{}`, or delete the file", node.original_file_path))
+    })
+}
+
+/// How old a source is, only its field or its query tells where the warehouse does not know.
+pub fn no_age(workspace: &Workspace<'_>, source: &Source) -> Option<Diagnostic> {
+    let measured = source.freshness.as_ref().is_some_and(crate::manifest::Freshness::is_set);
+    let has_own = source.loaded_at_field.is_some() || source.loaded_at_query.is_some();
+    let is_known = has_own || workspace.inputs.capabilities.table_last_modified;
+    (measured && !is_known && source.config.enabled()).then(|| {
+        let text = format!(
+            "The configured adapter does not support metadata-based freshness. A loaded_at_field must be specified for source '{}.{}'.",
+            source.source_name, source.name
+        );
+        Diagnostic::warning_of("FreshnessConfigProblem", text).at_opt(source.origin.properties.clone())
     })
 }
 

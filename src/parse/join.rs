@@ -50,7 +50,13 @@ pub fn manifest(
     add_nodes(&mut manifest, tests, problems);
     let files = &files;
     add_sources(workspace, &namer, files, &mut manifest, problems);
+    for (file, properties) in files.iter().flat_map(|file| file.properties.nodes.iter().map(move |node| (file, node))) {
+        if let Err(problem) = semantic::add_under_model(workspace, file, properties, &mut manifest) {
+            problems.push(problem);
+        }
+    }
     add_entries(workspace, files, &mut manifest, problems);
+    semantic::osi::add(workspace, &mut manifest, problems);
     let described: Vec<(usize, String, &Entry)> = files
         .iter()
         .flat_map(|file| {
@@ -510,6 +516,7 @@ fn add_sources(
     let made: Vec<Result<Source, Diagnostic>> =
         tables.par_iter().map(|table| source::finish(workspace, table)).collect();
     for source in gather(made, problems) {
+        problems.extend(check::no_age(workspace, &source));
         let id = source.unique_id.clone();
         if let Some(first) = manifest.sources.get(&id) {
             problems.push(check::duplicate_source(first, &source));

@@ -103,6 +103,9 @@ impl Namer {
                 "Node '{id}' has a schema set to None as a result of a generate_schema_name call. Please set a valid \
                  schema name."
             );
+            if workspace.inputs.settings.valid_schemas {
+                return Err(Diagnostic::error(message));
+            }
             let warning = Diagnostic::warning_of("GenerateSchemaNameNullValueDeprecation", message);
             workspace.warn(warning.fact("resource_unique_id", id));
         }

@@ -277,7 +277,6 @@ fn describe(workspace: &Workspace<'_>, node: &mut Node, patch: &Patch<'_>) -> Re
     {
         return Err(invalid_access(node, access).at(span.clone()));
     }
-    let unique_id = node.unique_id.clone();
     if let Detail::Model(model) = &mut node.detail {
         model.constraints = patch.constraints().iter().map(with_columns).collect();
         model.version = patch.version.map(|version| version.v.clone());
@@ -290,7 +289,7 @@ fn describe(workspace: &Workspace<'_>, node: &mut Node, patch: &Patch<'_>) -> Re
         if patch.version.is_none() {
             model.time_spine = patch.properties.time_spine.as_ref().map(contract::time_spine);
         }
-        let foreign = contract::foreign_keys(&model.constraints, &node.columns, &unique_id);
+        let foreign = contract::foreign_keys(&model.constraints, &node.columns, &node.name);
         for call in foreign.map_err(|problem| problem.at(span.clone()))? {
             match call {
                 CallTarget::Ref(call) => model.code.refs.push(call),
@@ -344,6 +343,11 @@ pub fn columns(
         let mut more = column.more.as_deref().cloned().unwrap_or_default();
         // Found in the description, whatever the file says.
         more.shift_remove("doc_blocks");
+        for key in ["dimension", "entity"] {
+            if let Some(given) = more.get_mut(key).filter(|given| given.is_object()) {
+                *given = super::semantic::element_of_column(column, key, given);
+            }
+        }
         let rest = RareFacts {
             meta: column.meta.clone(),
             constraints: without_columns.collect(),

@@ -92,6 +92,7 @@ fn node(reading: &mut Reading<'_>, section: Section, model: &ModelSettings) -> N
         versions: Vec::new(),
         deprecation_date: None,
         time_spine: None,
+        semantics: None,
         relation: None,
         signature: Map::new(),
     }

@@ -346,6 +346,11 @@ impl Reading<'_> {
 
     /// A value with every text in it rendered.
     pub fn rendered(&mut self, node: &Node) -> Value {
+        self.rendered_except(node, &[])
+    }
+
+    /// As [`Reading::rendered`], with what stands under some keys, at any depth, as it was written.
+    pub fn rendered_except(&mut self, node: &Node, unrendered: &[&str]) -> Value {
         match &node.value {
             yaml::Value::String(text) if holds_jinja(text) => match (self.render)(text, node.span(self.file)) {
                 Ok(value) => value,
@@ -354,9 +359,13 @@ impl Reading<'_> {
                     Value::Null
                 }
             },
-            yaml::Value::List(items) => items.iter().map(|item| self.rendered(item)).collect(),
+            yaml::Value::List(items) => items.iter().map(|item| self.rendered_except(item, unrendered)).collect(),
             yaml::Value::Map(map) => {
-                let rendered = map.iter().map(|(key, value)| (key.text.to_string(), self.rendered(value)));
+                let rendered = map.iter().map(|(key, value)| {
+                    let is_raw = unrendered.contains(&&*key.text);
+                    let value = if is_raw { value.to_json() } else { self.rendered_except(value, unrendered) };
+                    (key.text.to_string(), value)
+                });
                 Value::Object(rendered.collect())
             }
             _ => node.to_json(),
@@ -370,7 +379,8 @@ impl Reading<'_> {
             let value = match &*key.text {
                 "description" | "tests" | "data_tests" => node.to_json(),
                 "arguments" | "dimensions" | "measures" | "entities" | "columns" => self.without_descriptions(node),
-                "filter" | "type_params" | "input_metrics" if section == Section::Metrics => node.to_json(),
+                "filter" if section == Section::Metrics => node.to_json(),
+                _ if section == Section::Metrics => self.rendered_except(node, &["filter"]),
                 "query_params" if section == Section::SavedQueries => node.to_json(),
                 "given" | "expect" if section == Section::UnitTests => node.to_json(),
                 _ => self.rendered(node),

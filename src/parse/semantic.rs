@@ -3,6 +3,10 @@
 //!
 //! Source: docs.getdbt.com/docs/build/about-metricflow.
 
+pub(super) mod check;
+mod model;
+pub(super) mod osi;
+
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -26,12 +30,21 @@ use crate::manifest::{
 pub fn add(workspace: &Workspace<'_>, placed: &Placed<'_>, manifest: &mut Manifest) -> Result<(), Diagnostic> {
     match placed.entry.section {
         Section::Metrics => {
-            let values = placed.entry.values.clone();
-            add_metric(workspace, placed, values, manifest)
+            let metric = Metric { values: placed.entry.values.clone(), of: None };
+            add_metric(workspace, placed, metric, manifest)
         }
         Section::SemanticModels => add_semantic_model(workspace, placed, manifest),
         _ => add_saved_query(workspace, placed, manifest),
     }
+}
+
+pub(super) use self::model::{add as add_under_model, written as element_of_column};
+
+/// A metric as it is written.
+struct Metric<'a> {
+    values: Map<String, Value>,
+    /// The semantic model that it stands under, and the time dimension of that.
+    of: Option<(&'a str, Option<&'a str>)>,
 }
 
 /// The parts that all three kinds have.
@@ -186,15 +199,18 @@ fn type_params(kind: &str, given: &Value) -> Value {
             "window": window(find("window")),
             "grain_to_date": find("grain_to_date"),
             "period_agg": own.and_then(|own| own.get("period_agg")).cloned().unwrap_or_else(|| json!("first")),
-            "metric": null,
+            "metric": metric_input(own.and_then(|own| own.get("metric"))),
         })
     });
     let conversion = given.get("conversion_type_params").filter(|given| given.is_object()).map(|given| {
         json!({
             "base_measure": measure(given.get("base_measure")),
             "conversion_measure": measure(given.get("conversion_measure")),
+            "base_metric": metric_input(given.get("base_metric")),
+            "conversion_metric": metric_input(given.get("conversion_metric")),
             "entity": given.get("entity"),
-            "calculation": given.get("calculation").cloned().unwrap_or_else(|| json!("conversion_rate")),
+            "calculation": given.get("calculation").filter(|given| !given.is_null()).cloned()
+                .unwrap_or_else(|| json!("conversion_rate")),
             "window": window(given.get("window")),
             "constant_properties": given.get("constant_properties"),
         })
@@ -222,7 +238,7 @@ fn type_params(kind: &str, given: &Value) -> Value {
         "metrics": metrics,
         "conversion_type_params": conversion,
         "cumulative_type_params": cumulative,
-        "metric_aggregation_params": null,
+        "metric_aggregation_params": given.get("metric_aggregation_params"),
         "fill_nulls_with": given.get("fill_nulls_with"),
         "join_to_timespine": given.get("join_to_timespine").cloned().unwrap_or_else(|| json!(false)),
         "is_private": given.get("is_private"),
@@ -232,25 +248,34 @@ fn type_params(kind: &str, given: &Value) -> Value {
 fn add_metric(
     workspace: &Workspace<'_>,
     placed: &Placed<'_>,
-    values: Map<String, Value>,
+    metric: Metric<'_>,
     manifest: &mut Manifest,
 ) -> Result<(), Diagnostic> {
     const KINDS: [&str; 5] = ["simple", "ratio", "cumulative", "derived", "conversion"];
+    let Metric { values, of } = metric;
     let mut made = resource(workspace, placed, ResourceType::Metric, &values)?;
     let faults = faults_of_name(&made.name);
     if !faults.is_empty() {
         let text = format!("The metric name '{}' is invalid. It {}", made.name, faults.join(", "));
         return Err(placed.error(text).hint("names go into queries: `revenue_per_day`; a `label` may be any text"));
     }
-    let kind = values.get("type").and_then(Value::as_str).unwrap_or("").to_lowercase();
+    // What has no `type_params` is written in the newer way, in which every parameter stands by itself.
+    let is_flat = !values.contains_key("type_params");
+    let kind = values.get("type").and_then(Value::as_str).unwrap_or(if is_flat { "simple" } else { "" }).to_lowercase();
     if !KINDS.contains(&kind.as_str()) {
         let problem = placed.error(format!("metric `{}` has an invalid type '{kind}'", made.name));
         return Err(problem.hint(format!("the type must be one of {}", KINDS.join(", "))).suggest(&kind, KINDS));
     }
-    let parameters = values.get("type_params").cloned().unwrap_or_else(|| json!({}));
+    let parameters = match values.get("type_params") {
+        Some(parameters) => parameters.clone(),
+        None => model::type_params(&kind, &values, of).map_err(|text| placed.error(text))?,
+    };
     let meta = made.config.meta().filter(|meta| !meta.is_empty()).cloned();
     let meta = meta.map(Value::Object).or_else(|| values.get("meta").cloned()).unwrap_or_else(|| json!({}));
     let body = &mut made.body;
+    if is_flat && body["label"].is_null() {
+        body.insert("label".to_owned(), Value::String(made.name.clone()));
+    }
     if body["description"].is_null() {
         body.insert("description".to_owned(), json!(""));
     }
@@ -351,8 +376,8 @@ fn add_semantic_model(
     put(manifest, placed, made)?;
     for given in values.get("measures").and_then(Value::as_array).into_iter().flatten() {
         if given.get("create_metric") == Some(&Value::Bool(true)) {
-            let metric = metric_of_measure(given, enabled, &meta);
-            add_metric(workspace, placed, metric, manifest)?;
+            let values = metric_of_measure(given, enabled, &meta);
+            add_metric(workspace, placed, Metric { values, of: None }, manifest)?;
         }
     }
     Ok(())

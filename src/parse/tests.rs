@@ -41,6 +41,7 @@ fn load(root: &Path) -> ProjectFiles {
         jinja_extensions: false,
         max_hashed_seed_bytes: 1 << 20,
         environment: Arc::new([("HOME", "/home/user")].into()),
+        modules: None,
     };
     load::project(&request).unwrap_or_else(|problems| panic!("{problems}")).value
 }
@@ -276,9 +277,9 @@ fn exposures_groups_functions_and_the_semantic_layer_are_kept() {
         (
             "models/p.yml",
             "groups: [{name: g, owner: {name: me}}]\nexposures: [{name: e, type: ml, owner: {email: a@b.c}, depends_on: [\"ref('orders')\"]}]\n\
-             semantic_models: [{name: s, model: ref('orders'), measures: [{name: total, agg: sum, create_metric: true}]}]\n\
-             metrics: [{name: m, label: M, type: simple, type_params: {measure: total}}]\n\
-             saved_queries: [{name: q, query_params: {metrics: [m]}}]\n",
+             semantic_models: [{name: sold, model: ref('orders'), primary_entity: sale, dimensions: [{name: sold_at, type: time}], measures: [{name: total, agg: sum, agg_time_dimension: sold_at, create_metric: true}]}]\n\
+             metrics: [{name: sum, label: M, type: simple, type_params: {measure: total}}]\n\
+             saved_queries: [{name: sums, query_params: {metrics: [sum]}}]\n",
         ),
         (
             "functions/f.yml",
@@ -287,10 +288,10 @@ fn exposures_groups_functions_and_the_semantic_layer_are_kept() {
     ]);
     assert_eq!(manifest.exposures["exposure.shop.e"].refs[0].name, "orders");
     assert!(manifest.groups.contains_key("group.shop.g"));
-    assert_eq!(manifest.semantic_models["semantic_model.shop.s"].body["node_relation"]["alias"], "orders");
+    assert_eq!(manifest.semantic_models["semantic_model.shop.sold"].body["node_relation"]["alias"], "orders");
     let metrics: Vec<&str> = manifest.metrics.keys().map(|id| &**id).collect();
     assert_eq!(metrics.len(), 2);
-    assert!(manifest.saved_queries.contains_key("saved_query.shop.q"));
+    assert!(manifest.saved_queries.contains_key("saved_query.shop.sums"));
     let function = manifest.functions["function.shop.f"].function().expect("a function");
     assert_eq!(function.returns["data_type"], "boolean");
 }

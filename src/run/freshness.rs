@@ -287,6 +287,7 @@ fn newest(rendering: &Rendering<'_>, subjects: &[&Subject]) -> Result<Known, Dia
     }
     let Some(first) = subjects.first() else { return Ok(Known::new()) };
     let (table, response) = call(rendering, first, name, vec![values::list(checks)])?;
+    let response = response.unwrap_or_default();
     let rows = table::rows(&table);
     let [row] = rows.as_slice() else { return Err(unlike(name, "one row", rows.len())) };
     let Some((looked, newest)) = row.split_last() else { return Err(unlike(name, "some columns", row.len())) };
@@ -332,7 +333,7 @@ fn call(
     subject: &Subject,
     name: &str,
     positional: Vec<Value>,
-) -> Result<(Value, Map<String, Json>), Diagnostic> {
+) -> Result<(Value, Option<Map<String, Json>>), Diagnostic> {
     let scope = Scope::new(&subject.node.package_name, context(rendering, subject));
     let arguments = Arguments { positional, ..Arguments::default() };
     let result = rendering.runtime.engine.call(name, arguments, &scope)?.value;
@@ -346,6 +347,14 @@ fn by_macro(
     positional: Vec<Value>,
 ) -> Result<Measured, Diagnostic> {
     let (table, response) = call(rendering, subject, name, positional)?;
+    if response.is_none() && name == "collect_freshness" {
+        let text = "The 'collect_freshness' macro signature has changed to return the full query result, rather than \
+                    just a table of values. See the v1.5 migration guide for details on how to update your custom \
+                    macro: https://docs.getdbt.com/guides/migration/versions/upgrading-to-v1.5";
+        let warning = Diagnostic::warning_of("CollectFreshnessReturnSignature", text);
+        rendering.runtime.emit(Event::diagnostic(warning));
+    }
+    let response = response.unwrap_or_default();
     let rows = table::rows(&table);
     let [row] = rows.as_slice() else { return Err(unlike(name, "one row", rows.len())) };
     let [loaded, looked] = row.as_slice() else { return Err(unlike(name, "two columns", row.len())) };
@@ -371,13 +380,13 @@ fn measurement(
 }
 
 /// What a macro gives: the result of a statement, or only its table as older macros do.
-fn parts(result: &Value) -> (Value, Map<String, Json>) {
+fn parts(result: &Value) -> (Value, Option<Map<String, Json>>) {
     match result.get_attr("table").ok().filter(|table| !table.is_undefined()) {
         Some(table) => {
             let response = result.get_attr("response").unwrap_or_default();
-            (table, adapter_object::response_of(&response).to_json())
+            (table, Some(adapter_object::response_of(&response).to_json()))
         }
-        None => (result.clone(), Map::new()),
+        None => (result.clone(), None),
     }
 }
 
@@ -431,6 +440,7 @@ fn from_metadata(rendering: &Rendering<'_>, subjects: &[Subject]) -> Result<Know
         let schema = relation_object::value_of(first.relation.information_schema(None));
         let positional = vec![schema, values::list(relations.collect())];
         let (table, response) = call(rendering, first, "get_relation_last_modified", positional)?;
+        let response = response.unwrap_or_default();
         for row in table::rows(&table) {
             let cell = |name: &str| {
                 let index =

@@ -35,6 +35,8 @@ pub struct OutcomeRest {
     pub overloads: Option<OverloadResults>,
     /// The compiled bodies of a function's overloads, in order.
     pub overload_bodies: Vec<Option<Arc<str>>>,
+    /// The relations that foreign keys refer to: those of columns in their order, then the model's.
+    pub foreign_keys: Vec<String>,
     /// When a source was last loaded, where that was asked and known.
     pub measured: Option<Measured>,
 }

@@ -26,6 +26,8 @@ pub struct NodeProperties {
     pub versions: Vec<VersionProperties>,
     pub deprecation_date: Option<String>,
     pub time_spine: Option<Value>,
+    /// `semantic_model`, `metrics` and what else of the semantic layer stands under a model.
+    pub semantics: Option<Box<Map<String, Value>>>,
     /// What a snapshot defined in YAML snapshots.
     pub relation: Option<String>,
     /// `arguments` and `returns` of a function.
@@ -114,6 +116,9 @@ const MODEL_KEYS: [&str; 25] = [
     "primary_entity",
     "agg_time_dimension",
 ];
+/// Keys of the semantic layer under a model.
+const SEMANTIC_KEYS: [&str; 5] =
+    ["semantic_model", "derived_semantics", "metrics", "primary_entity", "agg_time_dimension"];
 const PLAIN_KEYS: [&str; 14] = [
     "name",
     "description",
@@ -225,6 +230,7 @@ pub fn read(reading: &mut Reading<'_>, section: Section, map: &YamlMap, name: St
         versions: Vec::new(),
         deprecation_date: None,
         time_spine: None,
+        semantics: None,
         relation: None,
         signature: Map::new(),
         name,
@@ -232,6 +238,7 @@ pub fn read(reading: &mut Reading<'_>, section: Section, map: &YamlMap, name: St
     if section == Section::Models {
         properties.deprecation_date = date(reading, map);
         properties.time_spine = map.get("time_spine").filter(|node| !node.is_null()).map(|node| reading.rendered(node));
+        properties.semantics = semantics(reading, map);
         versions(reading, map, &mut properties);
         check_time_spine(reading, map, &properties);
     }
@@ -247,6 +254,17 @@ pub fn read(reading: &mut Reading<'_>, section: Section, map: &YamlMap, name: St
         }
     }
     Some(properties)
+}
+
+/// The semantic layer of a model; descriptions and filters of metrics are rendered later, by others.
+fn semantics(reading: &mut Reading<'_>, map: &YamlMap) -> Option<Box<Map<String, Value>>> {
+    let mut semantics = Map::new();
+    for key in SEMANTIC_KEYS {
+        let Some(node) = map.get(key).filter(|node| !node.is_null()) else { continue };
+        let value = reading.rendered_except(node, &["description", "filter"]);
+        semantics.insert(key.to_owned(), value);
+    }
+    (!semantics.is_empty()).then(|| Box::new(semantics))
 }
 
 /// The entries of `config`, each as it stands in the file.
@@ -313,7 +331,8 @@ fn column(reading: &mut Reading<'_>, item: &Node) -> Option<ColumnProperties> {
     tags.retain(|tag| seen.insert(tag.clone()));
     let mut more = Map::new();
     for (key, value) in map.iter().filter(|(key, _)| !COLUMN_KEYS[..12].contains(&&*key.text)) {
-        more.insert(key.text.to_string(), reading.rendered(value));
+        // The description of a dimension or an entity is rendered with that of its semantic model.
+        more.insert(key.text.to_string(), reading.rendered_except(value, &["description"]));
     }
     reading.warn_unknown(map, &COLUMN_KEYS, &format!("column `{name}`"));
     Some(ColumnProperties {

@@ -245,7 +245,7 @@ fn is_complete(threshold: &Threshold) -> bool {
 
 fn merged_threshold(base: Option<Threshold>, update: Option<&Threshold>) -> Option<Threshold> {
     let update = update?;
-    if is_complete(update) { Some(update.clone()) } else { Some(base.unwrap_or_default()) }
+    if is_complete(update) { Some(update.clone()) } else { base }
 }
 
 fn threshold(map: &Map<String, Value>, key: &str) -> Result<Option<Threshold>, String> {
@@ -293,6 +293,8 @@ mod tests {
             filter: Some("a = 1".into()),
         };
         assert_eq!(merged, expected);
+        let without = source.clone().merged(&setting(json!({"warn_after": null}))).merged(&FreshnessSetting::default());
+        assert!(matches!(without, FreshnessSetting::Given { warn_after: None, error_after: Some(_), .. }));
         assert_eq!(source.clone().merged(&FreshnessSetting::Off), FreshnessSetting::Off);
         assert_eq!(FreshnessSetting::Off.merged(&FreshnessSetting::default()), FreshnessSetting::Off);
         assert!(FreshnessSetting::from_json(&json!({"warn_after": {"count": 1, "period": "week"}})).is_err());
