@@ -325,7 +325,13 @@ fn read(
         (SourceFile::new(shown.clone(), ""), seed_checksum(found, &shown, request.max_hashed_seed_bytes)?)
     } else {
         let limit = if kind == FileKind::Properties { MAX_YAML_BYTES } else { MAX_TEXT_BYTES };
-        let source = read_text(&found.absolute_path, &shown, limit)?;
+        let mut source = read_text(&found.absolute_path, &shown, limit)?;
+        // White space at the end of a file is no part of the last text in it, as in dbt.
+        if kind == FileKind::Properties
+            && let Some(file) = Arc::get_mut(&mut source)
+        {
+            file.text.truncate(file.text.trim_end().len());
+        }
         let has_checksum = matches!(
             kind,
             FileKind::Model | FileKind::Snapshot | FileKind::Analysis | FileKind::SingularTest | FileKind::Function
