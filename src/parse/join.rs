@@ -44,17 +44,18 @@ pub fn manifest(
         gather(finished, problems).into_iter().partition(|node| node.resource_type == ResourceType::Function);
     add_nodes(&mut manifest, nodes, problems);
     function::add(&mut manifest, functions, problems);
+    // Before tests take over what is said of their nodes.
+    for (file, properties) in files.iter().flat_map(|file| file.properties.nodes.iter().map(move |node| (file, node))) {
+        if let Err(problem) = semantic::add_under_model(workspace, file, properties, &mut manifest) {
+            problems.push(problem);
+        }
+    }
     let own = super::own_properties::read(workspace, &manifest, problems);
     let with_tests = files.iter_mut().map(taken_nodes).chain(own).collect();
     let tests = node_tests(workspace, &namer, with_tests, &manifest, problems);
     add_nodes(&mut manifest, tests, problems);
     let files = &files;
     add_sources(workspace, &namer, files, &mut manifest, problems);
-    for (file, properties) in files.iter().flat_map(|file| file.properties.nodes.iter().map(move |node| (file, node))) {
-        if let Err(problem) = semantic::add_under_model(workspace, file, properties, &mut manifest) {
-            problems.push(problem);
-        }
-    }
     add_entries(workspace, files, &mut manifest, problems);
     semantic::osi::add(workspace, &mut manifest, problems);
     let described: Vec<(usize, String, &Entry)> = files
