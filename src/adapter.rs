@@ -176,8 +176,6 @@ pub struct Capabilities {
     pub text_has_length: bool,
     /// Whether drops that walk the graph of dependencies collide with each other.
     pub drops_collide: bool,
-    /// Whether a transaction goes on after a statement that was not understood.
-    pub refusal_keeps_transaction: bool,
     /// Whether statements go to a queue by the session's `query_group`.
     pub query_groups: bool,
     /// Whether a relation that does not exist simply has no columns.
@@ -415,6 +413,15 @@ pub trait Connection: Send {
     /// # Errors
     /// If a value does not fit its column.
     fn load_seed(&mut self, load: SeedLoad<'_>) -> Result<u64, AdapterError>;
+
+    /// Whether a relation is there, asked without a statement that fails and so ends an open
+    /// transaction; true where nobody needs to know.
+    ///
+    /// # Errors
+    /// If the warehouse cannot be asked.
+    fn is_there(&mut self, _relation: &Relation) -> Result<bool, AdapterError> {
+        Ok(true)
+    }
 
     /// All relations of the given schemas, by one query per database.
     fn list_relations(&mut self, schemas: &[Schemas]) -> Result<Listing, AdapterError>;

@@ -23,7 +23,7 @@ use minijinja::Value;
 use serde_json::Value as Json;
 
 use crate::diagnostic::{Diagnostic, Span};
-use crate::jinja::context::{NodeContext, Scope};
+use crate::jinja::context::{NodeContext, Scope, Variables};
 use crate::jinja::{Scope as RenderScope, TemplateSource, values};
 use crate::manifest::{Detail, InjectedCte, Node, Resource, UniqueId};
 use crate::parse;
@@ -50,7 +50,7 @@ pub fn context(runtime: &Arc<Runtime>, node: &Node, host: NodeHost) -> Value {
     let scope = Scope {
         package: node.package_name.as_str().into(),
         node: node.name.as_str().into(),
-        strict: true,
+        variables: Variables::Required,
         overrides: None,
     };
     NodeContext::value(&runtime.globals, scope, Arc::new(host))

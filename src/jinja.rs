@@ -357,7 +357,7 @@ impl Engine {
                 .hint(format!("write `adapter.dispatch('{name}', macro_namespace='{namespace}')`")));
         }
         let candidates = self.candidates(name, namespace);
-        match self.first_of(&candidates, package) {
+        match self.first_of(&candidates, namespace, package) {
             Some(entry) => Ok(Value::from_dyn_object(entry.clone())),
             None => {
                 let (namespace, searched) = (namespace.unwrap_or("None"), candidates.join("', '"));
@@ -370,17 +370,25 @@ impl Engine {
 
     /// The macro that `adapter.dispatch` gives to a node of `package`.
     pub fn dispatched(&self, name: &str, namespace: Option<&str>, package: &str) -> Option<&MacroSource> {
-        self.first_of(&self.candidates(name, namespace), package).map(|entry| &entry.source)
+        self.first_of(&self.candidates(name, namespace), namespace, package).map(|entry| &entry.source)
     }
 
-    fn first_of(&self, candidates: &[String], package: &str) -> Option<&Arc<MacroEntry>> {
+    fn first_of(&self, candidates: &[String], namespace: Option<&str>, package: &str) -> Option<&Arc<MacroEntry>> {
         let registry = &self.0.registry;
         let found = candidates.iter().find_map(|candidate| registry.resolve(candidate, package));
         // A package's macro may dispatch to one of its own while a node of another package is rendered.
         found.or_else(|| {
-            let mut bare = candidates.iter().filter(|candidate| !candidate.contains('.'));
+            let mut bare = candidates.iter().filter(|candidate| namespace.is_none() && !candidate.contains('.'));
             bare.find_map(|candidate| registry.find_static(candidate, package))
         })
+    }
+
+    /// The macro of a project or a package, not tform's own, that takes the place of dbt's macro `name`
+    /// wherever that dispatches.
+    pub fn replacing(&self, name: &str, package: &str) -> Option<&MacroSource> {
+        let candidates = self.candidates(name, Some("dbt"));
+        let found = candidates.iter().find_map(|candidate| self.0.registry.resolve(candidate, package))?;
+        (!self.0.registry.is_internal(&found.source.package)).then_some(&found.source)
     }
 
     /// The names that a dispatch tries, in their order.
@@ -393,8 +401,8 @@ impl Engine {
                 None if self.0.registry.package(namespace).is_some() => {
                     vec![Some(options.root_package.as_str()), Some(namespace)]
                 }
-                // Neither a package nor one that `dispatch:` of dbt_project.yml knows.
-                None => Vec::new(),
+                // Neither a package nor one that `dispatch:` of dbt_project.yml knows: as without a namespace.
+                None => vec![None],
             },
         };
         let mut candidates = Vec::new();

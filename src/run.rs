@@ -81,6 +81,8 @@ pub struct Run {
     pub outcomes: Vec<Outcome>,
     pub seconds: f64,
     pub interrupted: bool,
+    /// Why hooks at the end could not be run: the command fails once it has told and written the rest.
+    pub failure: Option<Diagnostic>,
 }
 
 /// Runs the nodes of `request`.
@@ -110,7 +112,12 @@ pub fn execute(runtime: &Arc<Runtime>, request: &Request, interrupt: &Interrupt)
         nodes: runner.total,
     });
     runtime.emit(Event::Formatting);
-    let start = if request.hooks { hooks::run(runtime, &main, hooks::Moment::Start, &[])? } else { Vec::new() };
+    let mut start = Vec::new();
+    if request.hooks {
+        let (outcomes, result) = hooks::run(runtime, &main, hooks::Moment::Start, &[]);
+        result?;
+        start = outcomes;
+    }
     let start_failed = start.iter().any(|outcome| outcome.result.status.is_failure());
     let blocked = start_failed && runtime.flags.skip_after_failed_start;
     let hooks_before = start.len();
@@ -123,8 +130,9 @@ pub fn execute(runtime: &Arc<Runtime>, request: &Request, interrupt: &Interrupt)
     run.interrupted = interrupt.is_set();
     run.outcomes.extend(runner.finish());
     if request.hooks && !run.interrupted {
-        let ended = hooks::run(runtime, &main, hooks::Moment::End, &run.outcomes[hooks_before..])?;
+        let (ended, result) = hooks::run(runtime, &main, hooks::Moment::End, &run.outcomes[hooks_before..]);
         run.outcomes.extend(ended);
+        run.failure = result.err();
     }
     drop(held);
     main.session.close();

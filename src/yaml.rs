@@ -232,7 +232,8 @@ impl Node {
     }
 }
 
-/// Reads the one document of a YAML file; an empty file has no root.
+/// Reads the one document of a YAML file; an empty file has no root. White space at the end of the
+/// file is no part of it, as with dbt: a block of text there has no line break at its end.
 ///
 /// A key written twice in a mapping keeps its last value and gives a warning with both
 /// places, as dbt 1.10 does.
@@ -241,7 +242,15 @@ impl Node {
 /// The text is not YAML, holds more than one document, nests deeper than 200 levels, or
 /// expands its aliases to a size that only an attack has.
 pub fn parse(file: &Arc<SourceFile>) -> Result<Warned<Option<Node>>, Diagnostic> {
-    build::document(file)
+    build::document(file, file.text.trim_end())
+}
+
+/// As [`parse`], for a text that is no file: all of it counts.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_text(file: &Arc<SourceFile>) -> Result<Warned<Option<Node>>, Diagnostic> {
+    build::document(file, &file.text)
 }
 
 #[cfg(test)]

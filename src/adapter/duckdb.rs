@@ -48,8 +48,12 @@ impl Duckdb {
     }
 }
 
-/// The version of DuckDB that the `duckdb` crate is made for; asking the library would load it.
-const VERSION: &str = "1.5.6";
+/// Loads the library of DuckDB now, for who uses the `duckdb` crate beside this adapter.
+pub use library::load as load_library;
+
+/// The library's version: of the source in the crate, or of what `tests/tools/fetch_duckdb.sh` fetches; asking
+/// the library would load it.
+const VERSION: &str = if cfg!(feature = "bundled") { "2.0.0" } else { "2.0.1" };
 
 fn open_instance(settings: &Settings) -> Result<duckdb::Connection, AdapterError> {
     library::load().map_err(|reason| AdapterError::connection(format!("DuckDB cannot be loaded: {reason}")))?;
@@ -264,7 +268,6 @@ pub static CAPABILITIES: Capabilities = Capabilities {
     external_sources: true,
     text_has_length: false,
     drops_collide: false,
-    refusal_keeps_transaction: true,
     query_groups: false,
     missing_has_no_columns: true,
     event_time_offset: true,

@@ -218,7 +218,6 @@ pub static CAPABILITIES: Capabilities = Capabilities {
     external_sources: false,
     text_has_length: true,
     drops_collide: false,
-    refusal_keeps_transaction: false,
     query_groups: false,
     missing_has_no_columns: false,
     event_time_offset: true,

@@ -139,7 +139,6 @@ pub static CAPABILITIES: Capabilities = Capabilities {
     external_sources: false,
     text_has_length: true,
     drops_collide: true,
-    refusal_keeps_transaction: false,
     query_groups: true,
     missing_has_no_columns: false,
     // An offset makes the literal a moment with time zone, which no sort key is.

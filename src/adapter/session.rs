@@ -138,7 +138,6 @@ impl Warehouse {
             in_transaction: false,
             last_error: None,
             refused: None,
-            tolerant: false,
             has_committed: false,
             was_lost: false,
             replacing: Replacing::No,
@@ -219,7 +218,6 @@ struct State {
     /// The statement that `last_error` is about, without the query comment.
     refused: Option<String>,
     /// Whether a refusal that leaves the transaction whole is no reason to roll it back.
-    tolerant: bool,
     /// A commit was tried within the present work: what came before it may stand.
     has_committed: bool,
     /// The last error was the end of its connection.
@@ -369,12 +367,6 @@ impl Session {
         lock(&self.state).in_transaction
     }
 
-    /// While `on`, SQL that the warehouse does not understand (a relation that is not there) leaves
-    /// an open transaction as it is, where the warehouse allows that.
-    pub fn tolerate(&self, on: bool) {
-        lock(&self.state).tolerant = on && self.warehouse.capabilities().refusal_keeps_transaction;
-    }
-
     /// Takes note that the cache was changed along with the open transaction: if that is rolled
     /// back, the relation's schema is asked for again.
     pub fn note_change(&self, relation: &Relation) {
@@ -453,6 +445,15 @@ impl Session {
     pub fn columns(&self, relation: &Relation) -> Result<Vec<Column>, AdapterError> {
         let what = format!("describe {}", relation.render());
         self.with_connection(&what, |connection| connection.columns(relation))
+    }
+
+    /// Whether a relation is there, as [`Connection::is_there`] says.
+    ///
+    /// # Errors
+    /// If the warehouse cannot be asked.
+    pub fn is_there(&self, relation: &Relation) -> Result<bool, AdapterError> {
+        let what = format!("look for {}", relation.render());
+        self.with_connection(&what, |connection| connection.is_there(relation))
     }
 
     /// Puts a seed's rows into its table, by the warehouse's fastest way.
@@ -659,9 +660,7 @@ impl Session {
             let adapter = self.warehouse.capabilities().adapter;
             let message = format!("{adapter} error: {error}\nError running SQL: {logged}");
             self.warehouse.emit(Event::AdapterDebug { message, node });
-            if !(state.tolerant && error.kind == ErrorKind::Syntax) {
-                self.rollback_in(state);
-            }
+            self.rollback_in(state);
             state.was_lost = state.connection.as_ref().is_some_and(|connection| connection.is_lost());
             if state.was_lost {
                 *lock(&self.cancel) = None;

@@ -241,8 +241,12 @@ pub(super) fn compile(
 }
 
 /// Tells the end of a run and settles the exit code.
-fn finish(call: &Call, run: Run, which: Which) -> Result<ExitCode, Diagnostics> {
+fn finish(call: &Call, mut run: Run, which: Which) -> Result<ExitCode, Diagnostics> {
     let end = run_end(&run, which);
+    if let Some(problem) = run.failure.take() {
+        call.reporter.finished_running(&end);
+        return Err(problem.into());
+    }
     let code = exit_code(&end);
     if which == Which::Compile {
         end.results

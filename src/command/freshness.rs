@@ -104,6 +104,9 @@ fn measure(
     }
     let end = run_end(&run, invocation.which);
     call.reporter.finished_running(&end);
+    if let Some(problem) = run.failure {
+        return Err(problem.into());
+    }
     end.results
         .iter()
         .filter(|result| result.status.is_failure())

@@ -14,7 +14,7 @@ use serde_json::{Map, Value as Json};
 use crate::adapter::Relation;
 use crate::config::NodeConfig;
 use crate::diagnostic::Diagnostic;
-use crate::jinja::context::{NodeContext, Overrides, Scope};
+use crate::jinja::context::{NodeContext, Overrides, Scope, Variables};
 use crate::jinja::{Arguments, MacroOverrides, Scope as RenderScope, TemplateSource, relation_object, values};
 use crate::manifest::{
     CallTarget, Detail, Fixture, InjectedCte, Node, RefCall, ResourceType, SourceCall, UniqueId, UnitTest,
@@ -257,7 +257,7 @@ pub fn compile(rendering: &Rendering<'_>, test: &UnitTest, node: &Arc<Node>) -> 
     let scope = Scope {
         package: node.package_name.as_str().into(),
         node: node.name.as_str().into(),
-        strict: true,
+        variables: Variables::Required,
         overrides: Some(case.overrides.clone()),
     };
     let context = NodeContext::value(&runtime.globals, scope, Arc::new(host.clone()));

@@ -9,7 +9,7 @@ use minijinja::value::ValueKind;
 
 use super::values::{self, Number};
 use super::{datetime, decimal, table};
-use crate::adapter::{Cell, Decimal, QueryResult};
+use crate::adapter::{Cell, Decimal, QueryResult, SeedType};
 
 /// A result as a table for templates.
 pub fn table(result: QueryResult) -> Value {
@@ -128,7 +128,18 @@ pub fn column_cells(table: &Value, index: usize) -> Vec<Cell> {
 pub fn row_texts(table: &Value) -> Box<dyn Iterator<Item = Vec<Option<String>>> + '_> {
     let text = |cell: Cell| if cell.is_null() { None } else { Some(cell.to_string()) };
     match table::seed(table) {
-        Some(seed) => Box::new(seed.rows().map(move |row| row.into_iter().map(text).collect())),
+        Some(seed) => {
+            // `76.0` is a whole number to dbt, and a column of such ones has integers.
+            let is_whole = |index| matches!(seed.column_type(index).0, SeedType::Integer | SeedType::BigInteger);
+            let whole: Vec<bool> = (0..seed.columns.len()).map(is_whole).collect();
+            let shortened = |cell: Cell, is_whole: bool| match cell {
+                Cell::Decimal(decimal) if is_whole => decimal.whole().map_or(Cell::Decimal(decimal), Cell::Int),
+                cell => cell,
+            };
+            Box::new(seed.rows().map(move |row| {
+                row.into_iter().zip(&whole).map(|(cell, &is_whole)| text(shortened(cell, is_whole))).collect()
+            }))
+        }
         None => {
             let rows = table::rows(table).into_iter();
             Box::new(rows.map(move |row| row.iter().map(|value| text(cell_of(value))).collect()))

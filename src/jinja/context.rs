@@ -148,9 +148,19 @@ pub struct Scope {
     pub package: Arc<str>,
     /// The node's name, for messages.
     pub node: Arc<str>,
-    /// Whether a missing variable is an error; while parsing it is `none`.
-    pub strict: bool,
+    pub variables: Variables,
     pub overrides: Option<Arc<Overrides>>,
+}
+
+/// What `var` does in a template.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Variables {
+    /// While a node is read: a missing variable is `none`, Jinja in a text is rendered.
+    Optional,
+    /// Where a node runs: a missing variable is an error.
+    Required,
+    /// In properties files: as [`Variables::Required`], but a text stays as it is written.
+    AsWritten,
 }
 
 /// Variables that a unit test sets for its model
@@ -185,13 +195,14 @@ impl Object for Var {
         let name = name.ok_or_else(|| fault("`var` needs the name of a variable"))?;
         let name = values::text(&name);
         match (self.find(&name), default) {
+            (Some(value), _) if self.scope.variables == Variables::AsWritten => Ok(value),
             // A text with Jinja in `vars:` is rendered where it is used, as dbt does.
             (Some(value), _) => match value.as_str().filter(|text| text.contains("{{") || text.contains("{%")) {
                 Some(text) => super::render_text(state, text).map(Value::from),
                 None => Ok(value),
             },
             (None, Some(default)) => Ok(default),
-            (None, None) if self.scope.strict => {
+            (None, None) if self.scope.variables != Variables::Optional => {
                 let shown = shown_vars(self.globals.vars.of_package(&self.scope.package));
                 Err(error(
                     Diagnostic::error(format!(

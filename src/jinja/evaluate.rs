@@ -415,7 +415,10 @@ impl<'a> Interpreter<'a, '_, '_, '_> {
         let Some(object) = receiver.as_object() else {
             return methods::call(receiver, name, arguments).map(|result| self.placed(result, place)).transpose();
         };
-        if let Some(package) = receiver.downcast_object_ref::<PackageNamespace>() {
+        // A dict's methods come before macros of their names, as in dbt, where a package is a dict.
+        if let Some(package) = receiver.downcast_object_ref::<PackageNamespace>()
+            && !methods::names(receiver).contains(&name)
+        {
             let Some(entry) = package.get(name) else { return Ok(None) };
             return self.call_macro(entry, arguments, place).map(Some);
         }

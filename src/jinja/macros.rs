@@ -203,7 +203,7 @@ impl Registry {
         Ok(Registry { root: root.to_owned(), internal: internal.to_vec(), packages, dbt })
     }
 
-    fn is_internal(&self, package: &str) -> bool {
+    pub fn is_internal(&self, package: &str) -> bool {
         self.internal.iter().any(|internal| internal == package)
     }
 

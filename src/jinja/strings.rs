@@ -7,7 +7,7 @@ use super::format;
 use super::values::{self, Fault};
 
 /// Every method that [`call`] knows.
-pub const METHODS: [&str; 45] = [
+pub const METHODS: [&str; 47] = [
     "capitalize",
     "casefold",
     "center",
@@ -35,6 +35,7 @@ pub const METHODS: [&str; 45] = [
     "ljust",
     "lower",
     "lstrip",
+    "maketrans",
     "partition",
     "removeprefix",
     "removesuffix",
@@ -51,6 +52,7 @@ pub const METHODS: [&str; 45] = [
     "strip",
     "swapcase",
     "title",
+    "translate",
     "upper",
     "zfill",
 ];
@@ -74,6 +76,8 @@ pub fn call(text: &str, name: &str, arguments: Arguments) -> Option<Result<Value
         "find" | "rfind" | "index" | "rindex" | "count" => find(text, name, arguments),
         "center" | "ljust" | "rjust" | "zfill" => pad(text, name, arguments),
         "expandtabs" => expand_tabs(text, arguments),
+        "maketrans" => translation(arguments),
+        "translate" => translate(text, arguments),
         "encode" => Ok(Value::from_bytes(text.as_bytes().to_vec())),
         _ => arguments.none(name).map(|()| simple(text, name)),
     })
@@ -255,6 +259,55 @@ fn replace(text: &str, arguments: Arguments) -> Result<Value, Fault> {
         Some(count) => text.replacen(&old, &new, count),
         None => text.replace(&old, &new),
     }))
+}
+
+/// The table of `str.maketrans`: what a character's number becomes, in the order of the arguments.
+fn translation(arguments: Arguments) -> Result<Value, Fault> {
+    let [from, to, drop] = arguments.bind("maketrans", ["x", "y", "z"])?;
+    let number = |character: char| Value::from(u32::from(character));
+    let mut table = values::Pairs::new();
+    let Some(to) = string(to.as_ref(), "maketrans", "y")? else {
+        let from = required(from, "maketrans", "x")?;
+        let pairs = values::pairs(&from).ok_or("`maketrans` with one argument needs a dict")?;
+        for (key, value) in pairs {
+            let key = match key.as_str() {
+                Some(text) if text.chars().count() == 1 => text.chars().next().map(number).unwrap_or_default(),
+                Some(_) => return Err("string keys in translate table must be of length 1".to_owned()),
+                None => key,
+            };
+            table.insert(key, value);
+        }
+        return Ok(values::dict(table));
+    };
+    let from = string(from.as_ref(), "maketrans", "x")?.ok_or("`maketrans` needs its argument `x`")?;
+    if from.chars().count() != to.chars().count() {
+        return Err("the first two maketrans arguments must have equal length".to_owned());
+    }
+    table.extend(from.chars().zip(to.chars()).map(|(from, to)| (number(from), number(to))));
+    let drop = string(drop.as_ref(), "maketrans", "z")?.unwrap_or_default();
+    table.extend(drop.chars().map(|character| (number(character), values::none())));
+    Ok(values::dict(table))
+}
+
+/// Each character as the table has it under its number: a text, another number, or none for nothing.
+fn translate(text: &str, arguments: Arguments) -> Result<Value, Fault> {
+    let [table] = arguments.bind("translate", ["table"])?;
+    let table = required(table, "translate", "table")?;
+    let mut result = String::with_capacity(text.len());
+    for character in text.chars() {
+        match table.get_item(&Value::from(u32::from(character))) {
+            Ok(none) if none.is_none() => {}
+            Ok(found) if !found.is_undefined() => match (found.as_str(), u32::try_from(found.clone())) {
+                (Some(text), _) => result.push_str(text),
+                (None, Ok(number)) => {
+                    result.push(char::from_u32(number).ok_or("character mapping must be in range(0x110000)")?);
+                }
+                _ => return Err("character mapping must return integer, None or str".to_owned()),
+            },
+            _ => result.push(character),
+        }
+    }
+    Ok(Value::from(result))
 }
 
 fn strip(text: &str, name: &str, arguments: Arguments) -> Result<Value, Fault> {

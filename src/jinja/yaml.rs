@@ -13,7 +13,7 @@ const MAX_DEPTH: usize = 60;
 
 /// `yaml.safe_load`; `None` if the text is not YAML.
 pub fn from_yaml(text: &str) -> Option<Value> {
-    let parsed = yaml::parse(&SourceFile::new("fromyaml", text)).ok()?;
+    let parsed = yaml::parse_text(&SourceFile::new("fromyaml", text)).ok()?;
     Some(parsed.value.as_ref().map_or_else(values::none, from_node))
 }
 

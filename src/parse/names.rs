@@ -47,10 +47,12 @@ pub struct Namer {
 }
 
 /// A macro that replaces tform's own.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 struct Overriding {
-    /// The package that it is in.
+    /// The package in whose place it is called.
     package: usize,
+    /// `package.macro`.
+    name: String,
     looks_at_node: bool,
 }
 
@@ -87,15 +89,15 @@ impl Namer {
         configured: Option<&str>,
         named: &Named<'_>,
     ) -> Result<Option<String>, Diagnostic> {
-        let Some(&Overriding { package, looks_at_node }) = self.overriding.get(&(component, named.package)) else {
+        let Some(overriding) = self.overriding.get(&(component, named.package)) else {
             return Ok(own_name(workspace, component, configured, named));
         };
-        let key = (component, package, configured.map(str::to_owned));
-        let may_remember = component != Component::Alias && !looks_at_node;
+        let key = (component, overriding.package, configured.map(str::to_owned));
+        let may_remember = component != Component::Alias && !overriding.looks_at_node;
         if may_remember && let Some(name) = self.lock().get(&key) {
             return Ok(name.clone());
         }
-        let name = call(workspace, component, package, configured, named)?;
+        let name = call(workspace, overriding, configured, named)?;
         if component == Component::Schema && name.is_none() {
             let node = (named.node)();
             let id = node.get("unique_id").and_then(Json::as_str).unwrap_or(named.name).to_owned();
@@ -122,10 +124,16 @@ impl Namer {
 
 /// The macro that replaces tform's own, if there is one.
 fn overriding(workspace: &Workspace<'_>, component: Component, package: usize) -> Option<Overriding> {
-    [package, 0].into_iter().find_map(|package| {
+    let named = [package, 0].into_iter().find_map(|package| {
         let name = format!("{}.{}", workspace.packages[package].name, component.macro_name());
         let source = workspace.engine.resolve(&name, &workspace.packages[package].name)?;
-        Some(Overriding { package, looks_at_node: looks_at_node(source.text()) })
+        Some(Overriding { package, name, looks_at_node: looks_at_node(source.text()) })
+    });
+    // dbt's own macro dispatches: `default__generate_schema_name` of the project takes its place, too.
+    named.or_else(|| {
+        let source = workspace.engine.replacing(component.macro_name(), &workspace.packages[0].name)?;
+        let name = format!("{}.{}", source.package, source.name);
+        Some(Overriding { package: 0, name, looks_at_node: looks_at_node(source.text()) })
     })
 }
 
@@ -159,22 +167,20 @@ fn own_name(
 
 fn call(
     workspace: &Workspace<'_>,
-    component: Component,
-    package: usize,
+    overriding: &Overriding,
     configured: Option<&str>,
     named: &Named<'_>,
 ) -> Result<Option<String>, Diagnostic> {
-    let view = &workspace.packages[package];
+    let view = &workspace.packages[overriding.package];
     let node = (named.node)();
     let model = node.clone();
     let host = workspace.host(named.name, move || model.clone());
-    let context = workspace.final_context(package, named.name, host);
+    let context = workspace.final_context(overriding.package, named.name, host);
     let arguments = Arguments {
         positional: vec![configured.map_or_else(values::none, Value::from), values::from_json(&node)],
         named: Vec::new(),
     };
-    let name = format!("{}.{}", view.name, component.macro_name());
-    let rendered = workspace.engine.call(&name, arguments, &Scope::new(&view.name, context))?;
+    let rendered = workspace.engine.call(&overriding.name, arguments, &Scope::new(&view.name, context))?;
     Ok(match to_json(&rendered.value) {
         Json::Null => None,
         Json::String(text) => Some(text.trim().to_owned()),

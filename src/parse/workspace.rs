@@ -12,7 +12,7 @@ use super::configure::{Places, Trees};
 use super::docs::Docs;
 use crate::adapter::{Path, PolicyChange, Relation};
 use crate::diagnostic::{Diagnostic, SourceFile, Span};
-use crate::jinja::context::{Host, NodeContext, Scope as ContextScope};
+use crate::jinja::context::{Host, NodeContext, Scope as ContextScope, Variables};
 use crate::jinja::{Engine, ParsedTemplate, Scope, TemplateSource, relation_object, values};
 use crate::project::Package;
 use crate::resource::FastMap;
@@ -178,19 +178,19 @@ impl<'a> Workspace<'a> {
 
     /// The context of a template of `package` about `node`.
     pub fn context(&self, package: usize, node: &str, host: ParseHost) -> Value {
-        self.context_of(package, node, Arc::new(host), false)
+        self.context_of(package, node, Arc::new(host), Variables::Optional)
     }
 
     /// As [`Workspace::context`], for what is not rendered again when nodes run: a variable must be there.
     pub fn final_context(&self, package: usize, node: &str, host: ParseHost) -> Value {
-        self.context_of(package, node, Arc::new(host), true)
+        self.context_of(package, node, Arc::new(host), Variables::Required)
     }
 
-    fn context_of(&self, package: usize, node: &str, host: Arc<dyn Host>, strict: bool) -> Value {
+    fn context_of(&self, package: usize, node: &str, host: Arc<dyn Host>, variables: Variables) -> Value {
         let scope = ContextScope {
             package: self.packages[package].name.clone(),
             node: Arc::from(node),
-            strict,
+            variables,
             overrides: None,
         };
         NodeContext::value(self.inputs.globals, scope, host)
@@ -228,7 +228,7 @@ impl<'a> Workspace<'a> {
     /// Renders a text of a properties file: variables, environment, target; no refs.
     pub fn yaml_value(&self, package: usize, text: &str, span: &Span, more: Names) -> Result<Json, Diagnostic> {
         let name = &self.packages[package].name;
-        let context = self.context_of(package, name, Arc::new(more), true);
+        let context = self.context_of(package, name, Arc::new(more), Variables::AsWritten);
         let scope = Scope::new(name, context);
         // Where the text stands in the file as it is written, mistakes show their own place.
         let source = match span.file.text.get(span.start..span.end) {

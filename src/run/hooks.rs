@@ -11,7 +11,7 @@ use crate::compile;
 use crate::compile::host::NodeHost;
 use crate::compile::runtime::{Runtime, Worker, facts};
 use crate::diagnostic::Diagnostic;
-use crate::event::{Event, HookLine, NodeInfo, Position, Status};
+use crate::event::{Event, HookLine, NodeInfo, NodeResult, Position, Status};
 use crate::jinja::values;
 use crate::manifest::{Detail, Node, ResourceType};
 
@@ -44,7 +44,7 @@ pub fn run(
     worker: &Worker,
     moment: Moment,
     outcomes: &[Outcome],
-) -> Result<Vec<Outcome>, Diagnostic> {
+) -> (Vec<Outcome>, Result<(), Diagnostic>) {
     let hooks = hooks(runtime, moment);
     let total = hooks.len();
     let mut done: Vec<Outcome> = Vec::new();
@@ -55,8 +55,8 @@ pub fn run(
     for (index, node) in hooks.iter().enumerate() {
         let facts = Arc::new(facts(node, None));
         if failed {
-            let result =
-                super::outcome::skipped(&facts, Some("Skipping due to the failure of an earlier hook".to_owned()));
+            let message = "Skipping due to the failure of an earlier hook".to_owned();
+            let result = NodeResult { failures: Some(1), ..super::outcome::skipped(&facts, Some(message)) };
             done.push(plain_outcome(&node.unique_id, Arc::new(result)));
             continue;
         }
@@ -65,7 +65,10 @@ pub fn run(
         let mut stopwatch = Stopwatch::start();
         let hook = HookLine { node: NodeInfo::waiting(&facts).with_status(Status::Started), position, statement };
         runtime.emit(Event::LogHookStartLine(hook.clone()));
-        let (mut report, code) = run_one(runtime, worker, (node, &mut stopwatch), outcomes)?;
+        let (mut report, code) = match run_one(runtime, worker, (node, &mut stopwatch), outcomes) {
+            Ok(ran) => ran,
+            Err(problem) => return (done, Err(problem)),
+        };
         failed = report.status.is_failure();
         if !failed {
             report.message = Some(format!("{} passed", hook.statement));
@@ -79,7 +82,7 @@ pub fn run(
     if total > 0 && moment == Moment::Start {
         runtime.emit(Event::Formatting);
     }
-    Ok(done)
+    (done, Ok(()))
 }
 
 /// The hooks of a moment: the project's own first, then those of packages by name, each in the order written.
@@ -133,7 +136,9 @@ fn run_one(
     }
     let report = match worker.session.run(Statement { fetch: Fetch::None, ..Statement::query(sql) }) {
         Ok(result) => Report { failures: Some(0), ..Report::new(Status::Success, result.response.message) },
-        Err(error) => Report::failed(node, &Diagnostic::from(error.clone()), Some(&error)),
+        Err(error) => {
+            Report { failures: Some(1), ..Report::failed(node, &Diagnostic::from(error.clone()), Some(&error)) }
+        }
     };
     Ok((report, Some(compiled.sql)))
 }

@@ -16,7 +16,8 @@ const LARGE_MAP: usize = 24;
 /// What `!!` stands for.
 const CORE_TAGS: &str = "tag:yaml.org,2002:";
 
-pub(super) fn document(file: &Arc<SourceFile>) -> Result<Warned<Option<Node>>, Diagnostic> {
+/// Reads `text`, the beginning of the file or all of it.
+pub(super) fn document(file: &Arc<SourceFile>, text: &str) -> Result<Warned<Option<Node>>, Diagnostic> {
     if u32::try_from(file.text.len()).is_err() {
         return Err(Diagnostic::error(format!("`{}` is larger than 4 GB", file.path)));
     }
@@ -30,7 +31,8 @@ pub(super) fn document(file: &Arc<SourceFile>) -> Result<Warned<Option<Node>>, D
     }
     let mut builder = Builder {
         file,
-        scanner: Scanner::new(&file.text),
+        end: text.len(),
+        scanner: Scanner::new(text),
         depth: 0,
         anchors: HashMap::new(),
         handles: Vec::new(),
@@ -66,6 +68,8 @@ type Outcome<T> = Result<T, Failure>;
 
 struct Builder<'a> {
     file: &'a Arc<SourceFile>,
+    /// Where the text ends in the file.
+    end: usize,
     scanner: Scanner<'a>,
     depth: usize,
     /// `None` while the anchored value is still being read.
@@ -533,7 +537,7 @@ impl<'a> Builder<'a> {
         let mut diagnostic = Diagnostic::error(format!("invalid YAML: {}", problem.message));
         // What does not end is best seen where it begins.
         diagnostic = match problem.began {
-            Some((began, _)) if at >= text.len() => diagnostic.at(Span::new(self.file, began, began + 1)),
+            Some((began, _)) if at >= self.end => diagnostic.at(Span::new(self.file, began, began + 1)),
             Some((began, what)) => {
                 diagnostic.at(Span::new(self.file, at, end)).note_at(what, Span::new(self.file, began, began + 1))
             }

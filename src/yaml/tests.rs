@@ -3,7 +3,7 @@
 use super::*;
 
 fn json(text: &str) -> String {
-    match parse(&SourceFile::new("x.yml", text)) {
+    match parse_text(&SourceFile::new("x.yml", text)) {
         Ok(Warned { value: Some(node), .. }) => node.to_json().to_string(),
         Ok(Warned { value: None, .. }) => "nothing".to_owned(),
         Err(diagnostic) => diagnostic.message,

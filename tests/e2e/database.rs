@@ -71,7 +71,10 @@ impl Engine {
     /// The rows of a query, one line each, values separated by ` | `; NULL is the word.
     pub fn query(self, folder: &Path, place: &Place, sql: &str) -> Result<Vec<String>, String> {
         match self {
-            Engine::DuckDb => duckdb_rows(folder, &place.database, sql).map_err(|error| error.to_string()),
+            Engine::DuckDb => {
+                tform::adapter::duckdb::load_library()?;
+                duckdb_rows(folder, &place.database, sql).map_err(|error| error.to_string())
+            }
             Engine::Postgres | Engine::Redshift => postgres_rows(place, sql),
         }
     }

@@ -9,7 +9,7 @@ use super::settings::literal;
 use super::values::{self, Shape};
 use crate::adapter::{
     AdapterError, AdapterResponse, Cancel, CatalogColumn, CatalogStat, CatalogTable, Cell, Connection, ErrorKind,
-    Fetch, Listing, Path, QueryResult, RelationKind, ResultColumn, Schemas, SeedLoad,
+    Fetch, Listing, Path, QueryResult, Relation, RelationKind, ResultColumn, Schemas, SeedLoad,
 };
 
 /// A connection to the process's DuckDB instance.
@@ -138,6 +138,29 @@ impl Connection for DuckdbConnection {
         let text = |cell: Option<&Cell>| cell.and_then(Cell::as_str).unwrap_or_default().to_owned();
         let column = |row: &Vec<Cell>| ResultColumn { name: text(row.first()), type_name: text(row.get(1)) };
         Ok(described.rows.iter().map(column).collect())
+    }
+
+    fn is_there(&mut self, relation: &Relation) -> Result<bool, AdapterError> {
+        let Some(identifier) = relation.identifier() else { return Ok(true) };
+        // A file or a table function stands in no list.
+        let rendered = relation.render();
+        if rendered.contains(['(', '\'']) {
+            return Ok(true);
+        }
+        let shown = |part: &&str| rendered.contains(*part);
+        let parts = [("table_name", Some(identifier)), ("schema_name", relation.schema().filter(shown))];
+        let parts = parts.into_iter().chain([("database_name", relation.database().filter(shown))]);
+        let condition =
+            |(name, part): (&str, Option<&str>)| Some(format!("lower({name}) = {}", literal(&part?.to_lowercase())));
+        let conditions: Vec<String> = parts.filter_map(condition).collect();
+        let sql = format!(
+            "select 1 from (\n\
+             select database_name, schema_name, table_name from duckdb_tables()\n\
+             union all select database_name, schema_name, view_name from duckdb_views()\n\
+             ) as relations where {}",
+            conditions.join(" and ")
+        );
+        Ok(!self.run(&sql, &[], Fetch::All)?.rows.is_empty())
     }
 
     fn load_seed(&mut self, load: SeedLoad<'_>) -> Result<u64, AdapterError> {

@@ -14,7 +14,7 @@ fn query(sql: &str) -> QueryResult {
 
 /// Each expression, what its column's type is called, and how its value prints.
 const VALUES: &[(&str, &str, &str)] = &[
-    ("null", "INTEGER", "None"),
+    ("null", "\"NULL\"", "None"),
     ("true", "BOOLEAN", "True"),
     ("1::tinyint", "TINYINT", "1"),
     ("300::usmallint", "USMALLINT", "300"),

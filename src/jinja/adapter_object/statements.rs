@@ -80,8 +80,13 @@ fn copy_rows(call: &mut Call<'_, '_, '_, '_>) -> Answer {
     let relation = relation_argument(relation, "adapter.tf_copy_rows", "relation").map_err(fault)?;
     let rows = rows.unwrap_or_default();
     let quoted = switch(quote.filter(|quote| !quote.is_none()).as_ref(), true);
-    // The warehouse wrote the names of columns that were not quoted in lower case.
-    let name = |name: String| if quoted { name } else { name.to_ascii_lowercase() };
+    // A name that was not quoted stood in the statement as it is: the warehouse wrote it in lower case,
+    // unless the header itself has quotes around it.
+    let unquoted = |name: String| match name.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
+        Some(inner) => inner.replace("\"\"", "\""),
+        None => name.to_ascii_lowercase(),
+    };
+    let name = |name: String| if quoted { name } else { unquoted(name) };
     let columns: Vec<String> = crate::jinja::table::column_names(&rows).into_iter().map(name).collect();
     let load = SeedLoad { relation: &relation, columns: &columns, rows: &mut *cells::row_texts(&rows) };
     let count = session(call)?.load_seed(load).map_err(refused)?;

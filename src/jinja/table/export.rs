@@ -3,14 +3,15 @@
 use std::fmt;
 use std::sync::Arc;
 
-use minijinja::Value;
 use minijinja::value::{Object, ObjectRepr};
+use minijinja::{Error, State, Value};
 
-use super::{Contents, Table};
+use super::{Contents, Table, failed, unknown_method};
+use crate::jinja::arguments::{Arguments, required};
 use crate::jinja::values::{self, Fault, Pairs};
 use crate::jinja::{datetime, decimal, json};
 
-/// agate's type of a column; only its name matters.
+/// agate's type of a column: its name, and how it writes values into CSV and JSON.
 #[derive(Debug)]
 struct DataType(&'static str);
 
@@ -21,6 +22,23 @@ impl Object for DataType {
 
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
         (key.as_str() == Some("name")).then(|| Value::from(self.0))
+    }
+
+    fn call_method(self: &Arc<Self>, _state: &mut State<'_, '_>, method: &str, args: &[Value]) -> Result<Value, Error> {
+        if !matches!(method, "csvify" | "jsonify") {
+            return Err(unknown_method());
+        }
+        let [value] = Arguments::from_values(args).bind(method, ["d"]).map_err(failed)?;
+        let value = required(value, method, "d").map_err(failed)?;
+        Ok(match (self.0, method) {
+            _ if value.is_none() => value,
+            ("Boolean" | "Integer", "jsonify") => value,
+            ("Number", "jsonify") => {
+                let float = decimal::float(&value).or_else(|| values::Number::of(&value).map(|number| number.float()));
+                float.map_or(value, Value::from)
+            }
+            _ => Value::from(datetime::iso(&value).unwrap_or_else(|| values::text(&value))),
+        })
     }
 
     fn render(self: &Arc<Self>, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -141,6 +159,11 @@ mod tests {
         (
             "{{ t.columns[0].data_type }} {{ t.columns['price'].data_type }} {{ t.column_types | join }}",
             "Integer Number IntegerTextNumberDate",
+        ),
+        (
+            "{% for column in t.columns %}{{ column.data_type.jsonify(column[0]) }} {{ column.data_type.csvify(column[0]) }};\
+             {% endfor %}{{ t.columns.name.data_type.jsonify(none) }}",
+            "2 2;b b;1.1 1.10;2020-01-02 2020-01-02;None",
         ),
         ("{{ t.rows | map(attribute='id') | sum }} {{ t.rows[0].price * 2 }} {{ t.columns.id.name }}", "3 2.20 id"),
         ("{{ t.rows[0] }}", "<agate.Row: (2, 'b', Decimal('1.10'), datetime.date(2020, 1, 2))>"),
