@@ -271,7 +271,7 @@ pub static CAPABILITIES: Capabilities = Capabilities {
     query_groups: false,
     missing_has_no_columns: true,
     event_time_offset: true,
-    shared_tests: SharedTests { scan: None, unique: None, query: None },
+    shared_tests: SharedTests { scan: None, unique: None, query: None, more_workers: None },
     date_function: "now()",
     binding_character: "?",
     seed_types: ["text", "integer", "bigint", "float8", "boolean", "date", "timestamp without time zone", "time"],

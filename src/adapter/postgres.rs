@@ -175,6 +175,10 @@ pub(super) const FLOATS: &[&str] = &["real", "float4", "float", "double precisio
 pub(super) const STRINGS: &[&str] = &["text", "character varying", "character", "varchar"];
 pub(super) const NUMERICS: &[&str] = &["numeric", "decimal"];
 
+/// For this statement only, and never more than the server gives all sessions together (`max_parallel_workers`).
+const MORE_WORKERS: &str = "select set_config('max_parallel_workers_per_gather', least(1024, {} * \
+    current_setting('max_parallel_workers_per_gather')::int)::text, true)";
+
 pub static CAPABILITIES: Capabilities = Capabilities {
     adapter: "postgres",
     dialect: crate::sql::Dialect::Postgres,
@@ -221,7 +225,7 @@ pub static CAPABILITIES: Capabilities = Capabilities {
     query_groups: false,
     missing_has_no_columns: false,
     event_time_offset: true,
-    shared_tests: SharedTests { scan: Some(2), unique: Some(1), query: None },
+    shared_tests: SharedTests { scan: Some(2), unique: Some(1), query: None, more_workers: Some(MORE_WORKERS) },
     date_function: "now()",
     binding_character: "%s",
     seed_types: ["text", "integer", "bigint", "float8", "boolean", "date", "timestamp without time zone", "time"],

@@ -143,7 +143,7 @@ pub static CAPABILITIES: Capabilities = Capabilities {
     missing_has_no_columns: false,
     // An offset makes the literal a moment with time zone, which no sort key is.
     event_time_offset: false,
-    shared_tests: SharedTests { scan: None, unique: None, query: None },
+    shared_tests: SharedTests { scan: None, unique: None, query: None, more_workers: None },
     date_function: "getdate()",
     binding_character: "%s",
     seed_types: [

@@ -33,6 +33,7 @@ use super::outcome::{Report, Stopwatch};
 #[derive(Debug)]
 pub(super) struct Group {
     pub members: Vec<Member>,
+    family: Family,
     /// What the group's query is called below `target/run`.
     name: String,
 }
@@ -59,7 +60,7 @@ struct Common<'a> {
 const MOST_FIGURES: usize = 100;
 
 /// From how many tests on a group is made where the user wants groups.
-const WANTED: SharedTests = SharedTests { scan: Some(2), unique: Some(1), query: Some(2) };
+const WANTED: SharedTests = SharedTests { scan: Some(2), unique: Some(1), query: Some(2), more_workers: None };
 
 /// The groups among `nodes`, which are given with their tasks; `waits_for` is by task.
 ///
@@ -109,7 +110,7 @@ pub(super) fn plan<'a>(
         while members.peek().is_some() {
             let members: Vec<Member> = members.by_ref().take(MOST_FIGURES).collect();
             let name = format!("{}_{}_{}.sql", words(model), family.as_str(), planned.len() + 1);
-            planned.push(Group { members, name });
+            planned.push(Group { members, family, name });
         }
     }
     problems.finish(planned).map(|warned| warned.value)
@@ -215,7 +216,7 @@ impl Runner<'_> {
     fn ask(&self, rendering: &Rendering<'_>, group: &Group, figures: &[(usize, Figure)], all: &mut [(usize, Asked)]) {
         let sql = gate::query(&figures.iter().map(|(_, figure)| figure).collect::<Vec<_>>());
         let (since, begun) = (Utc::now(), Instant::now());
-        let answer = self.figures_of(rendering, group, &sql);
+        let answer = self.figures_of(rendering, group, (&sql, figures.len()));
         let share = begun.elapsed() / u32::try_from(figures.len()).unwrap_or(1).max(1);
         let (path, response, cells) = match answer {
             Ok(answer) => answer,
@@ -250,7 +251,7 @@ impl Runner<'_> {
         &self,
         rendering: &Rendering<'_>,
         group: &Group,
-        sql: &str,
+        (sql, count): (&str, usize),
     ) -> Result<(String, AdapterResponse, Vec<Cell>), Diagnostic> {
         let runtime = self.runtime;
         let path = format!("fused/{}", group.name);
@@ -259,7 +260,12 @@ impl Runner<'_> {
         runtime.assign(rendering.worker, &operation, None)?;
         let path = runtime.write_code("run", (&operation, None), sql)?;
         let session = &rendering.worker.session;
-        let result = session.query(sql);
+        let queries = count.min(runtime.flags.threads);
+        let settings = runtime.capabilities().shared_tests.more_workers;
+        let result = match settings.filter(|_| group.family == Family::Scan && queries > 1) {
+            Some(settings) => session.query(&format!("{};\n{sql}", settings.replace("{}", &queries.to_string()))),
+            None => session.query(sql),
+        };
         session.rollback();
         session.forget_error();
         let result = result.map_err(Diagnostic::from)?;
