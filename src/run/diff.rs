@@ -119,11 +119,10 @@ fn counterparts(missing: &[&[Value]], unexpected: &[&[Value]]) -> Vec<(usize, us
     let mut candidates = Vec::new();
     for (at, one) in missing.iter().enumerate() {
         for (other_at, other) in unexpected.iter().enumerate() {
-            let same =
-                (0..width).filter(|column| !one[*column].is_none() && text(&one[*column]) == text(&other[*column]));
+            let same = (0..width).filter(|column| !one[*column].is_none() && is_same(&one[*column], &other[*column]));
             let same: Vec<usize> = same.collect();
             let telling = |column: &&usize| {
-                let value = text(&one[**column]);
+                let value = comparable(&one[**column]);
                 left[**column].get(&value) == Some(&1) && right[**column].get(&value) == Some(&1)
             };
             let telling = same.iter().filter(telling).count();
@@ -149,7 +148,7 @@ fn counts(rows: &[&[Value]], width: usize) -> Vec<HashMap<String, usize>> {
     let mut counts = vec![HashMap::new(); width];
     for row in rows {
         for (column, value) in row.iter().take(width).enumerate() {
-            *counts[column].entry(text(value)).or_insert(0) += 1;
+            *counts[column].entry(comparable(value)).or_insert(0) += 1;
         }
     }
     counts
@@ -160,7 +159,7 @@ fn columns_to_show(count: usize, pairs: &[Pair<'_>]) -> Vec<Option<usize>> {
     let changed = |column: usize| {
         pairs.iter().any(|pair| match pair {
             Pair::Same(_) => false,
-            Pair::Changed(expected, actual) => text(&expected[column]) != text(&actual[column]),
+            Pair::Changed(expected, actual) => !is_same(&expected[column], &actual[column]),
             Pair::Unexpected(_) | Pair::Missing(_) => true,
         })
     };
@@ -193,8 +192,11 @@ fn line(tag: &str, columns: &[Option<usize>], cell: impl Fn(usize) -> String) ->
 fn cell(pair: &Pair<'_>, column: usize) -> String {
     match pair {
         Pair::Changed(expected, actual) => {
-            let (expected, actual) = (text(&expected[column]), text(&actual[column]));
-            if expected == actual { actual } else { format!("{expected}{ARROW}{actual}") }
+            let (expected, actual) = (&expected[column], &actual[column]);
+            match is_same(expected, actual) {
+                true => text(actual),
+                false => format!("{}{ARROW}{}", text(expected), text(actual)),
+            }
         }
         other => text(&other.row()[column]),
     }
@@ -223,7 +225,21 @@ fn quoted(cell: String) -> String {
 
 fn key(row: &[Value]) -> Vec<String> {
     // Null and the text `null` are two values.
-    row.iter().map(|value| if value.is_none() { String::from("\0") } else { text(value) }).collect()
+    row.iter().map(|value| if value.is_none() { String::from("\0") } else { comparable(value) }).collect()
+}
+
+fn is_same(one: &Value, other: &Value) -> bool {
+    one.is_none() == other.is_none() && comparable(one) == comparable(other)
+}
+
+/// A value as it is compared: a number without the zeros that end its fraction (2.50 is 2.5).
+fn comparable(value: &Value) -> String {
+    let text = text(value);
+    let is_fraction = || text.contains('.') && text.bytes().all(|byte| byte.is_ascii_digit() || b"-.".contains(&byte));
+    if value.as_str().is_some() || !is_fraction() {
+        return text;
+    }
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 fn text(value: &Value) -> String {
@@ -262,6 +278,15 @@ mod tests {
     fn rows_in_another_order_are_the_same() {
         assert_eq!(check("id,name", "1,a; 2,b; 2,b", "2,b; 1,a; 2,b"), "the same");
         assert_eq!(check("id", "", ""), "the same");
+    }
+
+    #[test]
+    fn zeros_at_the_end_of_a_fraction_are_no_difference() {
+        let columns = ["a".to_owned()];
+        let of = |value: Value| [vec![value]];
+        assert!(render(&columns, &of(Value::from(2.0)), &of(Value::from(2))).is_none());
+        assert!(render(&columns, &of(Value::from("2.0")), &of(Value::from("2"))).is_some());
+        assert!(render(&columns, &of(Value::from(20)), &of(Value::from(2))).is_some());
     }
 
     #[test]
