@@ -43,22 +43,28 @@ impl Dice {
     }
 }
 
-const COLUMNS: [&str; 4] = ["id", "kind", "amount", "parent"];
+/// As tests name them.
+const COLUMNS: [&str; 5] = ["id", "kind", "amount", "parent", HANGUL];
+/// A column that has to be quoted.
+const HANGUL: &str = "\"주문 종류\"";
 
 /// A model of a few rows; `clean` ones break few tests.
 fn table(dice: &mut Dice) -> String {
     let materialized = dice.pick(&["table", "view"]);
+    let alias = if dice.one_in(4) { format!(", alias='주문 {}'", dice.below(1_000_000)) } else { String::new() };
     let clean = !dice.one_in(3);
     let rows = if dice.one_in(6) { 0 } else { 1 + dice.below(20) };
     let mut sql = format!(
-        "{{{{ config(materialized='{materialized}') }}}}\nselect cast(null as integer) as id, cast(null as varchar(9)) as \
-         kind, cast(null as decimal(9, 2)) as amount, cast(null as integer) as parent where 1 = 0\n"
+        "{{{{ config(materialized='{materialized}'{alias}) }}}}\nselect cast(null as integer) as id, cast(null as varchar(9)) as \
+         kind, cast(null as decimal(9, 2)) as amount, cast(null as integer) as parent, \
+         cast(null as varchar(9)) as {HANGUL} where 1 = 0\n"
     );
     for row in 0..rows {
         let id = if clean { row } else { dice.below(rows) };
         let kind = dice.pick(&["'a'", "'b'", "'a'", "'b'", "'c'", "'o''k'", "''"]);
         let amount = format!("{}.{}", dice.below(9), dice.below(100));
-        let values = [id.to_string(), kind.to_owned(), amount, dice.below(8).to_string()];
+        let sort = dice.pick(&["'사과'", "'배'", "'사과'", "'귤'"]);
+        let values = [id.to_string(), kind.to_owned(), amount, dice.below(8).to_string(), sort.to_owned()];
         let values = values.map(|value| if !clean && dice.one_in(8) { "null".to_owned() } else { value });
         writeln!(sql, "union all select {}", values.join(", ")).unwrap();
     }
@@ -74,15 +80,19 @@ fn question(dice: &mut Dice, column: &str) -> (&'static str, String) {
             let values = dice.pick(&["[a, b, c, \"o''k\", '']", "[a, b]", "[a]", "[a, b, c]"]);
             ("accepted_values", format!("values: {values}"))
         }
+        5 | 6 if column == HANGUL => {
+            let values = dice.pick(&["[사과, 배, 귤]", "[사과, 배]", "[포도]"]);
+            ("accepted_values", format!("values: {values}"))
+        }
         5 | 6 => {
             let values = dice.pick(&["[0, 1, 2, 3]", "[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]"]);
             ("accepted_values", format!("values: {values}, quote: {}", dice.pick(&["true", "false"])))
         }
         7 => {
             let field = dice.pick(&["id", "id", "parent", column]);
-            ("relationships", format!("to: ref('t{}'), field: {field}", dice.below(TABLES)))
+            ("relationships", format!("to: ref('t{}'), field: '{field}'", dice.below(TABLES)))
         }
-        8 if column != "kind" => {
+        8 if column != "kind" && column != HANGUL => {
             let limits = dice.pick(&["min_value: 0", "max_value: 3", "min_value: 1, max_value: 5, inclusive: false"]);
             ("tform.accepted_range", limits.to_owned())
         }
@@ -107,6 +117,7 @@ fn configs(dice: &mut Dice) -> String {
             "amount is not null",
             "1 = 0",
             "id > 1 order by id",
+            "\"주문 종류\" <> ''배'' or kind is null",
             "id = (select max(id) from (select 4 as id) as x)",
         ]);
         configs.push(format!("where: '{filter}'"));
@@ -150,7 +161,7 @@ fn write_project(folder: &Path, dice: &mut Dice, after: &str) {
             let column = if dice.one_in(80) { "no_such_column" } else { COLUMNS[dice.below(COLUMNS.len())] };
             let (kind, arguments) = question(dice, column);
             let needs_column = kind != "tform.row_count_between";
-            let column = if needs_column { format!("column_name: {column}") } else { String::new() };
+            let column = if needs_column { format!("column_name: '{column}'") } else { String::new() };
             let arguments = [column, arguments].join(", ");
             let arguments = arguments.trim_matches([',', ' ']);
             let configs = configs(dice);
@@ -270,19 +281,20 @@ fn a_thousand_tests_give_the_same_answers_fused_and_by_themselves() {
 }
 
 #[test]
-fn a_hundred_tests_give_the_same_answers_on_postgres() {
+fn three_hundred_tests_give_the_same_answers_on_postgres() {
     let port = postgres::server().unwrap().port;
-    let seed = first_seed() + 100;
-    let folder = tempfile::tempdir().unwrap();
-    write_project(folder.path(), &mut Dice(seed), "");
-    let profile = format!(
-        "{PROFILE}:\n  target: dev\n  outputs:\n    dev: {{type: postgres, host: localhost, port: {port}, user: {}, password: {}, \
-         dbname: postgres, schema: fused, threads: 2}}\n",
-        postgres::USER,
-        postgres::PASSWORD
-    );
-    fs::write(folder.path().join("profiles.yml"), profile).unwrap();
     let mut seen = Seen::default();
-    seen.compare(folder.path(), "build", seed);
-    seen.check(100);
+    for seed in first_seed() + 100..first_seed() + 103 {
+        let folder = tempfile::tempdir().unwrap();
+        write_project(folder.path(), &mut Dice(seed), "");
+        let profile = format!(
+            "{PROFILE}:\n  target: dev\n  outputs:\n    dev: {{type: postgres, host: localhost, port: {port}, user: {}, \
+             password: {}, dbname: postgres, schema: fused_{seed}, threads: 2}}\n",
+            postgres::USER,
+            postgres::PASSWORD
+        );
+        fs::write(folder.path().join("profiles.yml"), profile).unwrap();
+        seen.compare(folder.path(), "build", seed);
+    }
+    seen.check(300);
 }
