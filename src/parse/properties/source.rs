@@ -188,6 +188,10 @@ fn settings(reading: &mut Reading<'_>, map: &YamlMap) -> Settings {
 }
 
 fn freshness(reading: &mut Reading<'_>, map: &YamlMap) -> FreshnessSetting {
+    let in_config = map.get("config").and_then(|config| config.get("freshness"));
+    for node in map.get("freshness").into_iter().chain(in_config) {
+        warn_of_freshness(reading, node);
+    }
     let Some(node) = map.get("freshness") else { return FreshnessSetting::default() };
     let value = reading.rendered(node);
     match FreshnessSetting::from_json(&value) {
@@ -195,6 +199,24 @@ fn freshness(reading: &mut Reading<'_>, map: &YamlMap) -> FreshnessSetting {
         Err(message) => {
             reading.problems.push(Diagnostic::error(message).at(node.span(reading.file)));
             FreshnessSetting::default()
+        }
+    }
+}
+
+/// Warns of what is written under `freshness` and lost: keys that nobody knows, thresholds without one of their parts.
+fn warn_of_freshness(reading: &mut Reading<'_>, node: &Node) {
+    let Some(map) = node.as_map() else { return };
+    reading.warn_unknown(map, &["warn_after", "error_after", "filter"], "`freshness`");
+    for entry in map.entries.iter().filter(|entry| matches!(&*entry.key.text, "warn_after" | "error_after")) {
+        let key = &*entry.key.text;
+        let Some(threshold) = entry.value.as_map() else { continue };
+        reading.warn_unknown(threshold, &["count", "period"], &format!("`{key}`"));
+        let has = |part: &str| threshold.get(part).is_some_and(|node| !node.is_null());
+        if has("count") != has("period") {
+            let missing = if has("count") { "period" } else { "count" };
+            let warning = Diagnostic::warning(format!("`{key}` has no `{missing}`, and so is no threshold"));
+            let warning = warning.at(entry.value.span(reading.file));
+            reading.problems.push(warning.hint(format!("write `{key}: {{count: 12, period: hour}}`")));
         }
     }
 }
