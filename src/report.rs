@@ -21,7 +21,8 @@ use chrono::{Local, NaiveTime, Timelike, Utc};
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
 use crate::event::{
-    Action, Event, Level, NodeResult, RunEnd, Stats, Status, WarnErrorOptions, count_line, is_deprecation, plural,
+    Action, Event, Level, NodeResult, Notice, RunEnd, Stats, Status, WarnErrorOptions, count_line, is_deprecation,
+    plural,
 };
 
 use log_file::LogFile;
@@ -378,7 +379,13 @@ impl Reporter {
         for remark in &result.remarks {
             let text: Vec<String> = remark.text.lines().map(|line| format!("  {line}")).collect();
             self.emit(Event::Formatting);
-            self.emit(Event::notice(remark.event, Level::Info, text.join("\n")));
+            self.emit(Event::Notice(Notice {
+                name: remark.event,
+                level: Level::Info,
+                message: text.join("\n"),
+                data: serde_json::Map::new(),
+                node: Some(result.node.clone()),
+            }));
         }
     }
 

@@ -1,4 +1,6 @@
 //! When the model of a failed test was changed last, if git knows it.
+//!
+//! Nothing is said outside of a repository, without git, or if git does not answer in time.
 
 use std::collections::HashMap;
 use std::io::Read;
@@ -17,7 +19,7 @@ use crate::run::outcome::Outcome;
 /// Whoever waits for a report does not wait for git longer than this, altogether.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Adds to each failed data test when the model that it tests was changed last.
+/// Adds to each failed data test and unit test when the model that it tests was changed last.
 pub(super) fn remark(runtime: &Runtime, run: &mut Run) {
     let deadline = Instant::now() + PATIENCE;
     let mut known: HashMap<String, Option<String>> = HashMap::new();
@@ -33,15 +35,21 @@ pub(super) fn remark(runtime: &Runtime, run: &mut Run) {
     }
 }
 
-/// The model or snapshot of the project that a data test is about.
+/// The model or snapshot of the project that a test is about.
 fn tested<'a>(runtime: &'a Runtime, outcome: &Outcome) -> Option<&'a Arc<Node>> {
-    let nodes = &runtime.manifest().nodes;
-    let test = nodes.get(&outcome.id).filter(|node| node.resource_type == ResourceType::Test)?;
-    let attached = test.generic_test().and_then(|test| test.attached_node.as_ref());
-    let id = attached.or_else(|| match test.parents() {
-        [only] => Some(only),
-        _ => None,
-    })?;
+    let manifest = runtime.manifest();
+    let nodes = &manifest.nodes;
+    let id = match manifest.unit_tests.get(&outcome.id) {
+        Some(test) => test.depends_on.nodes.first()?,
+        None => {
+            let test = nodes.get(&outcome.id).filter(|node| node.resource_type == ResourceType::Test)?;
+            let attached = test.generic_test().and_then(|test| test.attached_node.as_ref());
+            attached.or_else(|| match test.parents() {
+                [only] => Some(only),
+                _ => None,
+            })?
+        }
+    };
     nodes.get(id).filter(|node| node.package_name == runtime.globals.project_name)
 }
 
@@ -50,8 +58,17 @@ fn last_change(folder: &Path, path: &str, deadline: Instant) -> Option<String> {
     if !git(folder, &["status", "--porcelain", "--", path], deadline)?.is_empty() {
         return Some("not committed".to_owned());
     }
-    let line = git(folder, &["log", "-1", "--format=%h, %cs, %an: %s", "--", path], deadline)?;
-    (!line.is_empty()).then_some(line)
+    let said = git(folder, &["log", "-1", "--format=%p%n%h, %cs, %an: %s", "--", path], deadline)?;
+    let (parents, line) = said.split_once('\n').unwrap_or(("", said.as_str()));
+    if line.is_empty() {
+        return None;
+    }
+    // Where a shallow clone ends, every file looks as if it had been made.
+    let is_end = || git(folder, &["rev-parse", "--is-shallow-repository"], deadline).is_some_and(|said| said == "true");
+    match parents.trim().is_empty() && is_end() {
+        true => Some(format!("{line}, or before: the clone is shallow")),
+        false => Some(line.to_owned()),
+    }
 }
 
 /// What git says; `None` if it is not there, fails or takes too long.

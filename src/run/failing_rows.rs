@@ -1,8 +1,11 @@
 //! The first rows that fail a test, as a table for people (`--show-failures`).
+//!
+//! They are the rows of the test's own query; where that has a single column, which says little of a row
+//! (`not_null`), and it is known which rows fail, they are these, whole.
 
 use crate::adapter::{Cell, Fetch, QueryResult, Statement};
 use crate::compile::host::NodeHost;
-use crate::compile::{self, Rendering};
+use crate::compile::{self, Rendering, gate};
 use crate::diagnostic::Diagnostic;
 use crate::event::Remark;
 use crate::jinja::{Arguments, Scope, cells, values};
@@ -36,7 +39,10 @@ fn rows(
     count: usize,
 ) -> Result<QueryResult, Diagnostic> {
     let (runtime, node) = (rendering.runtime, &ready.node);
-    let sql = stored.map_or_else(|| ready.compiled.sql.to_string(), |relation| format!("select * from {relation}"));
+    let sql = match stored {
+        Some(relation) => format!("select * from {relation}"),
+        None => whole_rows(rendering, ready).unwrap_or_else(|| ready.compiled.sql.to_string()),
+    };
     let host = NodeHost::new(runtime, node, rendering.worker.clone(), Vec::new());
     let context = compile::context(runtime, node, host);
     let positional = vec![minijinja::Value::from(sql), values::none(), minijinja::Value::from(count)];
@@ -46,6 +52,15 @@ fn rows(
     let limited = values::text(&limited);
     let result = rendering.worker.session.run(Statement { fetch: Fetch::Limit(count), ..Statement::query(&limited) });
     result.map_err(Diagnostic::from)
+}
+
+/// The query of the failing rows with all their columns, if the test's own has but one.
+fn whole_rows(rendering: &Rendering<'_>, ready: &Ready) -> Option<String> {
+    let gate = gate::of(rendering.runtime, &ready.node)?;
+    let whole = gate::figure(rendering, &ready.node, &gate, &ready.compiled)?.failing_rows()?;
+    let session = &rendering.worker.session;
+    let own = session.describe(&ready.compiled.sql).ok()?;
+    (own.len() == 1).then_some(whole)
 }
 
 fn table(rendering: &Rendering<'_>, result: &QueryResult) -> String {
