@@ -109,7 +109,9 @@ create view stv_sessions as
 select pid as process, rpad(usename::text, 50)::char(50) as user_name, rpad(datname::text, 50)::char(50) as db_name, backend_start::timestamp as starttime
 from pg_stat_activity where usename = current_user;
 
-create view sys_query_detail as select 0::oid as table_id, 'insert'::text as step_name, now()::timestamp as start_time where false;
+-- Nothing fills it but the cases about the age of tables.
+create table sys_query_detail (table_id oid, step_name text, start_time timestamp);
+grant all on sys_query_detail to public;
 
 create view class as
 select oid, relname, relnamespace from pg_class
