@@ -143,6 +143,9 @@ pub struct SharedTests {
     pub unique: Option<usize>,
     /// Tests that read another relation too, and so share no more than a statement.
     pub query: Option<usize>,
+    /// What stands before a query for several tests of rows, so that it may use as many processors as the
+    /// `{}` queries that it takes the place of.
+    pub more_workers: Option<&'static str>,
 }
 
 /// What differs between warehouses and is no more than data.
@@ -356,6 +359,14 @@ pub fn open(target: &Target, project_dir: &FilePath) -> Result<Arc<dyn Adapter>,
         ))
         .hint("there are `duckdb`, `postgres` and `redshift`")),
     }
+}
+
+/// The embedded engine with an empty database in memory; whole numbers are divided and nulls are sorted
+/// as on PostgreSQL and Redshift.
+pub fn embedded() -> Arc<dyn Adapter> {
+    let set = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let settings = vec![set("integer_division", "true"), set("default_null_order", "nulls_last_on_asc_first_on_desc")];
+    Arc::new(duckdb::Duckdb::new(duckdb::Settings { settings, ..duckdb::Settings::memory() }))
 }
 
 /// The data about an adapter of this name, for parsing without a connection; `None` for unknown names.

@@ -8,6 +8,7 @@ mod clean;
 mod debug;
 mod deps;
 mod docs;
+mod embedded;
 mod execute;
 mod freshness;
 mod init;

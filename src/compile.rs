@@ -12,6 +12,7 @@ pub mod host;
 mod relations;
 mod seed;
 pub mod runtime;
+pub mod stand_in;
 pub mod unit_test;
 
 pub use relations::external_location;

@@ -49,7 +49,7 @@ use crate::adapter::Capabilities;
 use crate::diagnostic::{Diagnostic, Diagnostics, Warned};
 use crate::jinja::context::Globals;
 use crate::jinja::{Engine, EngineOptions};
-use crate::load::{FileKind, ProjectFiles};
+use crate::load::{BuiltinPackage, FileKind, ProjectFiles};
 use crate::manifest::{CallTarget, Manifest, Source};
 use docs::{Docs, DocsFile};
 use macros::{FoundMacro, MacroFile};
@@ -164,8 +164,8 @@ impl From<Diagnostic> for Box<Broken> {
 /// Everything that is wrong with them, each with its place.
 pub fn manifest(inputs: &Inputs<'_>) -> Result<Warned<Parsed>, Box<Broken>> {
     let mut problems = inputs.files.unread.clone();
-    let found = read_macros(inputs, &mut problems);
-    let engine = make_engine(inputs, &found)?;
+    let found = read_macros(inputs, &inputs.files.builtin, &mut problems);
+    let engine = make_engine(inputs, &inputs.files.builtin, &found)?;
     let docs = read_docs(inputs, &engine, &mut problems);
     let workspace = Workspace::new(inputs, engine.clone(), docs);
     let files = read_properties(&workspace, &mut problems);
@@ -178,10 +178,23 @@ pub fn manifest(inputs: &Inputs<'_>) -> Result<Warned<Parsed>, Box<Broken>> {
     Ok(Warned { value: Parsed { manifest, engine }, warnings: problems })
 }
 
-fn read_macros(inputs: &Inputs<'_>, problems: &mut Diagnostics) -> Vec<FoundMacro> {
+/// The macros of a project for another warehouse than its target's, with tform's own macros for that one.
+///
+/// # Errors
+/// As [`manifest`], of macros.
+pub fn engine(inputs: &Inputs<'_>, builtin: &[BuiltinPackage]) -> Result<Engine, Diagnostics> {
+    let mut problems = Diagnostics::new();
+    let found = read_macros(inputs, builtin, &mut problems);
+    if problems.has_errors() {
+        return Err(problems);
+    }
+    Ok(make_engine(inputs, builtin, &found)?)
+}
+
+fn read_macros(inputs: &Inputs<'_>, builtin: &[BuiltinPackage], problems: &mut Diagnostics) -> Vec<FoundMacro> {
     let files = inputs.files;
-    let builtin_names: Vec<Arc<str>> = files.builtin.iter().map(|package| Arc::from(package.name)).collect();
-    let builtin = files.builtin.iter().zip(&builtin_names).flat_map(|(package, name)| {
+    let builtin_names: Vec<Arc<str>> = builtin.iter().map(|package| Arc::from(package.name)).collect();
+    let builtin = builtin.iter().zip(&builtin_names).flat_map(|(package, name)| {
         package.files.iter().map(move |file| {
             let path = file.path.split_once('/').map_or(file.path.as_str(), |(_, path)| path).to_owned();
             MacroFile { package: name, file: file.clone(), path, only_tests: false }
@@ -199,11 +212,11 @@ fn read_macros(inputs: &Inputs<'_>, problems: &mut Diagnostics) -> Vec<FoundMacr
     macros::read(&all, problems)
 }
 
-fn make_engine(inputs: &Inputs<'_>, found: &[FoundMacro]) -> Result<Engine, Diagnostic> {
+fn make_engine(inputs: &Inputs<'_>, builtin: &[BuiltinPackage], found: &[FoundMacro]) -> Result<Engine, Diagnostic> {
     let capabilities = inputs.capabilities;
     let mut options = inputs.engine.clone();
     options.root_package = inputs.files.root().name.to_string();
-    let internal = inputs.files.builtin.iter().filter(|package| package.name != crate::load::OWN);
+    let internal = builtin.iter().filter(|package| package.name != crate::load::OWN);
     options.internal_packages = internal.map(|package| package.name.to_owned()).collect();
     let prefixes = [capabilities.adapter].into_iter().chain(capabilities.parents.iter().copied());
     options.adapter_prefixes = prefixes.map(str::to_owned).collect();

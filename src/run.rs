@@ -20,6 +20,7 @@ pub mod outcome;
 pub mod schedule;
 mod pointer;
 mod schemas;
+mod stand_in;
 mod unit_test;
 
 use std::collections::HashMap;
@@ -67,6 +68,8 @@ pub struct Request {
     pub selected: NodeSet,
     /// Whether what is built on a node waits for the node's tests (`build`).
     pub blocking: Blocking,
+    /// Where unit tests run that can (`--unit-engine duckdb`).
+    pub embedded: Option<Arc<Runtime>>,
     /// Whether on-run-start and on-run-end hooks run.
     pub hooks: bool,
     /// Seconds that nodes took last time, by id, where known.
@@ -97,11 +100,13 @@ pub fn execute(runtime: &Arc<Runtime>, request: &Request, interrupt: &Interrupt)
     let rendering = Rendering { runtime, worker: &main };
     let mut run = Run::default();
     let runner = Runner::new(runtime, request, interrupt)?;
+    let needs_warehouse = runner.needs_warehouse();
     let held = match request.task {
-        Task::Build | Task::Clone => lock::hold(runtime, &main, &runner.ids)?,
+        Task::Build | Task::Clone if needs_warehouse => lock::hold(runtime, &main, &runner.ids)?,
         _ => None,
     };
     match request.task {
+        _ if !needs_warehouse => {}
         Task::Compile if !runtime.flags.populates_cache => {}
         Task::Compile => schemas::fill_cache(&rendering)?,
         _ => schemas::prepare(&rendering, &runner.ids)?,
@@ -112,8 +117,9 @@ pub fn execute(runtime: &Arc<Runtime>, request: &Request, interrupt: &Interrupt)
         nodes: runner.total,
     });
     runtime.emit(Event::Formatting);
+    let runs_hooks = request.hooks && needs_warehouse;
     let mut start = Vec::new();
-    if request.hooks {
+    if runs_hooks {
         let (outcomes, result) = hooks::run(runtime, &main, hooks::Moment::Start, &[]);
         result?;
         start = outcomes;
@@ -129,7 +135,7 @@ pub fn execute(runtime: &Arc<Runtime>, request: &Request, interrupt: &Interrupt)
     }
     run.interrupted = interrupt.is_set();
     run.outcomes.extend(runner.finish());
-    if request.hooks && !run.interrupted {
+    if runs_hooks && !run.interrupted {
         let (ended, result) = hooks::run(runtime, &main, hooks::Moment::End, &run.outcomes[hooks_before..]);
         run.outcomes.extend(ended);
         run.failure = result.err();
@@ -144,7 +150,7 @@ pub fn execute(runtime: &Arc<Runtime>, request: &Request, interrupt: &Interrupt)
 #[derive(Debug, Default)]
 pub struct Interrupt {
     set: AtomicBool,
-    warehouse: OnceLock<Arc<Warehouse>>,
+    warehouses: Mutex<Vec<Arc<Warehouse>>>,
 }
 
 impl Interrupt {
@@ -155,21 +161,23 @@ impl Interrupt {
     /// Called from the signal's thread: stops what runs in the warehouse.
     pub fn set(&self) {
         self.set.store(true, Ordering::SeqCst);
-        if let Some(warehouse) = self.warehouse.get() {
-            warehouse.cancel();
-        }
+        self.watched().iter().for_each(|warehouse| warehouse.cancel());
     }
 
-    /// Closes the warehouse that is watched; what is left of it in memory may go with the process.
+    /// Closes the warehouses that are watched; what is left of them in memory may go with the process.
     pub fn close(&self) {
-        if let Some(warehouse) = self.warehouse.get() {
-            warehouse.close();
-        }
+        self.watched().iter().for_each(|warehouse| warehouse.close());
+    }
+
+    fn watched(&self) -> Vec<Arc<Warehouse>> {
+        self.warehouses.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// From now on a signal stops what runs in `warehouse`.
     pub fn watch(&self, warehouse: &Arc<Warehouse>) {
-        self.warehouse.get_or_init(|| warehouse.clone());
+        if self.watched().iter().all(|watched| !Arc::ptr_eq(watched, warehouse)) {
+            self.warehouses.lock().unwrap_or_else(PoisonError::into_inner).push(warehouse.clone());
+        }
         if self.is_set() {
             warehouse.cancel();
         }
@@ -200,6 +208,8 @@ struct Runner<'a> {
     groups: Vec<fuse::Group>,
     /// Tests of groups that have run, by task.
     asked: Mutex<HashMap<usize, fuse::Asked>>,
+    /// Where unit tests run, if that is not the target.
+    places: Option<stand_in::Places>,
     /// How many fresh rows there are, by what is tested; counted by the first that needs it.
     fresh_rows: Mutex<HashMap<UniqueId, Arc<OnceLock<Option<u64>>>>>,
 }
@@ -232,10 +242,14 @@ impl<'a> Runner<'a> {
             newest: OnceLock::new(),
             groups: Vec::new(),
             asked: Mutex::default(),
+            places: None,
             fresh_rows: Mutex::default(),
         };
         runner.total = (0..runner.ids.len()).filter(|task| !runner.is_silent(*task)).count();
         if task == Task::Build {
+            if let Some(embedded) = &request.embedded {
+                runner.find_places(embedded);
+            }
             runner.add_groups()?;
         }
         Ok(runner)
@@ -324,7 +338,8 @@ impl<'a> Runner<'a> {
     }
 
     /// Runs a node that has code or a file.
-    fn run_node(&self, worker: &Worker, task: usize, node: &Arc<Node>) -> Step {
+    fn run_node(&self, rendering: &Rendering<'_>, task: usize, node: &Arc<Node>) -> Step {
+        let worker = rendering.worker;
         let facts = self.facts(task);
         let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner).remove(&task);
         let (mut stopwatch, asked) = match asked {
@@ -342,12 +357,11 @@ impl<'a> Runner<'a> {
         }
         self.runtime.emit(Event::NodeStart(info.clone()));
         let mut left = Left::default();
-        let rendering = Rendering { runtime: self.runtime, worker };
-        let report = self.runtime.assign(worker, node, Some(info.clone())).and_then(|()| match asked {
-            Some((ready, passed)) => self.judge(&rendering, &info, (&ready, passed), &mut left),
-            None => self.work(&rendering, node, &info, &mut stopwatch, &mut left),
+        let report = rendering.runtime.assign(worker, node, Some(info.clone())).and_then(|()| match asked {
+            Some((ready, passed)) => self.judge(rendering, &info, (&ready, passed), &mut left),
+            None => self.work(rendering, (task, node), &info, &mut stopwatch, &mut left),
         });
-        let report = report.map(|report| self.with_fresh_rows(&rendering, node, report));
+        let report = report.map(|report| self.with_fresh_rows(rendering, node, report));
         let refused = worker.session.last_error();
         let statement = worker.session.refused_statement();
         worker.session.rollback();
@@ -420,7 +434,7 @@ impl<'a> Runner<'a> {
     fn work(
         &self,
         rendering: &Rendering<'_>,
-        node: &Arc<Node>,
+        (task, node): (usize, &Arc<Node>),
         info: &NodeInfo,
         stopwatch: &mut Stopwatch,
         left: &mut Left,
@@ -466,7 +480,9 @@ impl<'a> Runner<'a> {
             }
             (_, ResourceType::UnitTest) => {
                 self.runtime.emit(Event::NodeExecuting(info.with_status(Status::Executing)));
-                unit_test::run(rendering, &ready)
+                let mut report = unit_test::run(rendering, &ready)?;
+                report.adapter_response.extend(self.places.iter().flat_map(|places| places.facts(task)));
+                Ok(report)
             }
             (_, ResourceType::Function) => {
                 self.runtime.emit(Event::NodeExecuting(info.with_status(Status::Executing)));
@@ -518,8 +534,19 @@ impl Work for Runner<'_> {
             Some(resource @ (Resource::Node(_) | Resource::Source(_))) if self.task == Task::Freshness => {
                 self.run_freshness(worker, task, resource)
             }
-            Some(Resource::Node(node)) => self.run_node(worker, task, node),
-            Some(Resource::UnitTest(test)) => self.run_node(worker, task, &node_of_unit_test(self.runtime, test)),
+            Some(Resource::Node(node)) => self.run_node(&Rendering { runtime: self.runtime, worker }, task, node),
+            Some(Resource::UnitTest(test)) => match self.embedded(task, worker) {
+                Some((runtime, worker)) => {
+                    let rendering = Rendering { runtime, worker: &worker };
+                    let step = self.run_node(&rendering, task, &node_of_unit_test(runtime, test));
+                    worker.session.close();
+                    step
+                }
+                None => {
+                    let rendering = Rendering { runtime: self.runtime, worker };
+                    self.run_node(&rendering, task, &node_of_unit_test(self.runtime, test))
+                }
+            },
             Some(resource) => self.no_op(task, resource),
             None => Step::Done,
         }

@@ -14,6 +14,7 @@
 //!   wait_seconds: 600
 //! tests:
 //!   fuse: auto       # or true, false: whether data tests of a relation share queries
+//!   unit_engine: target  # or duckdb: unit tests run on the embedded engine where their SQL allows it
 //! ```
 //!
 //! A further key is a field of [`Settings`], a name in [`KEYS`] and a line in [`read`].
@@ -51,6 +52,8 @@ pub struct Settings {
 pub struct TestRules {
     /// Whether those of a relation share queries; `None`: where that is faster.
     pub fuse: Option<bool>,
+    /// Whether unit tests run on the embedded engine where they can.
+    pub units_embedded: Option<bool>,
 }
 
 /// Whether a run keeps others from building the same relations, and how long it waits for them.
@@ -101,9 +104,19 @@ pub fn read(file: &Arc<SourceFile>) -> Result<Warned<Settings>, Diagnostics> {
 /// The rules under `tests`.
 fn tests(node: &Node, within: &mut Fields<'_>) -> TestRules {
     let mut fields = Fields::new(within.file, node);
-    fields.refuse_unknown(&["fuse"], "in `tests`");
+    fields.refuse_unknown(&["fuse", "unit_engine"], "in `tests`");
     let is_auto = node.get("fuse").and_then(Node::as_str) == Some("auto");
-    let rules = TestRules { fuse: if is_auto { None } else { fields.flag("fuse") } };
+    let fuse = if is_auto { None } else { fields.flag("fuse") };
+    let units_embedded = match fields.text("unit_engine").as_deref() {
+        None => None,
+        Some("duckdb") => Some(true),
+        Some("target") => Some(false),
+        Some(other) => {
+            fields.error("unit_engine", format!("`unit_engine` is `target` or `duckdb`, not `{other}`"));
+            None
+        }
+    };
+    let rules = TestRules { fuse, units_embedded };
     within.problems.extend(fields.problems);
     rules
 }

@@ -6,6 +6,7 @@
 //! graph order. What the SQL does not allow to know is said, never guessed, and never stops
 //! anything. Nothing here touches a disk or a warehouse.
 
+mod embedded;
 mod expression;
 mod from;
 mod names;
@@ -22,6 +23,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+pub use embedded::{query_on_duckdb, type_on_duckdb};
 pub use scalar::{Scalar, scalar};
 
 /// The SQL that a warehouse speaks.

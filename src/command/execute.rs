@@ -25,7 +25,7 @@ use crate::run::{self, Request, Run, Task};
 use crate::state;
 
 use super::prepare::{self, Prepared};
-use super::{Call, last_change, leave, preflight, show};
+use super::{Call, embedded, last_change, leave, preflight, show};
 
 pub(super) const NOTHING_TO_DO: &str = "Nothing to do. Try checking your model configs and model specification args";
 
@@ -128,6 +128,7 @@ fn execute(
     let ids = prepared.graph.ids_of(&selected).map(|id| Value::from(id.as_ref())).collect();
     // Only set here, once.
     let _ = prepared.globals.selected_resources.set(values::list(ids));
+    let embedded = embedded::beside(call, &prepared, &selected)?;
     let runtime = prepared.runtime(invocation, deferred);
     call.warnings(overriding_packages(&runtime, &selected))?;
     let request = Request {
@@ -138,6 +139,7 @@ fn execute(
         },
         selected,
         blocking: if which == Which::Build { Blocking::Tests } else { Blocking::Nothing },
+        embedded: embedded.map(|embedded| embedded.runtime(&runtime)),
         hooks: matches!(which, Which::Run | Which::Build | Which::Test | Which::Seed | Which::Snapshot),
         durations,
         batching,
@@ -151,6 +153,7 @@ fn execute(
             return Err(problems);
         }
     };
+    drop(request);
     last_change::remark(&runtime, &mut run);
     if let Command::Compile(preview) = &invocation.command {
         show_compiled(call, &runtime, &run, preview);
@@ -208,6 +211,7 @@ pub(super) fn compile(
         task: Task::Compile,
         selected,
         blocking: Blocking::Nothing,
+        embedded: None,
         hooks: false,
         durations: HashMap::new(),
         batching: Batching::at(call.invocation.started_at),

@@ -94,6 +94,7 @@ fn measure(
         task: Task::Freshness,
         selected,
         blocking: Blocking::Nothing,
+        embedded: None,
         hooks: is_dbts && invocation.flags.behaviour("source_freshness_run_project_hooks"),
         durations: HashMap::new(),
         batching: Batching::at(invocation.started_at),

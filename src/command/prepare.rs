@@ -192,7 +192,7 @@ fn everything_wrong(broken: parse::Broken, mut options: ResolveOptions) -> Diagn
     problems
 }
 
-fn inputs<'a>(
+pub(super) fn inputs<'a>(
     call: &Call,
     files: &'a ProjectFiles,
     globals: &'a Arc<Globals>,
@@ -262,7 +262,7 @@ pub(crate) fn policy(quoting: Quoting) -> PolicyChange {
     PolicyChange { database: quoting.database, schema: quoting.schema, identifier: quoting.identifier }
 }
 
-fn globals(invocation: &Invocation, files: &ProjectFiles) -> Globals {
+pub(super) fn globals(invocation: &Invocation, files: &ProjectFiles) -> Globals {
     let json = |value: &Json| values::from_json(value);
     let flags = invocation.flags.values().map(|(name, value)| (name, json(value)));
     let custom = invocation.environment.custom();
@@ -501,6 +501,7 @@ impl Prepared {
             ephemeral: Mutex::default(),
             plain_tests: Mutex::default(),
             comment_head: OnceLock::new(),
+            stand_in: None,
         })
     }
 }

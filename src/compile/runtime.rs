@@ -9,6 +9,7 @@ use minijinja::Value;
 
 use super::fresh::FreshRows;
 use super::host::BatchContext;
+use super::stand_in::StandIn;
 use crate::adapter::{Capabilities, Column, PolicyChange, QueryComment, Session, Warehouse, Work};
 use crate::config::NodeConfig;
 use crate::diagnostic::Diagnostic;
@@ -112,6 +113,8 @@ pub struct Runtime {
     pub plain_tests: Mutex<HashMap<String, bool>>,
     /// The part of the usual query comment that is the same for all.
     pub comment_head: OnceLock<String>,
+    /// Set on the runtime of the embedded engine that stands in for the target.
+    pub stand_in: Option<StandIn>,
 }
 
 impl std::fmt::Debug for Runtime {

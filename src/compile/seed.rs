@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use minijinja::Value;
 
-use crate::adapter::seed::{SeedFormat, SeedText, scan};
+use crate::adapter::SeedType;
+use crate::adapter::seed::{SeedFile, SeedFormat, SeedText, scan};
 use crate::diagnostic::{Diagnostic, SourceFile};
 use crate::jinja::table;
 use crate::manifest::{Detail, Node};
@@ -15,12 +16,24 @@ use crate::manifest::{Detail, Node};
 /// # Errors
 /// If it cannot be read, is not UTF-8 or not CSV; located in the file.
 pub fn table(node: &Node) -> Result<Value, Diagnostic> {
+    read(node).map(table::of_seed)
+}
+
+/// The columns of a seed's file with their types and the lengths of their longest texts.
+///
+/// # Errors
+/// As [`table`].
+pub fn column_types(node: &Node) -> Result<Vec<(String, (SeedType, usize))>, Diagnostic> {
+    let seed = read(node)?;
+    Ok(seed.columns.iter().enumerate().map(|(at, name)| (name.clone(), seed.column_type(at))).collect())
+}
+
+fn read(node: &Node) -> Result<SeedFile, Diagnostic> {
     let text = SeedText::Disk { path: path_of(node), shown: node.original_file_path.clone() };
     let delimiter = delimiter(node)?;
     let types = node.config.get("column_types").and_then(serde_json::Value::as_object);
     let text_columns: Vec<&str> = types.into_iter().flat_map(|types| types.keys().map(String::as_str)).collect();
-    let seed = scan(text, SeedFormat { delimiter, text_columns: &text_columns })?;
-    Ok(table::of_seed(seed))
+    scan(text, SeedFormat { delimiter, text_columns: &text_columns })
 }
 
 /// The names in the first line of a seed's file; no more of it is read than that line.

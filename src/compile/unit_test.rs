@@ -17,12 +17,15 @@ use crate::diagnostic::Diagnostic;
 use crate::jinja::context::{NodeContext, Overrides, Scope, Variables};
 use crate::jinja::{Arguments, MacroOverrides, Scope as RenderScope, TemplateSource, relation_object, values};
 use crate::manifest::{
-    CallTarget, Detail, Fixture, InjectedCte, Node, RefCall, ResourceType, SourceCall, UniqueId, UnitTest,
+    CallTarget, Detail, Fixture, InjectedCte, Node, RefCall, Resource, ResourceType, Source, SourceCall, UniqueId,
+    UnitTest,
 };
 use crate::parse;
+use crate::sql;
 
 use super::host::NodeHost;
 use super::runtime::Runtime;
+use super::stand_in::{self, StandIn, TypedColumn, Types};
 use super::{Compiled, Rendering, cte, template_of};
 
 /// The macro that makes a query of rows.
@@ -55,6 +58,8 @@ struct Input {
     original: Relation,
     /// What stands in for the original itself (`--defer`).
     deferred: Option<Relation>,
+    /// The model, where it is one without a relation.
+    ephemeral: Option<Arc<Node>>,
     cte: String,
     fixture: Fixture,
 }
@@ -136,15 +141,17 @@ pub fn node_of(runtime: &Runtime, test: &UnitTest) -> Arc<Node> {
     match test.expect.format.as_str() {
         "sql" => {
             config.set("expected_rows", Json::Array(Vec::new()));
-            config.set("expected_sql", test.expect.rows.clone());
+            config.set("expected_sql", expected_sql(runtime, test).unwrap_or_else(|_| test.expect.rows.clone()));
         }
         _ => config.set("expected_rows", test.expect.rows.clone()),
     }
     let mut origin = model.origin.clone();
     origin.properties.clone_from(&test.origin.properties);
+    // The embedded engine does not have the model's schema.
+    let home = if runtime.stand_in.is_some() { &blank } else { model };
     Arc::new(Node {
-        database: model.database.clone(),
-        schema: model.schema.clone(),
+        database: home.database.clone(),
+        schema: home.schema.clone(),
         resource_type: ResourceType::UnitTest,
         package_name: test.package_name.clone(),
         path: format!("{folder}/{name}.sql").trim_start_matches('/').to_owned(),
@@ -160,6 +167,16 @@ pub fn node_of(runtime: &Runtime, test: &UnitTest) -> Arc<Node> {
     })
 }
 
+/// The query of the expected rows.
+fn expected_sql(runtime: &Runtime, test: &UnitTest) -> Result<Json, String> {
+    match (&runtime.stand_in, &test.expect.rows) {
+        (Some(stand_in), Json::String(text)) => {
+            Ok(Json::from(sql::query_on_duckdb(text, stand_in.dialect)?.into_owned()))
+        }
+        (_, rows) => Ok(rows.clone()),
+    }
+}
+
 fn input(
     runtime: &Arc<Runtime>,
     test: &UnitTest,
@@ -171,17 +188,20 @@ fn input(
         let message = format!("Unit test '{}' had an input ({text}) which was not found in the manifest.", test.name);
         Err(Diagnostic::error(message).hint(hint.to_owned()))
     };
+    let asking = test.original_file_path.as_str();
     let call = match text {
-        "this" => return Ok(node_input(runtime, test, model, fixture)),
+        "this" => return Ok(node_input(runtime, asking, model, fixture)),
         _ => parse::reference(text),
     };
     match call {
         Some(CallTarget::Ref(call)) => match find_node(runtime, test, &call) {
-            Some(found) => Ok(node_input(runtime, test, &found, fixture)),
+            Some(found) => Ok(node_input(runtime, asking, &found, fixture)),
             None => unknown("an input names a model, seed, snapshot or source of the project"),
         },
-        Some(CallTarget::Source(call)) => source_input(runtime, test, &call, fixture)
-            .map_or_else(|| unknown("sources are declared under `sources:` in a properties file"), Ok),
+        Some(CallTarget::Source(call)) => match find_source(runtime, test, &call) {
+            Some(found) => Ok(source_input(runtime, asking, &found, fixture)),
+            None => unknown("sources are declared under `sources:` in a properties file"),
+        },
         None => Err(Diagnostic::error(format!(
             "Unit test given inputs must be either a 'ref', 'source' or 'this' call. Got: '{text}'."
         ))),
@@ -193,53 +213,59 @@ fn find_node(runtime: &Arc<Runtime>, test: &UnitTest, call: &RefCall) -> Option<
     runtime.find_ref(&asking, call).ok()
 }
 
-fn node_input(runtime: &Arc<Runtime>, test: &UnitTest, found: &Arc<Node>, fixture: &Fixture) -> Input {
+fn find_source(runtime: &Arc<Runtime>, test: &UnitTest, call: &SourceCall) -> Option<Arc<Source>> {
+    let asking = Node { package_name: test.package_name.clone(), ..runtime.operation(&test.name) };
+    runtime.find_source(&asking, call).ok()
+}
+
+/// The input that stands in for a node; `asking` is the file of what reads it.
+fn node_input(runtime: &Arc<Runtime>, asking: &str, found: &Arc<Node>, fixture: &Fixture) -> Input {
     let node = Node {
         database: found.database.clone(),
         schema: found.schema.clone(),
         unique_id: found.unique_id.clone(),
         alias: found.alias.clone(),
         fqn: found.fqn.clone(),
-        ..input_node(runtime, test, &found.name, &found.package_name)
+        ..input_node(runtime, asking, &found.name, &found.package_name)
     };
     let deferred = runtime.deferred.contains_key(&found.unique_id).then(|| runtime.ref_relation(found));
     Input {
         node: Arc::new(node),
         original: runtime.relation_of(found),
         deferred,
+        ephemeral: found.is_ephemeral().then(|| found.clone()),
         cte: found.alias.clone(),
         fixture: fixture.clone(),
     }
 }
 
-fn source_input(runtime: &Arc<Runtime>, test: &UnitTest, call: &SourceCall, fixture: &Fixture) -> Option<Input> {
-    let asking = Node { package_name: test.package_name.clone(), ..runtime.operation(&test.name) };
-    let found = runtime.find_source(&asking, call).ok()?;
+fn source_input(runtime: &Arc<Runtime>, asking: &str, found: &Source, fixture: &Fixture) -> Input {
     let node = Node {
         database: found.database.clone(),
         schema: found.schema.clone(),
         unique_id: found.unique_id.clone(),
         alias: found.identifier.clone(),
         fqn: found.fqn.clone(),
-        ..input_node(runtime, test, &found.name, &found.package_name)
+        ..input_node(runtime, asking, &found.name, &found.package_name)
     };
-    Some(Input {
+    Input {
         node: Arc::new(node),
-        original: runtime.source_relation(&found),
+        original: runtime.source_relation(found),
         deferred: None,
+        ephemeral: None,
         cte: format!("{}__{}", found.source_name, found.name),
         fixture: fixture.clone(),
-    })
+    }
 }
 
-fn input_node(runtime: &Runtime, test: &UnitTest, name: &str, package: &str) -> Node {
+fn input_node(runtime: &Runtime, file: &str, name: &str, package: &str) -> Node {
     let mut config = NodeConfig::new(ResourceType::Model);
     config.set("materialized", "ephemeral".into());
     Node {
         resource_type: ResourceType::Model,
         package_name: package.to_owned(),
         path: format!("{name}.sql"),
-        original_file_path: test.original_file_path.clone(),
+        original_file_path: file.to_owned(),
         detail: Detail::Code(Box::default()),
         config,
         ..runtime.operation(name)
@@ -254,6 +280,51 @@ pub fn compile(rendering: &Rendering<'_>, test: &UnitTest, node: &Arc<Node>) -> 
     let runtime = rendering.runtime;
     let case = prepare(runtime, test)?;
     let host = NodeHost::of_unit_test(runtime, node, rendering.worker.clone(), case.fixtures.clone());
+    let compiled = over_inputs(rendering, node, &host, &case).map_err(|(diagnostic, input)| match input {
+        Some(input) => at_the_test(diagnostic, test, input),
+        None => diagnostic,
+    })?;
+    let Some(stand_in) = &runtime.stand_in else { return Ok(compiled) };
+    let refused = |reason: String| Diagnostic::error(reason);
+    if test.expect.format == "sql" {
+        expected_sql(runtime, test).map_err(refused)?;
+    }
+    let sql = sql::query_on_duckdb(&compiled.sql, stand_in.dialect).map_err(refused)?.into();
+    Ok(Compiled { sql, ..compiled })
+}
+
+/// The query of a model over inputs without rows.
+///
+/// # Errors
+/// What is wrong in the model; inputs whose columns are not known.
+pub(super) fn compile_over_nothing(rendering: &Rendering<'_>, model: &Arc<Node>) -> Result<Arc<str>, Diagnostic> {
+    let runtime = rendering.runtime;
+    let fixture = Fixture { input: None, rows: Json::Array(Vec::new()), format: "dict".to_owned(), fixture: None };
+    let asking = model.original_file_path.as_str();
+    let inputs = model.parents().iter().filter_map(|id| match runtime.manifest().resource(id) {
+        Some(Resource::Node(node)) => Some(node_input(runtime, asking, node, &fixture)),
+        Some(Resource::Source(source)) => Some(source_input(runtime, asking, source, &fixture)),
+        _ => None,
+    });
+    let fixtures = Fixtures { inputs: inputs.collect(), model: model.unique_id.clone(), names: HashMap::new() };
+    let none = Overrides { vars: Map::new(), env_vars: Map::new() };
+    let case = UnitTestCase { fixtures: Arc::new(fixtures), overrides: Arc::new(none), macros: Arc::default() };
+    // There is no table yet that an incremental model could add to.
+    let mut first = Node::clone(model);
+    first.config.set("materialized", "view".into());
+    let first = Arc::new(first);
+    let host = NodeHost::of_unit_test(runtime, &first, rendering.worker.clone(), case.fixtures.clone());
+    over_inputs(rendering, &first, &host, &case).map(|compiled| compiled.sql).map_err(|(diagnostic, _)| diagnostic)
+}
+
+/// Renders the code of a node and puts the inputs that it uses into it; a problem comes with the input that has it.
+fn over_inputs<'a>(
+    rendering: &Rendering<'_>,
+    node: &Arc<Node>,
+    host: &NodeHost,
+    case: &'a UnitTestCase,
+) -> Result<Compiled, (Diagnostic, Option<&'a Input>)> {
+    let runtime = rendering.runtime;
     let scope = Scope {
         package: node.package_name.as_str().into(),
         node: node.name.as_str().into(),
@@ -263,12 +334,12 @@ pub fn compile(rendering: &Rendering<'_>, test: &UnitTest, node: &Arc<Node>) -> 
     let context = NodeContext::value(&runtime.globals, scope, Arc::new(host.clone()));
     let mut scope = RenderScope::new(&node.package_name, context);
     scope.overrides = Some(case.macros.clone());
-    let code = runtime.engine.render(&template_of(node), &scope)?.value;
+    let code = runtime.engine.render(&template_of(node), &scope).map_err(|diagnostic| (diagnostic, None))?.value;
     let used = std::mem::take(&mut host.gathered().ephemeral);
     let mut ctes = Vec::with_capacity(used.len());
     for id in used {
         let Some(input) = case.fixtures.inputs.iter().find(|input| input.node.unique_id == id) else { continue };
-        let sql = input_sql(rendering, input).map_err(|diagnostic| at_the_test(diagnostic, test, input))?;
+        let sql = input_sql(rendering, input).map_err(|diagnostic| (diagnostic, Some(input)))?;
         let name = Relation::ephemeral_name(&input.cte);
         ctes.push(InjectedCte { id, sql: cte::expression(&name, &sql) });
     }
@@ -306,9 +377,45 @@ fn input_sql(rendering: &Rendering<'_>, input: &Input) -> Result<String, Diagnos
             runtime.engine.render(&template, &scope).map(|rendered| rendered.value)
         }
         rows => {
-            let arguments = Arguments { positional: vec![values::from_json(rows), values::none()], named: Vec::new() };
+            let mut positional = vec![values::from_json(rows)];
+            match (&runtime.stand_in, &input.ephemeral) {
+                (Some(stand_in), _) => positional.extend(known_types(rendering, stand_in, input)?),
+                (None, Some(model)) => positional.extend(types_of_ephemeral(rendering, model)?),
+                (None, None) => positional.push(values::none()),
+            }
+            let arguments = Arguments { positional, named: Vec::new() };
             let made = runtime.engine.call(FIXTURE_MACRO, arguments, &scope)?.value;
             Ok(values::text(&made))
         }
     }
+}
+
+/// The types of an input's columns on the embedded engine.
+fn known_types(rendering: &Rendering<'_>, stand_in: &StandIn, input: &Input) -> Result<[Value; 2], Diagnostic> {
+    let types = stand_in::types(rendering, stand_in, &input.node.unique_id).map_err(Diagnostic::error)?;
+    let rows = input.fixture.rows.as_array().into_iter().flatten().filter_map(Json::as_object);
+    let mut names = rows.flat_map(|row| row.keys());
+    if let Some(name) = names.find(|name| !types.contains_key(&name.to_lowercase())) {
+        let name_of = &input.node.name;
+        let text = format!("the type of column `{name}` of `{name_of}` is not known: declare its `data_type`");
+        return Err(Diagnostic::error(text));
+    }
+    Ok(as_arguments(rendering.runtime, &types))
+}
+
+/// The types of the columns of an ephemeral model: those of its query, which the warehouse describes.
+fn types_of_ephemeral(rendering: &Rendering<'_>, model: &Arc<Node>) -> Result<[Value; 2], Diagnostic> {
+    let host = NodeHost::new(rendering.runtime, model, rendering.worker.clone(), Vec::new());
+    let compiled = super::node(rendering, model, &host)?;
+    let types = stand_in::of_described(&rendering.worker.session, &compiled.sql)
+        .map_err(|error| Diagnostic::error(format!("the columns of `{}` are not known: {error}", model.name)))?;
+    Ok(as_arguments(rendering.runtime, &types))
+}
+
+/// Types and quoted names of columns, as `get_fixture_sql` takes them.
+fn as_arguments(runtime: &Runtime, types: &Types) -> [Value; 2] {
+    let kinds = types.iter().map(|(name, column)| (name.as_str(), Value::from(column.data_type.as_str())));
+    let quoted = |column: &TypedColumn| Value::from(runtime.capabilities().quote(&column.name));
+    let names = types.iter().map(|(name, column)| (name.as_str(), quoted(column)));
+    [values::dict_of(kinds), values::dict_of(names)]
 }

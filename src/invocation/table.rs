@@ -313,6 +313,7 @@ pub static FLAGS: &[Flag] = &[
     flag("show_failures", Integer, Int(0), Ours, TESTING, "How many of the rows that fail a data test are shown").project(),
     flag("fresh_only", PAIR, False, Ours, TESTING, "Test only the fresh rows of what has a fresh window (tform.yml, or tform in its meta)"),
     flag("fuse", PAIR, Nothing, Ours, TESTING, "Ask data tests of a relation by common queries, also where each by itself is faster"),
+    flag("unit_engine", Choice(&["target", "duckdb"]), Nothing, Ours, TESTING, "Where unit tests run: with `duckdb` on the embedded engine, without the warehouse, where their SQL allows it"),
     flag("export_saved_queries", PAIR, False, Both, Place::on(&[Which::Build]), "Export saved queries").inert(),
     flag("include_saved_query", PAIR, False, Both, Place::on(&[Which::Build]), "Include saved queries").inert(),
     flag("show", ON, False, Nowhere, PREVIEWING, "Show some of the rows that were loaded"),

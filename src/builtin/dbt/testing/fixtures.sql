@@ -4,8 +4,9 @@
   Docs: docs/build/unit-tests, reference/resource-properties/data-formats
 -#}
 
-{%- macro get_fixture_sql(rows, column_name_to_data_types) -%}
-  {%- set quoted = {} -%}
+{#- The names that are quoted, by those in lower case, come along where somebody else knows the types. -#}
+{%- macro get_fixture_sql(rows, column_name_to_data_types, column_name_to_quoted=none) -%}
+  {%- set quoted = column_name_to_quoted or {} -%}
   {%- set types = column_name_to_data_types or tf_fixture_types(quoted) -%}
   {%- if not types -%}
     {%- do exceptions.raise_compiler_error(
