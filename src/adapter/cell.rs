@@ -240,8 +240,10 @@ impl fmt::Display for AdapterResponse {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResultColumn {
     pub name: String,
-    /// As the warehouse's information schema names it (`DECIMAL(18,3)`, `VARCHAR`).
+    /// As the warehouse's information schema names it (`DECIMAL(18,3)`, `VARCHAR`), or dbt's driver for it.
     pub type_name: String,
+    /// What a `cast` calls it, where that is another name.
+    pub sql_name: Option<String>,
 }
 
 /// What a statement gave.
@@ -306,7 +308,11 @@ mod tests {
 
     #[test]
     fn repeated_names_are_numbered() {
-        let columns = ["a", "b", "a", "a"].map(|name| ResultColumn { name: name.into(), type_name: String::new() });
+        let columns = ["a", "b", "a", "a"].map(|name| ResultColumn {
+            name: name.into(),
+            type_name: String::new(),
+            sql_name: None,
+        });
         let result = QueryResult { columns: columns.to_vec(), ..QueryResult::default() };
         assert_eq!(result.unique_names(), ["a", "b", "a_2", "a_3"]);
     }

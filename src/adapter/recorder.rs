@@ -47,7 +47,11 @@ impl Recorder {
     /// Answers statements that contain `part` with these rows.
     #[must_use]
     pub fn answering(self, part: &str, columns: &[&str], rows: Vec<Vec<Cell>>) -> Recorder {
-        let columns = columns.iter().map(|name| ResultColumn { name: (*name).to_owned(), type_name: "VARCHAR".into() });
+        let columns = columns.iter().map(|name| ResultColumn {
+            name: (*name).to_owned(),
+            type_name: "VARCHAR".into(),
+            sql_name: None,
+        });
         let result = QueryResult { columns: columns.collect(), rows, response: AdapterResponse::ok() };
         self.with(|book| book.answers.push((part.to_owned(), Answer::Rows(result))))
     }

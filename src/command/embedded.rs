@@ -95,6 +95,7 @@ impl Embedded {
             settings: target.settings.clone(),
             fresh: HashMap::new(),
             graph_dictionary: OnceLock::new(),
+            components: OnceLock::new(),
             ephemeral: Mutex::default(),
             plain_tests: Mutex::default(),
             comment_head: OnceLock::new(),

@@ -19,11 +19,14 @@ pub fn table(node: &Node) -> Result<Value, Diagnostic> {
     read(node).map(table::of_seed)
 }
 
+/// A column's name, its type, and the length of its longest text.
+type SeedColumn = (String, (SeedType, usize));
+
 /// The columns of a seed's file with their types and the lengths of their longest texts.
 ///
 /// # Errors
 /// As [`table`].
-pub fn column_types(node: &Node) -> Result<Vec<(String, (SeedType, usize))>, Diagnostic> {
+pub fn column_types(node: &Node) -> Result<Vec<SeedColumn>, Diagnostic> {
     let seed = read(node)?;
     Ok(seed.columns.iter().enumerate().map(|(at, name)| (name.clone(), seed.column_type(at))).collect())
 }

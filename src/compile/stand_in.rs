@@ -37,7 +37,7 @@ fn typed(name: &str, data_type: String) -> (String, TypedColumn) {
 /// What the engine says.
 pub fn of_described(session: &Session, sql: &str) -> Result<Types, AdapterError> {
     let columns = session.describe(sql)?;
-    Ok(columns.into_iter().map(|column| typed(&column.name, column.type_name)).collect())
+    Ok(columns.into_iter().map(|column| typed(&column.name, column.sql_name.unwrap_or(column.type_name))).collect())
 }
 
 /// Why something cannot be run on the embedded engine: what stands behind `because`.

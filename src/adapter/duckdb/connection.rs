@@ -74,7 +74,7 @@ fn columns(statement: &duckdb::Statement<'_>) -> (Vec<ResultColumn>, Vec<Option<
             let logical = statement.column_logical_type(index);
             let type_name = values::type_name(&logical, field.data_type());
             let shape = values::is_readable(field.data_type()).then(|| Shape::of(&logical));
-            (ResultColumn { name: field.name().clone(), type_name }, shape)
+            (ResultColumn { name: field.name().clone(), type_name, sql_name: None }, shape)
         })
         .unzip()
 }
@@ -136,7 +136,8 @@ impl Connection for DuckdbConnection {
         let query = sql.trim().trim_end_matches(';');
         let described = self.run(&format!("describe (\n{query}\n)"), &[], Fetch::All)?;
         let text = |cell: Option<&Cell>| cell.and_then(Cell::as_str).unwrap_or_default().to_owned();
-        let column = |row: &Vec<Cell>| ResultColumn { name: text(row.first()), type_name: text(row.get(1)) };
+        let column =
+            |row: &Vec<Cell>| ResultColumn { name: text(row.first()), type_name: text(row.get(1)), sql_name: None };
         Ok(described.rows.iter().map(column).collect())
     }
 

@@ -359,8 +359,11 @@ impl Answer {
     fn begin(&mut self, body: &RowDescriptionBody) -> Result<(), AdapterError> {
         let fields = fields(body)?;
         self.readers = fields.iter().map(|(_, oid)| Reader::of(*oid)).collect();
-        let column =
-            |(name, oid)| ResultColumn { name, type_name: types::name(oid).unwrap_or_else(|| format!("type {oid}")) };
+        let column = |(name, oid)| ResultColumn {
+            name,
+            type_name: types::name(oid).unwrap_or_else(|| format!("type {oid}")),
+            sql_name: None,
+        };
         self.result.columns = fields.into_iter().map(column).collect();
         self.result.rows.clear();
         self.has_rows = true;
@@ -633,8 +636,10 @@ impl WireConnection {
     fn named(&mut self, columns: Vec<(String, u32)>) -> Result<Vec<ResultColumn>, AdapterError> {
         self.learn_types(&columns)?;
         let named = columns.into_iter().map(|(name, oid)| {
-            let known = (self.dialect.type_name)(oid).or_else(|| self.type_names.get(&oid).cloned());
-            ResultColumn { name, type_name: known.unwrap_or_else(|| format!("type {oid}")) }
+            let own = || self.type_names.get(&oid).cloned();
+            let known = (self.dialect.type_name)(oid).or_else(own);
+            let type_name = known.unwrap_or_else(|| format!("type {oid}"));
+            ResultColumn { name, type_name, sql_name: types::name(oid).or_else(own) }
         });
         Ok(named.collect())
     }

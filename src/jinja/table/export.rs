@@ -128,7 +128,7 @@ mod tests {
     use crate::jinja::{Engine, EngineOptions, Scope, TemplateSource, cells};
 
     fn result() -> QueryResult {
-        let column = |name: &str| ResultColumn { name: name.to_owned(), type_name: "ANY".to_owned() };
+        let column = |name: &str| ResultColumn { name: name.to_owned(), type_name: "ANY".to_owned(), sql_name: None };
         let day = chrono::NaiveDate::from_ymd_opt(2020, 1, 2).unwrap_or_default();
         let price = Cell::Decimal(Decimal { mantissa: 110, scale: 2 });
         QueryResult {
