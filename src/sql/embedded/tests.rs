@@ -1,3 +1,5 @@
+//! What runs on the embedded engine as it is, what is rewritten, and what is left to the target, with the reason.
+
 use super::*;
 
 fn check(dialect: Dialect, sql: &str, expected: Result<&str, &str>) {
