@@ -394,6 +394,8 @@ pub struct Facts {
     pub retries: u32,
     /// Nothing is dropped along with a relation, whatever reads from it (Redshift).
     pub drop_without_cascade: bool,
+    /// Drops do not wait for one another, whatever they cascade to (Redshift).
+    pub concurrent_drops: bool,
 }
 
 /// One session with a warehouse. Used by one thread at a time.

@@ -7,8 +7,12 @@
 //!
 //! CONTRIBUTING.md shows how to write a case; `case.rs` has the form, `step.rs` the commands.
 
+#[path = "tools/aws.rs"]
+mod aws;
 #[path = "e2e/case.rs"]
 mod case;
+#[path = "e2e/claims.rs"]
+mod claims;
 #[path = "e2e/database.rs"]
 mod database;
 #[path = "e2e/diff.rs"]
@@ -21,6 +25,8 @@ mod json_path;
 mod postgres;
 #[path = "tools/proxy.rs"]
 mod proxy;
+#[path = "tools/psql.rs"]
+mod psql;
 #[path = "tools/redshift.rs"]
 mod redshift;
 #[path = "e2e/self_test.rs"]
@@ -91,7 +97,8 @@ fn main() -> ExitCode {
     }
     let began = Instant::now();
     if words.is_empty() {
-        outcomes.extend(self_test::all().into_iter().map(|(name, failure)| Outcome { name, failure }));
+        let checks = self_test::all().into_iter().chain(claims::all());
+        outcomes.extend(checks.map(|(name, failure)| Outcome { name, failure }));
     }
     println!("\nrunning {} cases", jobs.len());
     outcomes.extend(run(&jobs, update));

@@ -12,6 +12,11 @@
 mod postgres;
 #[path = "tools/proxy.rs"]
 mod proxy;
+#[path = "tools/psql.rs"]
+mod psql;
+#[path = "tools/redshift.rs"]
+#[expect(dead_code, reason = "cases use the rest")]
+mod redshift;
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -20,7 +25,8 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use postgres::Server;
-use proxy::{Manner, Proxy, Session, Turn};
+use proxy::{Manner, Proxy, Script, Session, Turn};
+use redshift::StandIn;
 use tform::adapter::postgres::Settings;
 use tform::adapter::{Adapter, AdapterError, Cell, Connection, ErrorKind, Fetch};
 
@@ -62,10 +68,12 @@ struct State {
 }
 
 /// Counts statements, and lets happen what is planned.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Counter {
     state: Mutex<State>,
     changed: Condvar,
+    /// What becomes of statements to which nothing happens, where that is not PostgreSQL itself.
+    stand_in: Option<StandIn>,
 }
 
 impl Counter {
@@ -80,9 +88,17 @@ impl Counter {
         let (state, _) = self.changed.wait_timeout_while(state, LONGEST, |state| !is_so(state)).unwrap();
         is_so(&state)
     }
+
+    fn usual(&self, session: Session, sql: &str) -> Turn {
+        self.stand_in.as_ref().map_or_else(|| Turn::Send(Script::plain(sql)), |stand_in| stand_in.turn(session, sql))
+    }
 }
 
 impl Manner for Counter {
+    fn parameters(&self) -> Vec<(&str, &str)> {
+        self.stand_in.as_ref().map(Manner::parameters).unwrap_or_default()
+    }
+
     fn cancelled(&self) {
         self.change(|state| state.cancels += 1);
     }
@@ -90,14 +106,14 @@ impl Manner for Counter {
     fn turn(&self, session: Session, sql: &str) -> Turn {
         let mut state = self.state.lock().unwrap();
         state.count += 1;
-        let Some((fault, at)) = state.plan else { return Turn::pass(sql) };
+        let Some((fault, at)) = state.plan else { return self.usual(session, sql) };
         if fault == Fault::Refused && state.count >= at && state.met.as_deref().is_none_or(|met| met == sql) {
             state.met = Some(sql.to_owned());
             let message = "could not serialize access due to concurrent update".to_owned();
             return Turn::Refuse { code: "40001", message, detail: String::new() };
         }
         if state.count != at || fault == Fault::Refused {
-            return Turn::pass(sql);
+            return self.usual(session, sql);
         }
         state.met = Some(sql.to_owned());
         state.place = match (session.describes, session.in_transaction) {
@@ -109,19 +125,31 @@ impl Manner for Counter {
         self.changed.notify_all();
         match fault {
             Fault::LostBefore => Turn::CloseBefore,
-            Fault::LostAfter => Turn::CloseAfter(sql.to_owned()),
+            Fault::LostAfter => match self.usual(session, sql) {
+                Turn::Send(script) => Turn::CloseAfter(script),
+                refusal => refusal,
+            },
             _ => {
                 self.wait(|state| state.released);
-                if fault == Fault::KilledBefore { Turn::CloseBefore } else { Turn::pass(sql) }
+                if fault == Fault::KilledBefore { Turn::CloseBefore } else { self.usual(session, sql) }
             }
         }
     }
+}
+
+/// What the project builds on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Warehouse {
+    Postgres,
+    /// The stand-in for it.
+    Redshift,
 }
 
 /// A project, a database for it, and the proxy between them.
 struct World {
     folder: tempfile::TempDir,
     server: &'static Server,
+    warehouse: Warehouse,
     database: String,
     proxy: Proxy,
     counter: Arc<Counter>,
@@ -148,17 +176,34 @@ fn connect(server: &Server, database: &str) -> Result<Box<dyn Connection>, Adapt
 
 impl World {
     fn new(server: &'static Server, files: &[(&str, &str)], arguments: &'static [&'static str]) -> World {
+        World::on(Warehouse::Postgres, server, files, arguments)
+    }
+
+    fn on(
+        warehouse: Warehouse,
+        server: &'static Server,
+        files: &[(&str, &str)],
+        arguments: &'static [&'static str],
+    ) -> World {
         static NUMBER: AtomicUsize = AtomicUsize::new(1);
         let database = format!("faults_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
         let tell = |database: &str, sql: &str| connect(server, database).unwrap().execute(sql, Fetch::None).unwrap();
-        tell("postgres", &format!("create database {database}"));
+        let stand_in = match warehouse {
+            Warehouse::Postgres => {
+                tell("postgres", &format!("create database {database}"));
+                None
+            }
+            Warehouse::Redshift => Some(StandIn::of_new(&database).unwrap()),
+        };
         tell(&database, "create table public.raw as select 0 as version");
-        let counter = Arc::new(Counter::default());
+        tell(&database, &format!("create table public.numbers as select n from generate_series(1, {ROWS}) as n"));
+        let counter = Arc::new(Counter { stand_in, ..Counter::default() });
         let proxy = Proxy::start(server.port, counter.clone()).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let profile = format!(
-            "p:\n  target: t\n  outputs:\n    t: {{type: postgres, host: 127.0.0.1, port: {}, user: {}, password: {}, \
+            "p:\n  target: t\n  outputs:\n    t: {{type: {}, host: 127.0.0.1, port: {}, user: {}, password: {}, \
              dbname: {database}, schema: main, threads: 1, sslmode: disable, retries: 3}}\n",
+            if warehouse == Warehouse::Redshift { "redshift" } else { "postgres" },
             proxy.port,
             postgres::USER,
             postgres::PASSWORD
@@ -172,7 +217,7 @@ impl World {
         for (path, text) in files {
             write(folder.path(), path, text);
         }
-        World { folder, server, database, proxy, counter, arguments, connection: Mutex::default() }
+        World { folder, server, warehouse, database, proxy, counter, arguments, connection: Mutex::default() }
     }
 
     /// What the next run is to bring.
@@ -307,8 +352,16 @@ impl World {
         figures[1]
     }
 
+    /// What only a run that goes on should have.
     fn left_over(&self) -> Vec<String> {
-        self.query("select relname from pg_class where relname like '%\\_\\_dbt\\_%' or relname like '%dbt_tmp%'")
+        let mut found = match self.warehouse {
+            Warehouse::Postgres => Vec::new(),
+            Warehouse::Redshift => self.query("select name from main.tform_claims"),
+        };
+        found.extend(
+            self.query("select relname from pg_class where relname like '%\\_\\_dbt\\_%' or relname like '%dbt_tmp%'"),
+        );
+        found
     }
 }
 
@@ -339,9 +392,17 @@ const FAULTS: [Fault; 5] =
 const BEFORE_NODES: usize = 3;
 
 fn suffer(files: &[(&str, &str)], arguments: &'static [&'static str], filter: &str) {
-    let world = World::new(postgres::server().unwrap(), files, arguments);
-    for fault in FAULTS {
-        suffer_one(&world, fault, BEFORE_NODES + 1, filter);
+    suffer_on(Warehouse::Postgres, files, arguments, filter);
+}
+
+fn suffer_on(warehouse: Warehouse, files: &[(&str, &str)], arguments: &'static [&'static str], filter: &str) {
+    let world = World::on(warehouse, postgres::server().unwrap(), files, arguments);
+    let faults = match warehouse {
+        Warehouse::Postgres => &FAULTS[..],
+        Warehouse::Redshift => &[Fault::LostAfter, Fault::KilledBefore, Fault::Interrupted],
+    };
+    for fault in faults {
+        suffer_one(&world, *fault, BEFORE_NODES + 1, filter);
     }
 }
 
@@ -368,7 +429,7 @@ fn suffer_one(world: &World, fault: Fault, from: usize, filter: &str) {
     }
 }
 
-const ROWS_OF: &str = "select n, {{ var('version') }} as version from generate_series(1, 20) as n";
+const ROWS_OF: &str = "select n, {{ var('version') }} as version from public.numbers";
 
 fn model(config: &str) -> String {
     format!("{{{{ config({config}) }}}}\n{ROWS_OF}\n")
@@ -411,6 +472,21 @@ fn incremental() {
 }
 
 #[test]
+fn incremental_by_merge() {
+    let text = model("materialized='incremental', unique_key='n', incremental_strategy='merge'");
+    suffer(&[("models/subject.sql", &text)], &[], "");
+}
+
+/// One batch, so that the data is whole after each statement.
+#[test]
+fn microbatch() {
+    let text = "{{ config(materialized='incremental', incremental_strategy='microbatch', unique_key='n', event_time='moment', \
+                batch_size='year', lookback=0, begin=modules.datetime.datetime.now().strftime('%Y-01-01')) }}\n\
+                select n, {{ var('version') }} as version, current_timestamp::timestamp as moment from public.numbers\n";
+    suffer(&[("models/subject.sql", text)], &[], "");
+}
+
+#[test]
 fn incremental_from_nothing() {
     let text = model("materialized='incremental', unique_key='n'");
     suffer(&[("models/subject.sql", &text)], &["--full-refresh"], "");
@@ -426,16 +502,19 @@ fn seed_from_nothing() {
     suffer(&[("seeds/subject.csv", "")], &["--full-refresh"], "");
 }
 
+fn snapshot_of_rows() -> String {
+    format!(
+        "{{% snapshot subject %}}\n{{{{ config(target_schema='main', unique_key='n', strategy='check', check_cols=['version']) }}}}\n{ROWS_OF}\n{{% endsnapshot %}}\n"
+    )
+}
+
 #[test]
 fn snapshot() {
-    let text = format!(
-        "{{% snapshot subject %}}\n{{{{ config(target_schema='main', unique_key='n', strategy='check', check_cols=['version']) }}}}\n{ROWS_OF}\n{{% endsnapshot %}}\n"
-    );
-    suffer(&[("snapshots/subject.sql", &text)], &[], "where dbt_valid_to is null");
+    suffer(&[("snapshots/subject.sql", &snapshot_of_rows())], &[], "where dbt_valid_to is null");
 }
 
 const OF_RAW: &str =
-    "{{ config(materialized='materialized_view') }}\nselect n, version from public.raw, generate_series(1, 20) as n\n";
+    "{{ config(materialized='materialized_view') }}\nselect n, version from public.raw, public.numbers\n";
 
 #[test]
 fn materialized_view() {
@@ -540,5 +619,56 @@ fn two_runs_at_once() {
         }
         assert_eq!(world.version(""), version);
         assert_eq!(world.left_over(), Vec::<String>::new());
+    }
+}
+
+/// What Redshift commits in between, and how claims stand there, differs from PostgreSQL.
+mod on_redshift {
+    use super::*;
+
+    fn suffer(files: &[(&str, &str)], arguments: &'static [&'static str], filter: &str) {
+        suffer_on(Warehouse::Redshift, files, arguments, filter);
+    }
+
+    #[test]
+    fn table() {
+        suffer(&[("models/subject.sql", &model("materialized='table', dist='n', sort='n'"))], &[], "");
+    }
+
+    #[test]
+    fn late_binding_view() {
+        suffer(&[("models/subject.sql", &model("materialized='view', bind=false"))], &[], "");
+    }
+
+    #[test]
+    fn incremental() {
+        let text = model("materialized='incremental', unique_key='n', incremental_strategy='delete+insert'");
+        suffer(&[("models/subject.sql", &text)], &[], "");
+    }
+
+    #[test]
+    fn incremental_by_merge() {
+        let text = model("materialized='incremental', unique_key='n', incremental_strategy='merge'");
+        suffer(&[("models/subject.sql", &text)], &[], "");
+    }
+
+    #[test]
+    fn seed() {
+        suffer(&[("seeds/subject.csv", "")], &[], "");
+    }
+
+    #[test]
+    fn snapshot() {
+        suffer(&[("snapshots/subject.sql", &snapshot_of_rows())], &[], "where dbt_valid_to is null");
+    }
+
+    #[test]
+    fn from_the_start() {
+        let files = [("models/subject.sql", model("materialized='view'"))];
+        let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (*path, text.as_str())).collect();
+        let world = World::on(Warehouse::Redshift, postgres::server().unwrap(), &files, &[]);
+        for fault in [Fault::LostBefore, Fault::KilledAfter, Fault::Interrupted] {
+            suffer_one(&world, fault, 1, "");
+        }
     }
 }

@@ -92,9 +92,26 @@ pub static DIALECT: Dialect = Dialect {
     tables: catalog::tables,
 };
 
+/// Whom sessions sign in as, where the profile itself does not say it.
+pub(super) trait Credentials: Send + Sync {
+    /// User and password for a new session.
+    ///
+    /// # Errors
+    /// If there are none to be had.
+    fn get(&self) -> Result<(String, String), AdapterError>;
+
+    /// The server refused this password: the next is another.
+    fn forget(&self, password: &str);
+
+    /// What to do where the server refuses fresh credentials too.
+    fn refused(&self) -> String;
+}
+
 /// A server that speaks PostgreSQL's protocol; each session is a connection of its own.
 pub struct Server {
     settings: Settings,
+    /// In place of the user and the password of `settings`.
+    credentials: Option<Box<dyn Credentials>>,
     dialect: &'static Dialect,
     /// What every session says first, with the profile's key that asks for it.
     greetings: Vec<(&'static str, String)>,
@@ -115,11 +132,36 @@ impl Server {
             .statement_timeout
             .map(|limit| ("statement_timeout", format!("set statement_timeout to {}", limit.as_millis())));
         let greetings = timeout.into_iter().chain(greetings).collect();
-        Server { settings, dialect, greetings, facts: Facts::default() }
+        Server { settings, credentials: None, dialect, greetings, facts: Facts::default() }
+    }
+
+    pub(super) fn with_credentials(self, credentials: Option<Box<dyn Credentials>>) -> Server {
+        Server { credentials, ..self }
     }
 
     pub(super) fn with_facts(self, facts: Facts) -> Server {
         Server { facts, ..self }
+    }
+
+    fn connect(&self) -> Result<WireConnection, AdapterError> {
+        let Some(credentials) = &self.credentials else {
+            return WireConnection::open(&self.settings, self.dialect);
+        };
+        let mut attempt = 1;
+        loop {
+            let (user, password) = credentials.get()?;
+            let settings = Settings { user, password, ..self.settings.clone() };
+            match WireConnection::open(&settings, self.dialect) {
+                Err(error) if error.code.as_deref().is_some_and(|code| code.starts_with("28")) => {
+                    credentials.forget(&settings.password);
+                    if attempt == 2 {
+                        return Err(error.with_hint(credentials.refused()));
+                    }
+                    attempt += 1;
+                }
+                result => return result,
+            }
+        }
     }
 }
 
@@ -145,7 +187,7 @@ impl Adapter for Server {
     }
 
     fn open(&self, _name: &str) -> Result<Box<dyn Connection>, AdapterError> {
-        let mut connection = WireConnection::open(&self.settings, self.dialect)?;
+        let mut connection = self.connect()?;
         for (key, sql) in &self.greetings {
             connection.execute(sql, Fetch::None).map_err(|error| {
                 AdapterError::connection(error.message)

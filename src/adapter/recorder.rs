@@ -5,8 +5,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{
-    Adapter, AdapterError, AdapterResponse, Cancel, Capabilities, CatalogTable, Cell, Connection, Fetch, Listing,
-    QueryResult, Relation, ResultColumn, Schemas, SeedLoad,
+    Adapter, AdapterError, AdapterResponse, Cancel, Capabilities, CatalogTable, Cell, Claim, Claimed, Connection,
+    Fetch, Listing, QueryResult, Relation, ResultColumn, Schemas, SeedLoad,
 };
 
 #[derive(Debug, Clone)]
@@ -162,6 +162,25 @@ impl Connection for Recording {
             self.note(format!("catalog of {}: {}", wanted.database, wanted.schemas.join(", ")));
         }
         Ok(self.0.catalog.clone())
+    }
+
+    fn claim(&mut self, _claim: &Claim) -> Result<Claimed, AdapterError> {
+        self.note("claim");
+        Ok(Claimed::Ours)
+    }
+
+    fn claims_outlast(&self) -> bool {
+        true
+    }
+
+    fn renew_claim(&mut self, _claim: &Claim) -> Result<(), AdapterError> {
+        self.note("renew the claim");
+        Ok(())
+    }
+
+    fn release_claim(&mut self, _claim: &Claim) -> Result<(), AdapterError> {
+        self.note("release the claim");
+        Ok(())
     }
 
     fn cancel_handle(&self) -> Arc<dyn Cancel> {

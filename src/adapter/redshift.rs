@@ -4,13 +4,15 @@
 //! docs.getdbt.com/docs/core/connect-data-platform/redshift-setup. No cluster is reachable where
 //! this is tested: the SQL that is sent is held by cases, the answers of a cluster are not.
 
+mod aws;
 mod catalog;
 mod claims;
+mod sign_in;
 
 use serde_json::{Map, Value};
 
 use super::postgres::{
-    DIALECT as POSTGRES, Dialect, FLOATS, INTEGERS, NUMERICS, STRINGS, Server, ServerError, Settings,
+    Credentials, DIALECT as POSTGRES, Dialect, FLOATS, INTEGERS, NUMERICS, STRINGS, Server, ServerError, Settings,
     literal_text as literal,
 };
 use super::{
@@ -18,6 +20,7 @@ use super::{
     SharedTests,
 };
 use crate::diagnostic::Diagnostic;
+use sign_in::Temporary;
 
 static DIALECT: Dialect = Dialect {
     capabilities: &CAPABILITIES,
@@ -53,31 +56,8 @@ fn kind_of(error: &ServerError) -> ErrorKind {
 /// # Errors
 /// A way to sign in that this version does not have; a value that its key cannot have.
 pub fn from_profile(profile: &Map<String, Value>) -> Result<Server, Diagnostic> {
+    let request = sign_in::of_profile(profile)?;
     let text = |key: &str| profile.get(key).and_then(Value::as_str).filter(|text| !text.is_empty());
-    match text("method") {
-        None | Some("database") => {}
-        Some(
-            method @ ("iam"
-            | "iam_role"
-            | "browser_identity_center"
-            | "iam_idc_browser"
-            | "oauth_token_identity_center"),
-        ) => {
-            return Err(Diagnostic::error(format!("`method: {method}` is not built into this version of tform"))
-                .note("it signs in with `user` and `password` (`method: database`)")
-                .hint("fetch temporary credentials before the run (`aws redshift get-cluster-credentials`) and hand them over by `env_var`"));
-        }
-        Some(method) => {
-            return Err(Diagnostic::error(format!("`{method}` is no method to sign in to Redshift"))
-                .suggest(method, ["database", "iam", "iam_role"]));
-        }
-    }
-    for key in ["user", "password"] {
-        if text(key).is_none() {
-            return Err(Diagnostic::error(format!("`{key}` is missing for an adapter of type `redshift`"))
-                .note("`method: database` signs in with `user` and `password`"));
-        }
-    }
     // What PostgreSQL takes as start-up options is said in statements here.
     let mut settings = Settings::from_profile(profile)?;
     let search_path = settings.search_path.take().map(|path| ("search_path", format!("set search_path to {path}")));
@@ -88,12 +68,14 @@ pub fn from_profile(profile: &Map<String, Value>) -> Result<Server, Diagnostic> 
         query_group: text("query_group").map(str::to_owned),
         show_statements: flag("datasharing"),
         drop_without_cascade: flag("drop_without_cascade"),
+        concurrent_drops: flag("allow_concurrent_drops"),
         retry_all: flag("retry_all"),
         retries: settings.retries,
         ..Facts::default()
     };
     let greetings = search_path.into_iter().chain(query_group).collect();
-    Ok(Server::with_dialect(settings, &DIALECT, greetings).with_facts(facts))
+    let credentials = request.map(|request| Box::new(Temporary::new(request)) as Box<dyn Credentials>);
+    Ok(Server::with_dialect(settings, &DIALECT, greetings).with_facts(facts).with_credentials(credentials))
 }
 
 pub static CAPABILITIES: Capabilities = Capabilities {
@@ -161,24 +143,7 @@ pub static CAPABILITIES: Capabilities = Capabilities {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
-
-    fn refused(profile: serde_json::Value) -> String {
-        let profile = profile.as_object().cloned().unwrap_or_default();
-        from_profile(&profile).err().map(|problem| problem.to_string()).unwrap_or_default()
-    }
-
-    #[test]
-    fn ways_to_sign_in_that_are_missing_are_said() {
-        assert!(
-            refused(json!({"method": "iam", "user": "a"})).contains("`method: iam` is not built into this version")
-        );
-        assert!(refused(json!({"method": "databse"})).contains("did you mean `database`?"));
-        assert!(refused(json!({"user": "a"})).contains("`password` is missing"));
-        assert_eq!(refused(json!({"user": "a", "password": "b", "host": "h", "database": "d"})), "");
-    }
 
     #[test]
     fn a_serialization_error_is_tried_again() {

@@ -124,8 +124,9 @@ fn connects(call: &Call, settings: &load::Settings) -> Result<String, Diagnostic
     let warehouse = Warehouse::new(adapter, move |event| reporter.emit(event));
     let session = warehouse.session("debug");
     session.query("select 1 as id").map_err(|error| {
-        Diagnostic::error(format!("the warehouse does not answer: {error}"))
-            .hint("check host, credentials and network in profiles.yml")
+        let hint =
+            error.hint.clone().unwrap_or_else(|| "check host, credentials and network in profiles.yml".to_owned());
+        Diagnostic::error(format!("the warehouse does not answer: {error}")).hint(hint)
     })?;
     Ok(warehouse.adapter().version())
 }

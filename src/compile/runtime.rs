@@ -512,7 +512,10 @@ impl Runtime {
     }
 
     fn component(&self, node: &Node) -> Option<usize> {
-        let position = self.graph.position(&node.unique_id).filter(|_| self.capabilities().drops_collide)?;
+        if !self.capabilities().drops_collide || self.warehouse.adapter().facts().concurrent_drops {
+            return None;
+        }
+        let position = self.graph.position(&node.unique_id)?;
         self.components.get_or_init(|| self.graph.components()).get(position.index()).copied()
     }
 

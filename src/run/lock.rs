@@ -28,6 +28,10 @@ pub struct Held {
 impl Held {
     /// `None` where the claim ends with the session by itself.
     fn of(session: &Arc<Session>, claim: Claim) -> Option<Held> {
+        Held::renewing(session, claim, RENEWAL)
+    }
+
+    fn renewing(session: &Arc<Session>, claim: Claim, pause: Duration) -> Option<Held> {
         if !session.claims_outlast() {
             return None;
         }
@@ -37,7 +41,7 @@ impl Held {
             let (ended, changed) = &*until;
             let mut guard = ended.lock().unwrap_or_else(PoisonError::into_inner);
             while !*guard {
-                let (next, timeout) = changed.wait_timeout(guard, RENEWAL).unwrap_or_else(PoisonError::into_inner);
+                let (next, timeout) = changed.wait_timeout(guard, pause).unwrap_or_else(PoisonError::into_inner);
                 guard = next;
                 if timeout.timed_out() && !*guard {
                     by.renew_claim(&renewed);
@@ -131,5 +135,46 @@ fn said(holders: &[Holder]) -> String {
         [Holder { name, who }, others @ ..] => {
             format!("another run builds `{name}` and {} more of what is to be built here ({who})", others.len())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::adapter::recorder::Recorder;
+    use crate::adapter::{Warehouse, redshift};
+
+    #[test]
+    fn a_claim_that_outlasts_its_session_is_renewed_and_given_up() {
+        let recorder = Arc::new(Recorder::new(&redshift::CAPABILITIES));
+        let session = Warehouse::new(recorder.clone(), drop).session("master");
+        let claim = Claim::new("shop", [("db", "main", "a")].into_iter());
+        assert_eq!(session.claim(&claim), Ok(Claimed::Ours));
+        let held = Held::renewing(&session, claim, Duration::from_millis(2)).unwrap();
+        let renewals = || recorder.statements().iter().filter(|statement| *statement == "renew the claim").count();
+        let began = Instant::now();
+        while renewals() < 3 {
+            assert!(began.elapsed() < Duration::from_secs(60), "the claim is not renewed");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        drop(held);
+        let (count, statements) = (renewals(), recorder.statements());
+        assert_eq!(statements.last().map(String::as_str), Some("release the claim"));
+        std::thread::sleep(Duration::from_millis(20));
+        assert_eq!(renewals(), count);
+    }
+
+    #[test]
+    fn nothing_is_renewed_while_a_transaction_is_open() {
+        let recorder = Arc::new(Recorder::new(&redshift::CAPABILITIES));
+        let session = Warehouse::new(recorder.clone(), drop).session("master");
+        let claim = Claim::new("shop", [("db", "main", "a")].into_iter());
+        session.claim(&claim).unwrap();
+        session.begin().unwrap();
+        session.renew_claim(&claim);
+        assert_eq!(recorder.statements(), ["claim", "BEGIN"]);
+        session.commit().unwrap();
+        session.renew_claim(&claim);
+        assert_eq!(recorder.statements(), ["claim", "BEGIN", "COMMIT", "renew the claim"]);
     }
 }

@@ -1,7 +1,7 @@
 //! The form of a case file:
 //!
 //! ```text
-//! # What the case shows. `# only: duckdb` and `# database: path` are directives.
+//! # What the case shows. `# only: duckdb`, `# database: path` and `# feature: aws` are directives.
 //! -- models/a.sql --
 //! select 1 as id
 //! $ tform run
@@ -22,11 +22,16 @@ use std::path::Path;
 
 use crate::database::Engine;
 
+/// Cargo features that cases may ask for, and whether the tform that is tested has them.
+const FEATURES: &[(&str, bool)] = &[("aws", cfg!(feature = "aws"))];
+
 pub struct Case {
     /// The comment lines at the top, as they stand.
     head: Vec<String>,
     pub steps: Vec<Step>,
     only: Vec<String>,
+    /// The tform that is tested must have this cargo feature, or must not.
+    feature: Option<(String, bool)>,
     /// The embedded database's file, from the project's folder.
     pub database: String,
 }
@@ -59,7 +64,8 @@ impl Case {
         if !head.first().is_some_and(|line| line.starts_with("# ") && directive(line).is_none()) {
             return Err("the first line is not a comment that says what the case shows".to_owned());
         }
-        let mut case = Case { head, steps: Vec::new(), only: Vec::new(), database: "target/test.duckdb".to_owned() };
+        let database = "target/test.duckdb".to_owned();
+        let mut case = Case { head, steps: Vec::new(), only: Vec::new(), feature: None, database };
         case.read_directives()?;
         while at < lines.len() {
             let line = lines[at];
@@ -93,6 +99,13 @@ impl Case {
                     }
                 }
                 Some(("database", path)) => self.database = path.to_owned(),
+                Some(("feature", word)) => {
+                    let (name, wanted) = word.strip_prefix("without ").map_or((word, true), |name| (name, false));
+                    if !FEATURES.iter().any(|(known, _)| *known == name) {
+                        return Err(format!("`# feature:` names an unknown feature `{name}`"));
+                    }
+                    self.feature = Some((name.to_owned(), wanted));
+                }
                 _ => {}
             }
         }
@@ -100,6 +113,11 @@ impl Case {
     }
 
     pub fn runs_on(&self, engine: Engine) -> bool {
+        if let Some((name, wanted)) = &self.feature
+            && FEATURES.contains(&(name, !wanted))
+        {
+            return false;
+        }
         if self.only.is_empty() { engine == Engine::DuckDb } else { self.only.iter().any(|name| name == engine.name()) }
     }
 
@@ -156,7 +174,7 @@ impl Case {
 
 fn directive(line: &str) -> Option<(&str, &str)> {
     let (name, value) = line.strip_prefix("# ")?.split_once(": ")?;
-    matches!(name, "only" | "database").then(|| (name, value.trim()))
+    matches!(name, "only" | "database" | "feature").then(|| (name, value.trim()))
 }
 
 fn begins_step(line: &str) -> bool {

@@ -1,11 +1,12 @@
 //! The engines on which cases run, and the `query` command's way into their databases.
 
 use std::path::Path;
-use std::process::Command;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::postgres;
+use crate::aws::Aws;
 use crate::redshift::Cluster;
+use crate::{postgres, psql};
 
 /// An engine; a case runs on DuckDB, or on each that `# only:` names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub struct Place {
     pub port: u16,
     /// The stand-in before the server.
     pub cluster: Option<Cluster>,
+    /// The stand-in for what hands out credentials for it.
+    pub aws: Option<Arc<Aws>>,
 }
 
 /// The profile of a case that has none. Names of relations are the same on all engines.
@@ -88,13 +91,13 @@ impl Engine {
                 let port = postgres::server()?.port;
                 // As long as `test`, which stands for it in expected output.
                 let database = format!("z{:03x}", NUMBER.fetch_add(1, Ordering::Relaxed));
-                psql("postgres", &format!("create database {database}"))?;
-                Ok(Place { database, port, cluster: None })
+                psql::lines("postgres", &format!("create database {database}"))?;
+                Ok(Place { database, port, ..Place::default() })
             }
             Engine::Redshift => {
                 let database = format!("z{:03x}", NUMBER.fetch_add(1, Ordering::Relaxed));
                 let cluster = Cluster::start(&database)?;
-                Ok(Place { database, port: cluster.port, cluster: Some(cluster) })
+                Ok(Place { database, port: cluster.port, cluster: Some(cluster), aws: Some(Aws::start()?) })
             }
         }
     }
@@ -104,9 +107,9 @@ impl Engine {
 fn postgres_rows(place: &Place, sql: &str) -> Result<Vec<String>, String> {
     let head = sql.trim_start().to_lowercase();
     if !head.starts_with("select") && !head.starts_with("with") {
-        return psql(&place.database, sql);
+        return psql::lines(&place.database, sql);
     }
-    let lines = psql(&place.database, &format!("select row_to_json(answer) from ({sql}\n) as answer"))?;
+    let lines = psql::lines(&place.database, &format!("select row_to_json(answer) from ({sql}\n) as answer"))?;
     let shown = |value: &serde_json::Value| match value {
         serde_json::Value::Null => "NULL".to_owned(),
         serde_json::Value::String(text) if is_moment(text) => text.replacen('T', " ", 1),
@@ -124,22 +127,6 @@ fn postgres_rows(place: &Place, sql: &str) -> Result<Vec<String>, String> {
 fn is_moment(text: &str) -> bool {
     let shape: String = text.chars().take(11).map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
     shape == "0000-00-00T"
-}
-
-/// The lines that a statement gives on the server itself.
-pub fn psql(database: &str, sql: &str) -> Result<Vec<String>, String> {
-    let port = postgres::server()?.port.to_string();
-    let output = Command::new("psql")
-        .args(["-X", "-q", "-A", "-t", "-F", " | ", "-P", "null=NULL", "-v", "ON_ERROR_STOP=1", "-c", sql])
-        .args(["-h", "localhost", "-p", &port, "-U", postgres::USER, database])
-        .env("PGPASSWORD", postgres::PASSWORD)
-        .env("PGOPTIONS", "-c search_path=main,public,stand_in -c client_min_messages=warning")
-        .output()
-        .map_err(|error| format!("psql: {error}"))?;
-    if !output.status.success() {
-        return Err(String::from_utf8_lossy(&output.stderr).trim().to_owned());
-    }
-    Ok(String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect())
 }
 
 fn duckdb_rows(folder: &Path, database: &str, sql: &str) -> duckdb::Result<Vec<String>> {

@@ -10,8 +10,9 @@
 //! | `env NAME=value`, `env -u NAME` | sets, unsets a variable for what follows |
 //! | `fill BYTES PATH TEXT` | writes TEXT again and again until the file has that size |
 //! | `hex PATH DIGITS` | writes bytes |
-//! | `sent` | on Redshift: the statements since the last time, without those that read the catalog |
-//! | `fault KIND TIMES PART` | on Redshift: statements with PART fail: `1023`, `oid`, `conflict`, `lost-before`, `lost-after` |
+//! | `sent [PART]` | on Redshift: the statements (with PART) since the last time, without those that read the catalog |
+//! | `fault KIND TIMES PART` | on Redshift: statements with PART fail: `1023`, `oid`, `conflict`, `assert`, `lost-before`, `lost-after`; or wait until TIMES of them are there at once: `meet` for long, `linger` for a moment |
+//! | `asked` | on Redshift: what AWS was asked since the last time; AWS_ENDPOINT is where it is |
 //! | `sh COMMAND` | anything else, by `sh -c`; `$TFORM` is the binary |
 
 use std::collections::BTreeMap;
@@ -69,6 +70,8 @@ pub fn run_all(case: &Case, engine: Engine) -> Result<Vec<Vec<String>>, String> 
             ("DBT_ENV_SECRET_PASSWORD", crate::postgres::PASSWORD.to_owned()),
         ];
         variables.extend(known.map(|(name, value)| (name.to_owned(), value)));
+        let endpoint = place.aws.as_ref().map(|aws| format!("http://127.0.0.1:{}", aws.port));
+        variables.extend(endpoint.map(|endpoint| ("AWS_ENDPOINT".to_owned(), endpoint)));
         if engine == Engine::Redshift {
             // The table of claims would stand among what cases list; those about it unset this.
             variables.insert("TFORM_LOCK".to_owned(), "false".to_owned());
@@ -112,8 +115,15 @@ impl World<'_> {
             "env" => self.set_variable(rest),
             "fill" => self.fill(rest),
             "hex" => self.hex(rest),
-            "sent" => Ok(self.cluster()?.take_sent().iter().map(|line| self.stable(line).join(" ")).collect()),
+            "sent" => {
+                let sent = self.cluster()?.take_sent();
+                Ok(sent.iter().map(|line| self.stable(line).join(" ")).filter(|line| line.contains(rest)).collect())
+            }
             "fault" => self.fault(rest),
+            "asked" => {
+                let aws = self.place.aws.as_ref().ok_or("only the stand-in for AWS can do that")?;
+                Ok(aws.take_asked().iter().map(|line| self.stable(line).join(" ")).collect())
+            }
             "sh" => {
                 let mut process = Process::new("sh");
                 process.arg("-c").arg(rest);

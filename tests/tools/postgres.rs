@@ -13,7 +13,7 @@ pub const PASSWORD: &str = "secret";
 
 pub struct Server {
     pub port: u16,
-    /// Holds the socket and `server.crt`.
+    /// Holds the socket, `server.crt`, `client.crt` and `client.key`.
     pub folder: PathBuf,
     /// While its standard input is open, the server runs.
     _child: Child,

@@ -22,7 +22,7 @@ pub enum Turn {
     /// The connection breaks before the server has heard it.
     CloseBefore,
     /// The connection breaks after the server has done it, before the client hears so.
-    CloseAfter(String),
+    CloseAfter(Script),
 }
 
 /// A statement as the server hears it.
@@ -35,10 +35,10 @@ pub struct Script {
     pub tag: Option<&'static str>,
 }
 
-impl Turn {
-    /// As it is.
-    pub fn pass(sql: &str) -> Turn {
-        Turn::Send(Script { sql: sql.to_owned(), after: Vec::new(), tag: None })
+impl Script {
+    /// The statement as it is.
+    pub fn plain(sql: &str) -> Script {
+        Script { sql: sql.to_owned(), after: Vec::new(), tag: None }
     }
 }
 
@@ -264,9 +264,15 @@ impl Relay {
     fn query(&mut self, turn: Turn) -> io::Result<bool> {
         let script = match turn {
             Turn::CloseBefore => return Ok(false),
-            Turn::CloseAfter(sql) => {
-                self.server.query(&sql)?;
-                self.hear(None, |_| false)?;
+            Turn::CloseAfter(script) => {
+                self.server.query(&script.sql)?;
+                let mut failed = self.hear(None, |_| false)?.failed;
+                for sql in script.after {
+                    if !failed {
+                        self.server.query(&sql)?;
+                        failed = self.hear(None, |_| false)?.failed;
+                    }
+                }
                 return Ok(false);
             }
             Turn::Refuse { code, message, detail } => {

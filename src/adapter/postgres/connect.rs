@@ -112,6 +112,9 @@ fn refused(settings: &Settings, place: &str, error: &ServerError) -> AdapterErro
             "`user: {user}` is of temporary credentials, which expire: fetch others, and look at `password` of the target in `profiles.yml`"
         )),
         "28P01" => refusal.with_hint(format!("look at `password` and `user: {user}` of the target in `profiles.yml`")),
+        "28000" if error.message.contains("client certificate") => refusal.with_hint(format!(
+            "`user: {user}` has to show a certificate: name it and its key by `sslcert` and `sslkey` of the target in `profiles.yml`"
+        )),
         "28000" => refusal.with_hint(format!(
             "look at `user: {user}`, `host` and `sslmode` of the target in `profiles.yml`: the server has rules for who may come from where"
         )),
@@ -239,6 +242,56 @@ impl Cancel for CancelRequest {
             && let Some(cutter) = self.cutter.lock().unwrap_or_else(PoisonError::into_inner).take()
         {
             cutter.cut();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use serde_json::{Value, json};
+    use socket2::SockRef;
+
+    use super::*;
+
+    /// A socket to a server of this process, for a profile with these keys.
+    fn socket(keys: Value) -> TcpStream {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let mut profile = json!({"host": "127.0.0.1", "port": port, "connect_timeout": 7});
+        profile.as_object_mut().unwrap().extend(keys.as_object().unwrap().clone());
+        dial_addresses(&Settings::from_profile(profile.as_object().unwrap()).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_silent_socket_is_probed_as_the_profile_says() {
+        let cases = [
+            (json!({}), Some((60, 10, 6))),
+            (json!({"keepalives_idle": 33}), Some((33, 10, 6))),
+            (json!({"keepalives_idle": 0}), Some((60, 10, 6))),
+            (
+                json!({"tcp_keepalive_idle": 20, "tcp_keepalive_interval": 3, "tcp_keepalive_count": 4}),
+                Some((20, 3, 4)),
+            ),
+            (json!({"tcp_keepalive": true, "tcp_keepalive_idle": 5}), Some((5, 10, 6))),
+            (json!({"tcp_keepalive": false, "tcp_keepalive_idle": 20}), None),
+        ];
+        for (keys, expected) in cases {
+            let stream = socket(keys.clone());
+            let socket = SockRef::from(&stream);
+            let found = socket.keepalive().unwrap().then(|| {
+                let (idle, interval) = (socket.tcp_keepalive_time().unwrap(), socket.tcp_keepalive_interval().unwrap());
+                (idle.as_secs(), interval.as_secs(), socket.tcp_keepalive_retries().unwrap())
+            });
+            assert_eq!(found, expected, "{keys}");
+            let longest =
+                expected.map(|(idle, interval, count)| Duration::from_secs(idle + interval * u64::from(count)));
+            #[cfg(target_os = "linux")]
+            assert_eq!(socket.tcp_user_timeout().unwrap(), longest, "{keys}");
+            #[cfg(not(target_os = "linux"))]
+            let _ = longest;
+            assert_eq!(stream.read_timeout().unwrap(), Some(Duration::from_secs(7)));
         }
     }
 }

@@ -11,7 +11,11 @@ use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, ring};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
-use rustls::{CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::{
+    CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, InconsistentKeys, RootCertStore,
+    SignatureScheme,
+};
 
 use super::settings::{SslMode, Tls};
 use crate::adapter::AdapterError;
@@ -47,16 +51,19 @@ pub fn encrypt(socket: TcpStream, host: &str, settings: &Tls) -> Result<TlsStrea
 }
 
 fn refused(host: &str, error: &rustls::Error) -> AdapterError {
-    let refusal = AdapterError::connection(format!("SSL error with server \"{host}\": {error}"));
-    match error {
-        rustls::Error::InvalidCertificate(CertificateError::NotValidForName)
-        | rustls::Error::InvalidCertificate(CertificateError::NotValidForNameContext { .. }) => {
-            refusal.with_hint("`sslmode: verify-full` wants a certificate that names `host`; `verify-ca` does not")
+    let said = |what: &str| AdapterError::connection(format!("SSL error with server \"{host}\": {what}"));
+    let rustls::Error::InvalidCertificate(reason) = error else { return said(&error.to_string()) };
+    const SIGNED: &str = "name the file of the authority that signed the server's certificate by `sslrootcert`";
+    match reason {
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => said(&error.to_string())
+            .with_hint("`sslmode: verify-full` wants a certificate that names `host`; `verify-ca` does not"),
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => said(&error.to_string())
+            .with_hint("the server needs another certificate; `sslmode: require` asks for no proof"),
+        // One that signs for itself is told apart only by its name.
+        CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
+            said("nobody that is trusted here has signed its certificate but itself").with_hint(SIGNED)
         }
-        rustls::Error::InvalidCertificate(_) => {
-            refusal.with_hint("name the file of the authority that signed the server's certificate by `sslrootcert`")
-        }
-        _ => refusal,
+        _ => said(&error.to_string()).with_hint(SIGNED),
     }
 }
 
@@ -67,14 +74,27 @@ fn config(settings: &Tls) -> Result<ClientConfig, AdapterError> {
         .map_err(|error| AdapterError::connection(format!("SSL cannot be used: {error}")))?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(Verifier::new(settings, &provider)?));
-    let (Some(certificate), Some(key)) = (&settings.certificate, &settings.key) else {
-        return Ok(builder.with_no_client_auth());
+    let (certificate, key) = match (&settings.certificate, &settings.key) {
+        (Some(certificate), Some(key)) => (certificate, key),
+        (None, None) => return Ok(builder.with_no_client_auth()),
+        (certificate, _) => {
+            let (given, missing) = if certificate.is_some() { ("sslcert", "sslkey") } else { ("sslkey", "sslcert") };
+            return Err(AdapterError::connection(format!(
+                "`{given}` of the target in `profiles.yml` needs `{missing}`"
+            )));
+        }
     };
     let chain = certificates(certificate, "sslcert")?;
     let key = PrivateKeyDer::from_pem_file(key).map_err(|error| unreadable("sslkey", key, &error))?;
-    builder.with_client_auth_cert(chain, key).map_err(|error| {
+    let unfit = |error: &rustls::Error| {
         AdapterError::connection(format!("`sslcert` and `sslkey` of the profile do not fit one another: {error}"))
-    })
+    };
+    let own = CertifiedKey::new(chain, provider.key_provider.load_private_key(key).map_err(|error| unfit(&error))?);
+    // Certificates of the first version, which openssl makes where nobody asks for another, cannot be compared.
+    if let Err(error @ rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch)) = own.keys_match() {
+        return Err(unfit(&error));
+    }
+    Ok(builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(own))))
 }
 
 fn certificates(path: &Path, key: &str) -> Result<Vec<CertificateDer<'static>>, AdapterError> {
