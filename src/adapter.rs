@@ -18,6 +18,7 @@ mod relation;
 pub mod seed;
 mod session;
 
+use std::borrow::Cow;
 use std::path::Path as FilePath;
 use std::sync::Arc;
 
@@ -267,10 +268,10 @@ pub struct CatalogColumn {
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct CatalogStat {
-    pub id: &'static str,
-    pub label: &'static str,
+    pub id: Cow<'static, str>,
+    pub label: Cow<'static, str>,
     pub value: Cell,
-    pub description: &'static str,
+    pub description: Cow<'static, str>,
 }
 
 /// A database and some of its schemas; no schemas means all.
@@ -502,6 +503,16 @@ pub trait Connection: Send {
 
     fn commit(&mut self) -> Result<(), AdapterError> {
         self.execute("COMMIT", Fetch::None).map(drop)
+    }
+
+    /// Commits after a last statement of the transaction (without a semicolon), in one go where the
+    /// protocol can.
+    ///
+    /// # Errors
+    /// If either is refused; nothing is committed then, unless the connection broke.
+    fn commit_after(&mut self, sql: &str) -> Result<(), AdapterError> {
+        self.execute(sql, Fetch::None)?;
+        self.commit()
     }
 
     fn rollback(&mut self) -> Result<(), AdapterError> {

@@ -23,10 +23,11 @@ use std::sync::Arc;
 use minijinja::Value;
 use serde_json::Value as Json;
 
+use crate::adapter::Relation;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::jinja::context::{NodeContext, Scope, Variables};
 use crate::jinja::{Scope as RenderScope, TemplateSource, values};
-use crate::manifest::{Detail, InjectedCte, Node, Resource, UniqueId};
+use crate::manifest::{CallTarget, Detail, InjectedCte, Node, Resource, UniqueId};
 use crate::parse;
 
 use host::NodeHost;
@@ -90,8 +91,10 @@ pub fn with_foreign_keys(
     let complete = |constraint: &mut Json| -> Result<(), Diagnostic> {
         let to = constraint.get("to").and_then(Json::as_str).filter(|to| is_call(to));
         if let Some(to) = to {
-            let relation = evaluate(rendering.runtime, node, &format!("{{{{ {to} }}}}"), &context)?;
-            constraint["to"] = values::text(&relation).into();
+            constraint["to"] = match parse::reference(to) {
+                Some(call) => key_target(rendering.runtime, node, &call)?.render().into(),
+                None => values::text(&evaluate(rendering.runtime, node, &format!("{{{{ {to} }}}}"), &context)?).into(),
+            };
         }
         Ok(())
     };
@@ -103,6 +106,14 @@ pub fn with_foreign_keys(
         model.constraints.iter_mut().try_for_each(complete)?;
     }
     Ok(Arc::new(complete_node))
+}
+
+/// The relation that a foreign key refers to.
+fn key_target(runtime: &Runtime, node: &Node, call: &CallTarget) -> Result<Relation, Diagnostic> {
+    Ok(match call {
+        CallTarget::Ref(call) => runtime.key_relation(&*runtime.find_ref(node, call)?),
+        CallTarget::Source(call) => runtime.source_relation(&*runtime.find_source(node, call)?),
+    })
 }
 
 /// A function with the bodies of its overloads rendered; any other node as it is.
@@ -260,7 +271,10 @@ fn collect_ctes(
 }
 
 /// An ephemeral model's own SQL; rendered by the first thread that asks.
-fn ephemeral(rendering: &Rendering<'_>, id: &UniqueId) -> Result<Arc<EphemeralCode>, Diagnostic> {
+///
+/// # Errors
+/// What is wrong in its template, or in one that it contains.
+pub fn ephemeral(rendering: &Rendering<'_>, id: &UniqueId) -> Result<Arc<EphemeralCode>, Diagnostic> {
     let runtime = rendering.runtime;
     let slot = runtime.ephemeral_slot(id);
     let result = slot.get_or_init(|| {
@@ -270,7 +284,7 @@ fn ephemeral(rendering: &Rendering<'_>, id: &UniqueId) -> Result<Arc<EphemeralCo
         let host = NodeHost::new(runtime, node, rendering.worker.clone(), Vec::new());
         let sql = render(rendering, node, &host)?;
         let refers_to = std::mem::take(&mut host.gathered().ephemeral);
-        let name = crate::adapter::Relation::ephemeral_name(&node.alias);
+        let name = Relation::ephemeral_name(&node.alias);
         let mut ctes = Vec::new();
         collect_ctes(rendering, &refers_to, &mut ctes, &mut HashSet::new())?;
         runtime.write_code("compiled", (node, None), &cte::inject(&sql, &ctes))?;

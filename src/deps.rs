@@ -9,6 +9,7 @@ mod add;
 mod fetch;
 mod list;
 mod lock;
+mod private;
 mod resolve;
 mod sha1;
 
@@ -65,7 +66,8 @@ impl Session<'_> {
 
     fn wanted(&self, list: &PackageList, asked_by: Option<&str>) -> Result<List, Diagnostics> {
         let renderer = list.is_rendered.then_some(self.renderer);
-        list::read(&list.root, &ListContext { file: &list.file, renderer, asked_by })
+        let providers = self.environment.get(private::PROVIDERS);
+        list::read(&list.root, &ListContext { file: &list.file, renderer, asked_by, providers })
     }
 }
 

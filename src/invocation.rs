@@ -295,9 +295,9 @@ impl Flags {
         self.settings.iter().map(|(name, setting)| (name.to_uppercase(), &setting.value))
     }
 
-    /// Whether the user switched a flag off, whatever it is by default.
-    pub fn is_switched_off(&self, name: &str) -> bool {
-        self.settings.is_given(name) && !self.settings.flag(name)
+    /// Whether the command line itself switches a flag on.
+    pub fn is_asked_for(&self, name: &str) -> bool {
+        self.settings.origin(name) == Origin::CommandLine && self.settings.flag(name)
     }
 
     /// Whether a behaviour of `flags:` (`require_...`, `state_modified_...`) is on.

@@ -58,7 +58,12 @@ use workspace::Workspace;
 
 /// The one `ref(...)` or `source(...)` that `expression` is, as in `input:` of a unit test.
 pub fn reference(expression: &str) -> Option<CallTarget> {
-    let found = extract::reference(expression)?;
+    reference_with(expression, false)
+}
+
+/// As [`reference`]; with `free_keywords` a `ref` may have any (`support_custom_ref_kwargs`).
+pub fn reference_with(expression: &str, free_keywords: bool) -> Option<CallTarget> {
+    let found = extract::reference_with(expression, free_keywords)?;
     let call = found.refs.into_iter().next().map(|(call, _)| CallTarget::Ref(call));
     call.or_else(|| found.sources.into_iter().next().map(|(call, _)| CallTarget::Source(call)))
 }

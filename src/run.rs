@@ -14,6 +14,7 @@ mod lock;
 mod fresh;
 pub mod freshness;
 mod function;
+mod ephemeral;
 mod fuse;
 pub mod node;
 pub mod outcome;
@@ -95,7 +96,7 @@ pub struct Run {
 pub fn execute(runtime: &Arc<Runtime>, request: &Request, interrupt: &Interrupt) -> Result<Run, Diagnostics> {
     let begun = Instant::now();
     interrupt.watch(&runtime.warehouse);
-    let main = runtime.worker("master");
+    let main = runtime.worker(schemas::MAIN);
     runtime.assign_invocation(&main)?;
     let rendering = Rendering { runtime, worker: &main };
     let mut run = Run::default();
@@ -204,6 +205,8 @@ struct Runner<'a> {
     ages: OnceLock<Result<freshness::Known, Diagnostic>>,
     /// The newest rows of all that is measured; asked by the first.
     newest: OnceLock<freshness::Known>,
+    /// Ephemeral models that do not compile, by the tasks that they keep from running.
+    broken_ephemerals: Mutex<HashMap<usize, UniqueId>>,
     /// Tests that are asked together; their tasks come after those of `ids`.
     groups: Vec<fuse::Group>,
     /// Tests of groups that have run, by task.
@@ -240,6 +243,7 @@ impl<'a> Runner<'a> {
             outcomes,
             ages: OnceLock::new(),
             newest: OnceLock::new(),
+            broken_ephemerals: Mutex::default(),
             groups: Vec::new(),
             asked: Mutex::default(),
             places: None,
@@ -530,7 +534,7 @@ impl Work for Runner<'_> {
             return Step::Done;
         }
         match self.resource(task) {
-            _ if self.is_silent(task) => Step::Done,
+            _ if self.is_silent(task) => self.compile_silently(worker, task),
             Some(resource @ (Resource::Node(_) | Resource::Source(_))) if self.task == Task::Freshness => {
                 self.run_freshness(worker, task, resource)
             }
@@ -552,7 +556,11 @@ impl Work for Runner<'_> {
         }
     }
 
-    fn skip(&self, task: usize, _parent: usize) {
+    fn skip(&self, task: usize, parent: usize) {
+        let broken = self.broken_ephemeral(task, parent);
+        if let Some(cause) = broken.filter(|_| !self.is_silent(task)) {
+            return self.skip_because_of(task, &cause);
+        }
         if !self.is_silent(task) {
             let position = self.next_position();
             self.runtime.emit(Event::SkippingDetails { node: NodeInfo::waiting(&self.facts(task)), position });

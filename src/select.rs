@@ -71,6 +71,7 @@ pub fn nodes(graph: &Graph, criteria: &Criteria, context: Context<'_>) -> Result
     let mut warnings = Diagnostics::new();
     if let Some(comparison) = subject.comparison.as_ref().filter(|_| asks_for_changes(criteria, context.selectors, &[]))
     {
+        warnings.extend(comparison.removed_test_macros());
         warnings.extend(comparison.seed_warnings());
         warnings.extend(comparison.broken_contracts(context.enforced_constraints, chrono::Utc::now()));
         if warnings.has_errors() {

@@ -40,11 +40,11 @@ pub struct PreviousState {
 pub fn read(folder: &Path, target: &Path) -> Result<Warned<PreviousState>, Diagnostics> {
     let mut diagnostics = Diagnostics::new();
     if folder == target {
-        let text =
-            format!("the state folder `{}` is the target folder, which this invocation writes to", folder.display());
-        diagnostics.push(
-            Diagnostic::warning_of("WarnStateTargetEqual", text).hint("copy the artifacts to a folder of their own"),
-        );
+        let shown = target.parent().and_then(|project| folder.strip_prefix(project).ok()).unwrap_or(folder);
+        let text = format!("The state and target directories are the same: '{}'", shown.display());
+        let warning = Diagnostic::warning_of("WarnStateTargetEqual", text)
+            .note("this invocation writes there: the next one would compare with that, and miss changes");
+        diagnostics.push(warning.hint("copy the artifacts to a folder of their own"));
     }
     let mut state = PreviousState { folder: folder.to_owned(), ..PreviousState::default() };
     keep(artifact::read::manifest(&folder.join(artifact::MANIFEST)), &mut state.manifest, &mut diagnostics);

@@ -32,7 +32,7 @@ pub struct Dialect {
     pub claims: Claims,
     /// What may be done about an error.
     pub kind_of: fn(&ServerError) -> ErrorKind,
-    /// The name of a described column's type, if every server of the kind has it.
+    /// The name of a described column's type for contracts; the type's own, where it is none.
     pub type_name: fn(u32) -> Option<String>,
     /// SQL for the relations of some schemas: schema, name, kind, and as a JSON list of pairs what a view reads.
     pub relations: fn(&[Schemas]) -> String,
@@ -84,7 +84,7 @@ pub static DIALECT: Dialect = Dialect {
     session: &[("DateStyle", "ISO"), ("IntervalStyle", "postgres")],
     claims: lock::CLAIMS,
     kind_of: server_error::kind,
-    type_name: types::driver_name,
+    type_name: |oid| Some(types::driver_name(oid).unwrap_or_else(|| format!("unknown type_code {oid}"))),
     relations: catalog::relations,
     schemas: catalog::schemas,
     more: None,

@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 
 use super::postgres::{
     Credentials, DIALECT as POSTGRES, Dialect, FLOATS, INTEGERS, NUMERICS, STRINGS, Server, ServerError, Settings,
-    literal_text as literal,
+    literal_text as literal, types,
 };
 use super::{
     Capabilities, ColumnDialect, ConstraintSupport, Constraints, ErrorKind, Facts, Policy, RelationKind, RelationStyle,
@@ -28,7 +28,7 @@ static DIALECT: Dialect = Dialect {
     session: &[],
     claims: claims::CLAIMS,
     kind_of,
-    type_name: POSTGRES.type_name,
+    type_name: types::driver_name,
     relations: catalog::relations,
     schemas: catalog::schemas,
     more: Some(&catalog::MORE),

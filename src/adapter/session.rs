@@ -141,6 +141,8 @@ impl Warehouse {
             has_committed: false,
             was_lost: false,
             replacing: Replacing::No,
+            holds: false,
+            held: None,
             changed: HashSet::new(),
             work: Work { name: name.to_owned(), ..Work::default() },
         };
@@ -223,6 +225,10 @@ struct State {
     /// The last error was the end of its connection.
     was_lost: bool,
     replacing: Replacing,
+    /// The next statement without rows may wait for the end of the transaction.
+    holds: bool,
+    /// A statement that goes along with the commit, or before whatever comes sooner.
+    held: Option<String>,
     /// Schemas in which the open transaction changed what the cache knows.
     changed: HashSet<(Option<String>, Option<String>)>,
     work: Work,
@@ -312,6 +318,15 @@ impl Session {
     /// The relation was replaced.
     pub fn replaced(&self) {
         lock(&self.state).replacing = Replacing::No;
+    }
+
+    /// Does `work`, whose statement goes along with the commit of the open transaction if nothing else
+    /// is sent before: nobody waits for its answer.
+    pub fn hold<T>(&self, work: impl FnOnce() -> T) -> T {
+        lock(&self.state).holds = true;
+        let done = work();
+        lock(&self.state).holds = false;
+        done
     }
 
     /// Whether the last error was that a relation cannot be replaced where it stands (or what looks
@@ -412,6 +427,10 @@ impl Session {
         let comment = state.work.comment.clone().filter(|_| statement.with_comment);
         let sql = comment.as_ref().map(|comment| comment.add(statement.sql));
         let sent = sql.as_deref().unwrap_or(statement.sql);
+        if state.holds && state.in_transaction && statement.fetch == Fetch::None && statement.bindings.is_empty() {
+            state.held = Some(sent.trim_end().trim_end_matches(';').to_owned());
+            return Ok(QueryResult::default());
+        }
         let logged = match statement.abridged && sent.len() > ABRIDGED_LENGTH {
             true => format!("{}...", sent.chars().take(ABRIDGED_LENGTH).collect::<String>()),
             false => sent.to_owned(),
@@ -554,8 +573,20 @@ impl Session {
         if !state.in_transaction {
             return Ok(());
         }
+        let had_committed = state.has_committed;
         state.has_committed |= counts;
-        self.send(&mut state, "COMMIT", |connection| connection.commit())?;
+        let done = match state.held.take() {
+            Some(sql) => {
+                let logged = format!("{sql};\nCOMMIT");
+                self.send(&mut state, &logged, |connection| connection.commit_after(&sql))
+            }
+            None => self.send(&mut state, "COMMIT", |connection| connection.commit()),
+        };
+        if done.is_err() && !state.was_lost {
+            // The server said no: what it would have committed is not there.
+            state.has_committed = had_committed;
+        }
+        done?;
         state.in_transaction = false;
         state.changed.clear();
         Ok(())
@@ -586,6 +617,7 @@ impl Session {
     }
 
     fn rollback_in(&self, state: &mut State) {
+        state.held = None;
         if !std::mem::take(&mut state.in_transaction) {
             return;
         }
@@ -611,6 +643,9 @@ impl Session {
             let connection = self.warehouse.adapter.open(&state.work.name)?;
             *lock(&self.cancel) = Some(connection.cancel_handle());
             state.connection = Some(connection);
+        }
+        if let Some(sql) = state.held.take() {
+            self.send(&mut state, &sql, |connection| connection.execute(&sql, Fetch::None).map(drop))?;
         }
         Ok(state)
     }

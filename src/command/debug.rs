@@ -50,6 +50,10 @@ pub(super) fn run(call: &Call) -> Result<ExitCode, Diagnostics> {
     }
     let settings = match loaded {
         Ok(settings) => settings,
+        // A variable that nobody sets is a mistake of the command line, not of a file.
+        Err(problems) if problems.iter().any(|problem| problem.message.starts_with("Required var ")) => {
+            return Err(problems.of_kind("Compilation Error"));
+        }
         Err(problems) => {
             for text in reasons(call, &problems, project.err().as_ref()) {
                 say(text);

@@ -5,6 +5,8 @@
 //! expect. `docs serve` shows them to a browser on this machine.
 //! Source: docs.getdbt.com/reference/commands/cmd-docs.
 
+mod own_catalog;
+
 use std::collections::HashMap;
 use std::fs;
 use std::net::TcpListener;
@@ -90,7 +92,14 @@ fn generate(call: &Call, options: Options) -> Result<ExitCode, Diagnostics> {
         let narrowed = !selection.select.is_empty() || !selection.exclude.is_empty() || selection.selector.is_some();
         let worker = runtime.worker("generate_catalog");
         let schemas = schemas_of_project(&runtime);
-        let tables = worker.session.catalog(&schemas).map_err(Diagnostic::from)?;
+        let tables = match own_catalog::read(&runtime, &worker, &schemas) {
+            Some(Ok(tables)) => tables,
+            Some(Err(problem)) => {
+                code = ExitCode::NodeFailed;
+                ungenerated(call, &mut catalog, problem)?
+            }
+            None => worker.session.catalog(&schemas).map_err(Diagnostic::from)?,
+        };
         fill(&mut catalog, &runtime, narrowed.then_some(&selected), tables);
         worker.session.close();
     }
@@ -103,6 +112,21 @@ fn generate(call: &Call, options: Options) -> Result<ExitCode, Diagnostics> {
     let text = format!("Documentation written to {}", page.display());
     call.emit(Event::notice("DocsWritten", Level::Info, text));
     Ok(code)
+}
+
+/// The catalog without what a macro of the project refused to give.
+fn ungenerated(
+    call: &Call,
+    catalog: &mut Catalog,
+    problem: Diagnostic,
+) -> Result<Vec<adapter::CatalogTable>, Diagnostics> {
+    catalog.errors = Some(vec![problem.to_string()]);
+    let text = format!("Encountered an error while generating catalog: {}", problem.message);
+    let warning = Diagnostic::warning_of("CatalogGenerationError", text).at_opt(problem.span);
+    call.warnings(warning.into())?;
+    let text = "dbt encountered 1 failure while writing the catalog";
+    call.emit(Event::notice("WriteCatalogFailure", Level::Error, text));
+    Ok(Vec::new())
 }
 
 fn site(
@@ -294,13 +318,13 @@ fn entry(table: &adapter::CatalogTable, id: &UniqueId) -> CatalogTable {
     });
     let statistics = table.stats.iter().map(|stat| {
         let entry = Statistic {
-            id: stat.id.to_owned(),
-            label: stat.label.to_owned(),
+            id: stat.id.to_string(),
+            label: stat.label.to_string(),
             value: stat.value.to_json(),
             include: true,
-            description: Some(stat.description.to_owned()),
+            description: Some(stat.description.to_string()),
         };
-        (stat.id.to_owned(), entry)
+        (stat.id.to_string(), entry)
     });
     let has = Statistic {
         id: "has_stats".to_owned(),

@@ -13,7 +13,7 @@ use minijinja::Value;
 use crate::artifact::{self, BatchResults, RunResult, RunResults};
 use crate::compile::runtime::Runtime;
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::event::{Event, Level, NodeResult, RunEnd};
+use crate::event::{Event, Level, NodeResult, RunEnd, Status};
 use crate::graph::{Blocking, NodeSet};
 use crate::invocation::{Command, ExitCode, Invocation, Preview, Which};
 use crate::jinja::values;
@@ -280,8 +280,12 @@ pub(super) fn run_end(run: &Run, which: Which) -> RunEnd {
 }
 
 pub(super) fn exit_code(end: &RunEnd) -> ExitCode {
+    // A skip that says why is the only trace of what failed (an ephemeral model).
+    let fails = |result: &NodeResult| {
+        result.status.is_failure() || (result.status == Status::Skipped && result.message.is_some())
+    };
     let failed = |kind: fn(&str) -> bool| {
-        end.results.iter().any(|result| result.status.is_failure() && kind(&result.node.facts.resource_type))
+        end.results.iter().any(|result| fails(result) && kind(&result.node.facts.resource_type))
     };
     let skipped = end.interrupted;
     if failed(|kind| !matches!(kind, "test" | "unit_test")) || skipped {

@@ -26,7 +26,7 @@ use crate::project::{self, Package, QueryComment, Quoting, TreeRenderer};
 use crate::resource::UniqueId;
 use crate::select::{self, Context, Selectors};
 use crate::settings::LockRules;
-use crate::state::{self, Deferral};
+use crate::state::{self, Deferral, DeferredRelation};
 use crate::yaml;
 
 use super::{Call, leave};
@@ -100,6 +100,10 @@ pub(crate) fn project_without_manifest(call: &Call) -> Result<Prepared, Diagnost
         }
     }
     call.emit(vars_hash(invocation));
+    if invocation.flags.is_asked_for("partial_parse") {
+        let text = "Unable to do partial parsing because no manifest is saved for it, nor needed. Starting full parse.";
+        call.emit(Event::notice("UnableToPartialParse", Level::Info, text));
+    }
     if !invocation.flags.behaviour("partial_parse") {
         call.emit(Event::notice("PartialParsingNotEnabled", Level::Debug, "Partial parsing not enabled"));
     }
@@ -166,16 +170,28 @@ fn vars_hash(invocation: &Invocation) -> Event {
     Event::notice_with("StateCheckVarsHash", Level::Debug, text, data)
 }
 
-/// Warnings of parsing that are errors: all at once, or the first where the project wants no groups.
+/// The flag by which all warnings that count as errors are told at once.
+const GROUPED: &str = "enable_grouped_warn_error_parser_logs";
+
+/// Warnings of parsing that are errors: the first, as in dbt, or all at once where the project wants groups.
 fn grouped(invocation: &Invocation, raised: Diagnostics) -> Diagnostics {
-    if !invocation.flags.is_switched_off("enable_grouped_warn_error_parser_logs") {
+    if invocation.flags.behaviour(GROUPED) {
         return raised;
     }
     let is_error = |problem: &Diagnostic| problem.severity == Severity::Error;
-    let first = raised.iter().position(is_error);
+    let further = raised.iter().filter(|problem| is_error(problem)).count().saturating_sub(1);
     let mut kept = Diagnostics::new();
-    let all = raised.into_iter().enumerate();
-    kept.extend(all.filter(|(at, problem)| Some(*at) == first || !is_error(problem)).map(|(_, problem)| problem));
+    let mut errors = 0;
+    for problem in raised {
+        errors += usize::from(is_error(&problem));
+        match (is_error(&problem), errors) {
+            (true, 1) if further > 0 => kept.push(problem.hint(format!(
+                "{further} more of parsing's warnings count as errors here: `flags: {{{GROUPED}: true}}` in dbt_project.yml shows all"
+            ))),
+            (true, 2..) => {}
+            _ => kept.push(problem),
+        }
+    }
     kept
 }
 
@@ -435,11 +451,9 @@ pub(crate) fn deferred(
             let relation = prepared.adapter_options.capabilities.relation(path, None);
             adapter_object::find_relation(&adapter, &relation).is_ok_and(|found| found.is_some())
         };
-        if let Some(relation) = deferral.relation(id, is_selected, exists) {
-            let (database, schema, alias) =
-                (relation.database.clone(), relation.schema.clone(), relation.alias.clone());
-            found.insert(id.clone(), Deferred { database, schema, alias });
-        }
+        let Some(relation) = deferral.of(id) else { continue };
+        let is_read = deferral.relation(id, is_selected, exists).is_some();
+        found.insert(id.clone(), Deferred { is_read, ..standing_in(relation, is_selected) });
     }
     session.close();
     Ok(found)
@@ -465,10 +479,14 @@ pub(crate) fn originals(call: &Call, prepared: &Prepared) -> Result<HashMap<Uniq
     let deferral = Deferral::new(current, &previous, state.favor_state);
     let found = current.nodes.keys().filter_map(|id| {
         let relation = deferral.of(id)?;
-        let (database, schema, alias) = (relation.database.clone(), relation.schema.clone(), relation.alias.clone());
-        Some((id.clone(), Deferred { database, schema, alias }))
+        Some((id.clone(), standing_in(relation, true)))
     });
     Ok(found.collect())
+}
+
+fn standing_in(relation: &DeferredRelation, is_selected: bool) -> Deferred {
+    let (database, schema, alias) = (relation.database.clone(), relation.schema.clone(), relation.alias.clone());
+    Deferred { database, schema, alias, is_read: true, is_selected }
 }
 
 impl Prepared {

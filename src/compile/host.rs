@@ -311,7 +311,12 @@ impl Inner {
             let name = names.join(".");
             return Err(fault(format!("the metric `{name}` was not found when `{}` was parsed", self.node.name)));
         };
-        let fields = values::from_json(&serde_json::to_value(metric.as_ref()).unwrap_or_default());
+        let mut fields = serde_json::to_value(metric.as_ref()).unwrap_or_default();
+        if let Some(kind) = fields.get("type").and_then(serde_json::Value::as_str) {
+            // In dbt this is a member of an enumeration, which prints with its name.
+            fields["type"] = format!("MetricType.{}", kind.to_uppercase()).into();
+        }
+        let fields = values::from_json(&fields);
         Ok(metric::value(&metric.name, Some(&metric.package_name), Some(fields)))
     }
 

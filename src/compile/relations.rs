@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 use crate::adapter::{EventTimeFilter, Path, PolicyChange, Relation};
 use crate::manifest::{Node, Quoting, Source};
 
-use super::runtime::{EventTime, Runtime};
+use super::runtime::{Deferred, EventTime, Runtime};
 
 impl Runtime {
     /// The relation of a node, with the project's and its own quoting.
@@ -24,13 +24,26 @@ impl Runtime {
 
     /// What `ref` gives: the node's relation, or that of the earlier run it is deferred to.
     pub fn ref_relation(&self, target: &Node) -> Relation {
-        match self.deferred.get(&target.unique_id) {
-            Some(other) => {
-                let (schema, alias) = (other.schema.as_str(), other.alias.as_str());
-                self.quoted(Path::new(other.database.as_deref(), Some(schema), Some(alias)), target)
-            }
+        self.elsewhere(target).unwrap_or_else(|| self.relation_of(target))
+    }
+
+    /// The relation of the earlier run that is read in place of the node's own.
+    pub fn elsewhere(&self, target: &Node) -> Option<Relation> {
+        let other = self.deferred.get(&target.unique_id).filter(|other| other.is_read)?;
+        Some(self.deferred_relation(other, target))
+    }
+
+    /// What a foreign key refers to: a relation that this run builds, else that of the earlier run.
+    pub fn key_relation(&self, target: &Node) -> Relation {
+        match self.deferred.get(&target.unique_id).filter(|other| !other.is_selected) {
+            Some(other) => self.deferred_relation(other, target),
             None => self.relation_of(target),
         }
+    }
+
+    fn deferred_relation(&self, other: &Deferred, target: &Node) -> Relation {
+        let (schema, alias) = (other.schema.as_str(), other.alias.as_str());
+        self.quoted(Path::new(other.database.as_deref(), Some(schema), Some(alias)), target)
     }
 
     /// The CTE that stands for an ephemeral model.

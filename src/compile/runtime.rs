@@ -66,6 +66,10 @@ pub struct Deferred {
     pub database: Option<String>,
     pub schema: String,
     pub alias: String,
+    /// It is read in place of the node's own, which this environment lacks or is not to be read.
+    pub is_read: bool,
+    /// The node is built here, so that foreign keys refer to its own relation.
+    pub is_selected: bool,
 }
 
 /// An ephemeral model's SQL before its own CTEs are put in.

@@ -30,6 +30,8 @@ use super::{Compiled, Rendering, cte, template_of};
 
 /// The macro that makes a query of rows.
 const FIXTURE_MACRO: &str = "get_fixture_sql";
+/// The name under which it finds the quoted names of columns whose types it is given.
+const QUOTED_NAMES: &str = "tf_quoted_names";
 
 /// What a unit test puts in the place of what its model reads and calls.
 #[derive(Debug)]
@@ -191,7 +193,7 @@ fn input(
     let asking = test.original_file_path.as_str();
     let call = match text {
         "this" => return Ok(node_input(runtime, asking, model, fixture)),
-        _ => parse::reference(text),
+        _ => parse::reference_with(text, custom_keywords(runtime)),
     };
     match call {
         Some(CallTarget::Ref(call)) => match find_node(runtime, test, &call) {
@@ -206,6 +208,11 @@ fn input(
             "Unit test given inputs must be either a 'ref', 'source' or 'this' call. Got: '{text}'."
         ))),
     }
+}
+
+/// Whether the project's own `ref` takes more keywords than dbt's.
+fn custom_keywords(runtime: &Runtime) -> bool {
+    runtime.adapter_options.behavior.get("support_custom_ref_kwargs").copied().unwrap_or(false)
 }
 
 fn find_node(runtime: &Arc<Runtime>, test: &UnitTest, call: &RefCall) -> Option<Arc<Node>> {
@@ -228,7 +235,7 @@ fn node_input(runtime: &Arc<Runtime>, asking: &str, found: &Arc<Node>, fixture: 
         fqn: found.fqn.clone(),
         ..input_node(runtime, asking, &found.name, &found.package_name)
     };
-    let deferred = runtime.deferred.contains_key(&found.unique_id).then(|| runtime.ref_relation(found));
+    let deferred = runtime.elsewhere(found);
     Input {
         node: Arc::new(node),
         original: runtime.relation_of(found),
@@ -368,6 +375,13 @@ fn input_sql(rendering: &Rendering<'_>, input: &Input) -> Result<String, Diagnos
     let node = &input.node;
     let mut extras = vec![("this", relation_object::value_of(input.original.clone()))];
     extras.extend(input.deferred.clone().map(|relation| ("defer_relation", relation_object::value_of(relation))));
+    let known = match (&input.fixture.rows, &runtime.stand_in, &input.ephemeral) {
+        (Json::String(_), ..) | (_, None, None) => None,
+        (_, Some(stand_in), _) => Some(known_types(rendering, stand_in, input)?),
+        (_, None, Some(model)) => Some(types_of_ephemeral(rendering, model)?),
+    };
+    let (types, quoted) = known.map_or_else(|| (values::none(), None), |[types, quoted]| (types, Some(quoted)));
+    extras.extend(quoted.map(|quoted| (QUOTED_NAMES, quoted)));
     let host = NodeHost::new(runtime, node, rendering.worker.clone(), extras);
     let context = super::context(runtime, node, host);
     let scope = RenderScope::new(&node.package_name, context);
@@ -377,13 +391,7 @@ fn input_sql(rendering: &Rendering<'_>, input: &Input) -> Result<String, Diagnos
             runtime.engine.render(&template, &scope).map(|rendered| rendered.value)
         }
         rows => {
-            let mut positional = vec![values::from_json(rows)];
-            match (&runtime.stand_in, &input.ephemeral) {
-                (Some(stand_in), _) => positional.extend(known_types(rendering, stand_in, input)?),
-                (None, Some(model)) => positional.extend(types_of_ephemeral(rendering, model)?),
-                (None, None) => positional.push(values::none()),
-            }
-            let arguments = Arguments { positional, named: Vec::new() };
+            let arguments = Arguments { positional: vec![values::from_json(rows), types], named: Vec::new() };
             let made = runtime.engine.call(FIXTURE_MACRO, arguments, &scope)?.value;
             Ok(values::text(&made))
         }
@@ -412,7 +420,7 @@ fn types_of_ephemeral(rendering: &Rendering<'_>, model: &Arc<Node>) -> Result<[V
     Ok(as_arguments(rendering.runtime, &types))
 }
 
-/// Types and quoted names of columns, as `get_fixture_sql` takes them.
+/// Types and quoted names of columns, by their names in lower case.
 fn as_arguments(runtime: &Runtime, types: &Types) -> [Value; 2] {
     let kinds = types.iter().map(|(name, column)| (name.as_str(), Value::from(column.data_type.as_str())));
     let quoted = |column: &TypedColumn| Value::from(runtime.capabilities().quote(&column.name));

@@ -206,7 +206,7 @@ impl<'a> Fetcher<'a> {
         match &git.subdirectory {
             None => Ok((folder, commit)),
             Some(inner) if folder.join(inner).is_dir() => Ok((folder.join(inner), commit)),
-            Some(inner) => Err(Diagnostic::error(format!("`{}` has no folder `{inner}`", git.url))),
+            Some(inner) => Err(Diagnostic::error(format!("`{}` has no folder `{inner}`", git.shown()))),
         }
     }
 }
@@ -267,7 +267,14 @@ fn checkout(url: &str, revision: &str, folder: &Path) -> Result<(), Diagnostic> 
             // Some servers refuse single commits, and no server knows shortened ones.
             let is_commit = revision.len() >= 7 && revision.bytes().all(|byte| byte.is_ascii_hexdigit());
             if !is_commit {
-                return Err(problem.note(format!("Error checking out spec='{revision}'")));
+                let problem = problem.note(format!("Error checking out spec='{revision}'"));
+                return Err(match url.contains(char::is_whitespace) {
+                    // What a filter made of a secret's name; the value is put in after rendering.
+                    true => problem
+                        .note(format!("the address has blanks in it: `{url}`"))
+                        .hint("filters see the name of a `DBT_ENV_SECRET_` variable, not its value"),
+                    false => problem,
+                });
             }
             run_git(folder, &["fetch", "--quiet", "--tags", "origin"])?;
             revision

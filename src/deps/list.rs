@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
+use super::private;
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity, SourceFile, Span};
 use crate::project::version::Requirement;
 use crate::project::{StringRenderer, TreeRenderer};
@@ -39,6 +40,21 @@ pub(super) struct Git {
     pub(super) revisions: Vec<String>,
     pub(super) subdirectory: Option<String>,
     pub(super) warns_unpinned: bool,
+    /// It was asked for as a private package; its address holds a token.
+    pub(super) private: Option<Private>,
+}
+
+/// How a private package was asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Private {
+    pub(super) provider: Option<String>,
+}
+
+impl Git {
+    /// The address as people may see it.
+    pub(super) fn shown(&self) -> &str {
+        if self.private.is_some() { &self.unrendered } else { &self.url }
+    }
 }
 
 impl Source {
@@ -60,8 +76,8 @@ impl Source {
         match self {
             Source::Hub { package, .. } => package.clone(),
             Source::Git(git) => match &git.subdirectory {
-                Some(folder) => format!("{}/{folder}", git.url),
-                None => git.url.clone(),
+                Some(folder) => format!("{}/{folder}", git.shown()),
+                None => git.shown().to_owned(),
             },
             Source::Local { path } => path.clone(),
             Source::Tarball { name, .. } => name.clone(),
@@ -82,6 +98,8 @@ pub(super) struct ListContext<'a> {
     /// `None` where nothing is rendered (`dependencies.yml`).
     pub(super) renderer: Option<&'a dyn StringRenderer>,
     pub(super) asked_by: Option<&'a str>,
+    /// What [`private::PROVIDERS`] says.
+    pub(super) providers: Option<&'a str>,
 }
 
 /// Reads the entries under `packages` of a file's root.
@@ -106,7 +124,7 @@ pub(super) fn read(root: &Node, context: &ListContext<'_>) -> Result<List, Diagn
     let mut canonical = Vec::new();
     for (entry, written) in entries.iter().zip(unrendered) {
         let mut fields = Fields::new(context.file, entry);
-        if let Some(source) = source(&mut fields, written) {
+        if let Some(source) = source(&mut fields, written, context.providers) {
             canonical.push(python_json(&for_hash(entry, written)));
             let asked_by = context.asked_by.map(str::to_owned);
             list.wanted.push(Wanted { source, span: Some(entry.span(context.file)), asked_by });
@@ -135,13 +153,13 @@ pub(super) fn from_index(packages: &Value, asked_by: &str) -> Result<Vec<Wanted>
     let extent = crate::yaml::Extent::default();
     let value = crate::yaml::Value::from_json(&json!({ "packages": packages }), extent);
     let root = Node { value, extent };
-    let list = read(&root, &ListContext { file: &file, renderer: None, asked_by: Some(asked_by) })?;
+    let list = read(&root, &ListContext { file: &file, renderer: None, asked_by: Some(asked_by), providers: None })?;
     Ok(list.wanted.into_iter().map(|wanted| Wanted { span: None, ..wanted }).collect())
 }
 
 const KINDS: &[&str] = &["package", "git", "local", "tarball", "private"];
 
-fn source(fields: &mut Fields<'_>, written: &Node) -> Option<Source> {
+fn source(fields: &mut Fields<'_>, written: &Node, providers: Option<&str>) -> Option<Source> {
     if fields.node.as_map().is_none() {
         let message = format!("a package is a mapping, this is {}", fields.node.value.kind());
         fields.problems.push(Diagnostic::error(message).at(fields.node.span(fields.file)));
@@ -182,17 +200,19 @@ fn source(fields: &mut Fields<'_>, written: &Node) -> Option<Source> {
             }
             Some(Source::Tarball { url: place, name: name?, unrendered })
         }
-        _ => {
-            let message = format!("private package `{place}` cannot be resolved");
-            let node = fields.node.get(kind).unwrap_or(fields.node);
-            fields.problems.push(
-                Diagnostic::error(message)
-                    .at(node.span(fields.file))
-                    .note("private packages need the provider integration of dbt's platform")
-                    .hint("use a `git` package with the repository's address"),
-            );
-            None
-        }
+        _ => match private::address(&place, fields.text("provider").as_deref(), providers) {
+            Ok(url) => git(fields, url, unrendered),
+            Err(why) => {
+                let node = fields.node.get(kind).unwrap_or(fields.node);
+                let message = format!("private package `{place}` cannot be resolved: {why}");
+                fields.problems.push(
+                    Diagnostic::error(message)
+                        .at(node.span(fields.file))
+                        .hint("name the `provider`, or use a `git` package with the repository's address"),
+                );
+                None
+            }
+        },
     }
 }
 
@@ -226,7 +246,11 @@ fn hub(fields: &mut Fields<'_>, package: String) -> Option<Source> {
 }
 
 fn git(fields: &mut Fields<'_>, url: String, unrendered: String) -> Option<Source> {
-    fields.warn_unknown(&["git", "revision", "warn-unpinned", "warn_unpinned", "subdirectory", "name"], |_| false);
+    const KNOWN: [&str; 8] =
+        ["git", "private", "provider", "revision", "warn-unpinned", "warn_unpinned", "subdirectory", "name"];
+    fields.warn_unknown(&KNOWN, |_| false);
+    let is_private = fields.node.get("private").is_some();
+    let private = is_private.then(|| Private { provider: fields.text("provider") });
     let revision = fields.text("revision");
     let subdirectory = fields.text("subdirectory").filter(|folder| !folder.is_empty());
     if url.starts_with('-') || revision.as_deref().is_some_and(|revision| revision.starts_with('-')) {
@@ -238,7 +262,8 @@ fn git(fields: &mut Fields<'_>, url: String, unrendered: String) -> Option<Sourc
         return None;
     }
     let warns_unpinned = fields.flag("warn-unpinned").or_else(|| fields.flag("warn_unpinned")).unwrap_or(true);
-    Some(Source::Git(Git { url, unrendered, revisions: revision.into_iter().collect(), subdirectory, warns_unpinned }))
+    let revisions = revision.into_iter().collect();
+    Some(Source::Git(Git { url, unrendered, revisions, subdirectory, warns_unpinned, private }))
 }
 
 /// Whether a relative path stays where it starts.
@@ -255,8 +280,9 @@ fn for_hash(entry: &Node, written: &Node) -> Value {
         put("package", value("package"));
         put("version", value("version"));
         put("install_prerelease", entry.get("install_prerelease").map_or(json!(false), Node::to_json));
-    } else if entry.get("git").is_some() {
-        for key in ["git", "revision", "subdirectory"] {
+    } else if entry.get("git").is_some() || entry.get("private").is_some() {
+        let own: &[&str] = if entry.get("git").is_some() { &["git"] } else { &["private", "provider"] };
+        for key in own.iter().chain(&["revision", "subdirectory"]) {
             put(key, value(key));
         }
         let unpinned = entry.get("warn-unpinned").or_else(|| entry.get("warn_unpinned"));
@@ -319,7 +345,7 @@ mod tests {
     fn list(text: &str) -> Result<List, Diagnostics> {
         let file = SourceFile::new("packages.yml", text);
         let root = yaml::parse(&file).unwrap().value.unwrap();
-        read(&root, &ListContext { file: &file, renderer: None, asked_by: None })
+        read(&root, &ListContext { file: &file, renderer: None, asked_by: None, providers: None })
     }
 
     #[test]
@@ -334,6 +360,10 @@ mod tests {
             ("[{git: 'https://x/é.git'}]", "df3f08293203809c03a3519bfb3aa6749fe6268d"),
             ("[{local: ../x}, {tarball: 'http://x/y.tgz', name: 'foo'}]", "ba8ea210bc872ed37359bc6ceb1d7c97426fd667"),
             ("[{local: ../x, name: y}]", "3271cb7036938c130d522fc8b4642055248849a2"),
+            (
+                "[{private: dbt-labs/dbt-integration-project, revision: dbt/1.0.0}]",
+                "d10cef4462a37807e097eace3fecfb1116c6e280",
+            ),
             ("[{local: ../util}]", "2720d399edbd777b3ca910a9dc29ddb2cbded250"),
         ];
         for (text, expected) in cases {
@@ -353,6 +383,7 @@ mod tests {
     version: latest
   - tarball: https://x/y.tgz
   - private: a/b
+    provider: svn
   - git: https://x/y
     subdirectory: ../z
   - local: ''

@@ -23,8 +23,15 @@ fn entry(session: &Session<'_>, package: &Pinned) -> Value {
         }
         Place::Git { git, commit, .. } => {
             let mut entry = Map::new();
-            entry.insert("git".to_owned(), json!(scrubbed(session, &git.unrendered)));
+            // dbt's file has the keys in the order of the alphabet.
+            if git.private.is_none() {
+                entry.insert("git".to_owned(), json!(scrubbed(session, &git.unrendered)));
+            }
             entry.insert("name".to_owned(), json!(package.name));
+            if let Some(private) = &git.private {
+                entry.insert("private".to_owned(), json!(git.unrendered));
+                entry.extend(private.provider.iter().map(|provider| ("provider".to_owned(), json!(provider))));
+            }
             entry.insert("revision".to_owned(), json!(commit));
             if let Some(folder) = &git.subdirectory {
                 entry.insert("subdirectory".to_owned(), json!(folder));

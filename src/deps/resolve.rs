@@ -269,7 +269,7 @@ fn pin_git(session: &Session<'_>, git: &Git) -> Result<Contents, Diagnostics> {
         [] => "HEAD",
         [revision] => revision,
         several => {
-            return Err(Diagnostic::error(format!("`{}` is wanted at several revisions", git.url))
+            return Err(Diagnostic::error(format!("`{}` is wanted at several revisions", git.shown()))
                 .note(format!("these are {}", several.join(", ")))
                 .hint("a `git` package needs exactly one revision")
                 .into());
@@ -282,12 +282,12 @@ fn pin_git(session: &Session<'_>, git: &Git) -> Result<Contents, Diagnostics> {
             branch => format!("pinned to the \"{branch}\" branch"),
         };
         session.warn_once(
-            Diagnostic::warning_of("DepsUnpinned", format!("the git package \"{}\" is {how}", git.url))
+            Diagnostic::warning_of("DepsUnpinned", format!("the git package \"{}\" is {how}", git.shown()))
                 .note("this can introduce breaking changes into your project without warning")
                 .hint("name a tag or a commit as its `revision`"),
         );
     }
-    let (name, asked) = contents(session, &folder, &git.url)?;
+    let (name, asked) = contents(session, &folder, git.shown())?;
     Ok((Place::Git { git: git.clone(), revision: revision.to_owned(), commit }, name, asked))
 }
 

@@ -218,6 +218,7 @@ const ASKING: &[&str] = &[
     "tf_commit_beside",
     "tf_in_transaction",
     "tf_is_read_by_bound_views",
+    "tf_rename_at_commit",
     "tf_replace",
     "tf_replaced",
     "tf_query_once",

@@ -1,7 +1,6 @@
 //! dbt's `exceptions`: how macros raise errors and warnings
 //! (docs.getdbt.com/reference/dbt-jinja-functions/exceptions).
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use minijinja::Value;
@@ -123,7 +122,7 @@ fn contract_error(_render: &Arc<Render>, arguments: Arguments) -> Result<Value, 
     let find = |columns: &[(String, String)], name: &str| {
         columns.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, kind)| kind.clone())
     };
-    let mut rows = vec![["column".to_owned(), "query".to_owned(), "contract".to_owned(), "difference".to_owned()]];
+    let mut rows = Vec::new();
     for (name, kind) in &query {
         match find(&contract, name) {
             None => rows.push([name.clone(), kind.clone(), String::new(), "missing in contract".to_owned()]),
@@ -138,13 +137,17 @@ fn contract_error(_render: &Arc<Render>, arguments: Arguments) -> Result<Value, 
             rows.push([name.clone(), String::new(), kind.clone(), "missing in definition".to_owned()]);
         }
     }
-    Err(Diagnostic::error("This model has an enforced contract that failed.")
+    rows.sort_by(|one, other| one[0].cmp(&other[0]));
+    let mut problem = Diagnostic::error("This model has an enforced contract that failed.")
         .note(format!("the differences are\n{}", table(&rows)))
         .hint(
             "Please ensure the name, data_type, and number of columns in your contract match the columns in your model's \
              definition",
-        )
-        .into())
+        );
+    if rows.iter().flatten().any(|cell| cell.starts_with(NAMELESS)) {
+        problem = problem.hint("`select N::regtype` says which type has the code N");
+    }
+    Err(problem.into())
 }
 
 fn described(columns: &Value) -> Result<Vec<(String, String)>, values::Fault> {
@@ -164,20 +167,26 @@ fn described(columns: &Value) -> Result<Vec<(String, String)>, values::Fault> {
         .collect())
 }
 
+/// How a type begins that dbt's driver has no name for.
+const NAMELESS: &str = "unknown type_code";
+
+const HEADER: [&str; 4] = ["column_name", "definition_type", "contract_type", "mismatch_reason"];
+
+/// The differences in the form of dbt, which people and their tools look for.
 fn table(rows: &[[String; 4]]) -> String {
-    let width = |index: usize| rows.iter().map(|row| row[index].chars().count()).max().unwrap_or(0);
+    let width = |index: usize| {
+        let cells = rows.iter().map(|row| row[index].chars().count());
+        cells.max().unwrap_or(0).max(HEADER[index].len())
+    };
     let widths: Vec<usize> = (0..4).map(width).collect();
-    let mut output = String::new();
-    for row in rows {
-        output.push_str("    ");
-        for (cell, width) in row.iter().zip(&widths) {
-            let _ = write!(output, "{cell:<width$}  ");
-        }
-        output.truncate(output.trim_end().len());
-        output.push('\n');
-    }
-    output.truncate(output.trim_end().len());
-    output
+    let line = |cells: [&str; 4]| {
+        let cells = cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
+        format!("    | {} |", cells.collect::<Vec<_>>().join(" | "))
+    };
+    let rule = widths.iter().map(|width| "-".repeat(*width)).collect::<Vec<_>>().join(" | ");
+    let mut lines = vec![line(HEADER), format!("    | {rule} |")];
+    lines.extend(rows.iter().map(|row| line([&row[0], &row[1], &row[2], &row[3]])));
+    lines.join("\n")
 }
 
 fn column_type_missing(_render: &Arc<Render>, arguments: Arguments) -> Result<Value, Stop> {

@@ -28,7 +28,7 @@ pub fn calls(sql: &str) -> Option<Extraction> {
     while let Some(open) = next_brace(bytes, at) {
         match bytes.get(open + 1) {
             Some(b'{') => {
-                let mut reader = Reader { sql, bytes, at: open + 2 };
+                let mut reader = Reader { sql, bytes, at: open + 2, free_keywords: false };
                 reader.call(&mut extraction)?;
                 at = reader.at;
             }
@@ -42,9 +42,14 @@ pub fn calls(sql: &str) -> Option<Extraction> {
 
 /// A `ref(..)` or `source(..)` expression that stands alone, as in `relation:` and `to:`.
 pub fn reference(expression: &str) -> Option<Extraction> {
+    reference_with(expression, false)
+}
+
+/// As [`reference`]; with `free_keywords` a `ref` may have any, for a `ref` macro of the project.
+pub fn reference_with(expression: &str, free_keywords: bool) -> Option<Extraction> {
     let mut extraction = Extraction { literal_only: true, ..Extraction::default() };
     let closed = format!("{expression} }}}}");
-    let mut reader = Reader { sql: &closed, bytes: closed.as_bytes(), at: 0 };
+    let mut reader = Reader { sql: &closed, bytes: closed.as_bytes(), at: 0, free_keywords };
     reader.call(&mut extraction)?;
     let read_to_the_end = reader.at == closed.len();
     (read_to_the_end && extraction.configs.is_empty()).then_some(extraction)
@@ -58,6 +63,7 @@ struct Reader<'a> {
     sql: &'a str,
     bytes: &'a [u8],
     at: usize,
+    free_keywords: bool,
 }
 
 /// One argument of a call.
@@ -101,7 +107,7 @@ impl<'a> Reader<'a> {
         let arguments = self.arguments(extraction)?;
         let range = start..self.at;
         match function {
-            "ref" => extraction.refs.push((ref_call(arguments)?, range)),
+            "ref" => extraction.refs.push((ref_call(arguments, self.free_keywords)?, range)),
             "source" => extraction.sources.push((source_call(arguments)?, range)),
             "config" => extraction.configs.push(config_call(arguments)?),
             _ => return None,
@@ -233,7 +239,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn ref_call(arguments: Vec<Argument<'_>>) -> Option<RefCall> {
+fn ref_call(arguments: Vec<Argument<'_>>, free_keywords: bool) -> Option<RefCall> {
     let mut names = Vec::new();
     let mut version = None;
     for (keyword, value) in arguments {
@@ -242,6 +248,7 @@ fn ref_call(arguments: Vec<Argument<'_>>) -> Option<RefCall> {
             (Some("v" | "version"), value @ (Value::Number(_) | Value::String(_))) => {
                 version = Version::from_json(&value);
             }
+            (Some(_), _) if free_keywords => {}
             _ => return None,
         }
     }
@@ -330,5 +337,7 @@ mod tests {
         assert_eq!(reference(" source('a', 'b') ").unwrap().sources.len(), 1);
         assert_eq!(reference("ref('a') and more"), None);
         assert_eq!(reference("'a'"), None);
+        assert_eq!(reference("ref('a', label='x')"), None);
+        assert_eq!(reference_with("ref('a', label='x')", true).unwrap().refs.len(), 1);
     }
 }

@@ -121,14 +121,21 @@ pub fn node(
     for (key, value) in std::mem::take(&mut calls.config) {
         config_calls.insert(key, value);
     }
+    let unrendered_places = workspace.unrendered_places(target.package);
+    let own = Own { properties: super::workspace::empty(), calls: &config_calls };
+    let unrendered_config = configure::unrendered(unrendered_places, ResourceType::Test, &fqn, own);
+    let tags = tags_of(&parts.config);
+    if !tags.is_empty() && !is_known(&calls.macros) {
+        // dbt reads them once from the properties and once from the code that it makes of those.
+        let twice = tags.iter().chain(&tags).map(|tag| Value::from(tag.as_str()));
+        config_calls.insert("tags".to_owned(), twice.collect());
+    }
     let own = Own { properties: super::workspace::empty(), calls: &config_calls };
     let failed = |message: String| {
         Diagnostic::error(format!("invalid config of test `{}`: {message}", name.full)).at(test.span.clone())
     };
     let places = workspace.places(target.package);
     let config = configure::config(places, ResourceType::Test, &fqn, own).map_err(failed)?;
-    let unrendered_places = workspace.unrendered_places(target.package);
-    let unrendered_config = configure::unrendered(unrendered_places, ResourceType::Test, &fqn, own);
     let mut tags = column.tags.clone();
     tags.extend(tags_of(&parts.config));
     tags.sort_unstable();
@@ -399,6 +406,11 @@ fn add_config(
         config.insert(key, value);
     }
     Ok(())
+}
+
+/// Whether dbt knows of a test what it asks for, and does not render it.
+fn is_known(macros: &[UniqueId]) -> bool {
+    macros.iter().any(|id| matches!(&**id, "macro.dbt.test_not_null" | "macro.dbt.test_unique"))
 }
 
 /// `package.name` or `name`.

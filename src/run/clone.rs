@@ -30,7 +30,7 @@ pub fn run(rendering: &Rendering<'_>, node: &Arc<Node>) -> Result<(Report, Optio
     let materialization = runtime
         .materialization(MATERIALIZATION)
         .ok_or_else(|| Diagnostic::error(format!("there is no materialization `{MATERIALIZATION}`")))?;
-    let origin = runtime.deferred.contains_key(&node.unique_id).then(|| runtime.ref_relation(node));
+    let origin = runtime.elsewhere(node);
     let sql = origin.as_ref().map(|relation| format!("select * from {}", relation.render()));
     let extras = vec![
         ("defer_relation", origin.map_or_else(values::none, relation_object::value_of)),

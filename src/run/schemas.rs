@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use minijinja::Value;
 
-use crate::adapter::Schemas;
+use crate::adapter::{Schemas, Work};
 use crate::compile::host::NodeHost;
 use crate::compile::runtime::Runtime;
 use crate::compile::{self, Rendering};
@@ -18,11 +18,25 @@ use crate::manifest::{Manifest, Node, ResourceType, UniqueId};
 /// # Errors
 /// What the warehouse refuses.
 pub fn prepare(rendering: &Rendering<'_>, ids: &[UniqueId]) -> Result<(), Diagnostic> {
-    let missing = adapter_object::missing_schemas(&rendering.worker.adapter, &wanted(rendering.runtime, ids))?;
+    let wanted = wanted(rendering.runtime, ids);
+    for database in &wanted {
+        name_work(rendering, format!("list_{}", named(rendering.runtime, &database.database)))?;
+    }
+    let missing = adapter_object::missing_schemas(&rendering.worker.adapter, &wanted)?;
     for schema in missing {
         make(rendering, schema)?;
     }
     fill_cache(rendering)
+}
+
+/// What the session does, for the log, in dbt's words (`list_shop_main`).
+fn name_work(rendering: &Rendering<'_>, name: String) -> Result<(), Diagnostic> {
+    rendering.worker.session.set_work(Work { name, ..Work::default() });
+    rendering.runtime.assign_invocation(rendering.worker)
+}
+
+fn named<'a>(runtime: &'a Runtime, database: &'a str) -> &'a str {
+    if database.is_empty() { runtime.warehouse.adapter().default_database() } else { database }
 }
 
 /// Fills the relation cache with every schema of the project, and those that it is deferred to.
@@ -31,10 +45,20 @@ pub fn prepare(rendering: &Rendering<'_>, ids: &[UniqueId]) -> Result<(), Diagno
 /// What the warehouse refuses.
 pub fn fill_cache(rendering: &Rendering<'_>) -> Result<(), Diagnostic> {
     let runtime = rendering.runtime;
-    let elsewhere = runtime.deferred.values().map(|other| (other.database.as_deref(), other.schema.as_str()));
+    let read = runtime.deferred.values().filter(|other| other.is_read);
+    let elsewhere = read.map(|other| (other.database.as_deref(), other.schema.as_str()));
     let schemas = by_database(all(runtime.manifest()).chain(elsewhere));
-    adapter_object::fill_cache(&rendering.worker.adapter, &schemas)
+    if let [place] = &schemas[..]
+        && let [schema] = &place.schemas[..]
+    {
+        name_work(rendering, format!("list_{}_{schema}", named(runtime, &place.database)))?;
+    }
+    adapter_object::fill_cache(&rendering.worker.adapter, &schemas)?;
+    name_work(rendering, MAIN.to_owned())
 }
+
+/// The session's name when it works for no node.
+pub const MAIN: &str = "master";
 
 /// Makes a schema, through the macro that projects override.
 fn make(rendering: &Rendering<'_>, schema: Value) -> Result<(), Diagnostic> {

@@ -93,6 +93,28 @@ impl<'a> Comparison<'a> {
             .collect()
     }
 
+    /// Tests whose macro the earlier manifest has and this one lacks: whether they changed cannot be said.
+    pub fn removed_test_macros(&self) -> Vec<Diagnostic> {
+        let tests = self.current.nodes.values().filter_map(|node| Some((node, node.generic_test()?)));
+        let removed = tests.filter(|(node, test)| {
+            let ending = format!(".test_{}", test.test_metadata.name);
+            let has = |macros: &[UniqueId]| macros.iter().any(|id| id.ends_with(&ending));
+            let had = || self.previous.macros.keys().any(|id| id.ends_with(&ending));
+            !node.code().is_some_and(|code| has(&code.depends_on.macros)) && had()
+        });
+        removed
+            .map(|(node, test)| {
+                let message = format!(
+                    "Node '{}' (in {}) depends on a macro or test that does not exist: `{}`",
+                    node.name, node.original_file_path, test.test_metadata.name
+                );
+                Diagnostic::error(message)
+                    .at_opt(node.origin.properties.clone())
+                    .hint("it was removed, and is still asked for: remove the test too, or run `tform deps`")
+            })
+            .collect()
+    }
+
     /// Whether the resource is what `aspect` asks for.
     pub fn is(&self, resource: Resource<'_>, aspect: Aspect) -> bool {
         let old = self.previous.resource(resource.unique_id());

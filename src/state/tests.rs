@@ -296,7 +296,7 @@ fn a_folder_without_artifacts_is_an_empty_state() {
     let folder = tempfile::tempdir().unwrap();
     let state = read(folder.path(), folder.path()).unwrap();
     assert!(state.value.manifest.is_none() && state.value.results.is_none());
-    assert!(state.warnings.to_string().contains("is the target folder"));
+    assert!(state.warnings.to_string().contains("directories are the same"));
     std::fs::write(folder.path().join("manifest.json"), "{").unwrap();
     assert!(read(folder.path(), Path::new("other")).unwrap_err().to_string().contains("cannot read the artifact"));
 }

@@ -36,11 +36,6 @@ KNOWN = [
     ),
     (
         "manifest",
-        r"macros/macro\.dbt\.get_fixture_sql/arguments",
-        "an argument more, by which the engine that stands in for the warehouse names quoted columns",
-    ),
-    (
-        "manifest",
         r"macros/macro\.(tform|dbt|dbt_duckdb)\.[^/]*",
         "parts of tform's built-in macros, its own tests among them, that dbt does not have",
     ),

@@ -265,7 +265,12 @@ impl Connection for DuckdbConnection {
 }
 
 fn row_count(value: Cell) -> CatalogStat {
-    CatalogStat { id: "row_count", label: "Row Count", value, description: "Approximate count of rows in this table" }
+    CatalogStat {
+        id: "row_count".into(),
+        label: "Row Count".into(),
+        value,
+        description: "Approximate count of rows in this table".into(),
+    }
 }
 
 /// A condition on `database_name` and `schema_name`.

@@ -236,7 +236,7 @@ impl WireConnection {
 
     /// Asks once for the names of types that no table here has.
     fn learn_types(&mut self, columns: &[(String, u32)]) -> Result<(), AdapterError> {
-        let is_unknown = |oid: &u32| (self.dialect.type_name)(*oid).is_none() && !self.type_names.contains_key(oid);
+        let is_unknown = |oid: &u32| types::name(*oid).is_none() && !self.type_names.contains_key(oid);
         let unknown: Vec<String> =
             columns.iter().map(|(_, oid)| *oid).filter(is_unknown).map(|oid| oid.to_string()).collect();
         if unknown.is_empty() {
@@ -614,6 +614,11 @@ impl Connection for WireConnection {
         if self.wire.status == Status::Idle { Ok(()) } else { self.run("COMMIT", Fetch::None).map(drop) }
     }
 
+    fn commit_after(&mut self, sql: &str) -> Result<(), AdapterError> {
+        self.is_begun = false;
+        self.run(&format!("{sql};\nCOMMIT"), Fetch::None).map(drop)
+    }
+
     fn rollback(&mut self) -> Result<(), AdapterError> {
         (self.is_begun, self.begin_is_due) = (false, false);
         if self.wire.status == Status::Idle || self.wire.is_broken {
@@ -637,9 +642,9 @@ impl WireConnection {
         self.learn_types(&columns)?;
         let named = columns.into_iter().map(|(name, oid)| {
             let own = || self.type_names.get(&oid).cloned();
-            let known = (self.dialect.type_name)(oid).or_else(own);
-            let type_name = known.unwrap_or_else(|| format!("type {oid}"));
-            ResultColumn { name, type_name, sql_name: types::name(oid).or_else(own) }
+            let sql_name = types::name(oid).or_else(own);
+            let known = (self.dialect.type_name)(oid).or_else(|| sql_name.clone());
+            ResultColumn { name, type_name: known.unwrap_or_else(|| format!("type {oid}")), sql_name }
         });
         Ok(named.collect())
     }
@@ -662,10 +667,10 @@ fn add_more(tables: &mut [CatalogTable], more: &MoreOfTables, owners: Vec<Vec<Ce
         let values = more.statistic.iter().zip(row.iter().skip(2)).filter(|(_, value)| !value.is_null());
         table.stats = values
             .map(|(known, value)| CatalogStat {
-                id: known.id,
-                label: known.label,
+                id: known.id.into(),
+                label: known.label.into(),
                 value: value.clone(),
-                description: known.description,
+                description: known.description.into(),
             })
             .collect();
     }

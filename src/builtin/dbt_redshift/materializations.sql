@@ -30,6 +30,11 @@
   {{ return(aside if movable else none) }}
 {%- endmacro -%}
 
+{#- One statement less of a queue and a compilation. -#}
+{%- macro redshift__tf_stages_new_views() -%}
+  {{ return(False) }}
+{%- endmacro -%}
+
 {%- macro redshift__create_csv_table(model, agate_table) -%}
   {{ return(tf_create_seed_table(model, agate_table, dist(model['config'].get('dist', none)))) }}
 {%- endmacro -%}

@@ -27,6 +27,7 @@ pub fn call(call: &mut Call<'_, '_, '_, '_>) -> Option<Answer> {
         "drop_relation" => drop_relation(call),
         "truncate_relation" => relation_macro(call, "truncate_relation"),
         "rename_relation" => rename_relation(call),
+        "tf_rename_at_commit" => rename_at_commit(call),
         "cache_added" | "cache_dropped" => cache_changed(call),
         "cache_renamed" => cache_renamed(call),
         "tf_is_read_by_bound_views" => is_read(call),
@@ -222,6 +223,16 @@ fn two_relations(call: &mut Call<'_, '_, '_, '_>) -> Result<[Relation; 2], Error
 
 fn rename_relation(call: &mut Call<'_, '_, '_, '_>) -> Answer {
     let [from, to] = two_relations(call)?;
+    rename(call, from, to)
+}
+
+/// As `rename_relation`, whose statement need not be sent before the commit. Not one of dbt's methods.
+fn rename_at_commit(call: &mut Call<'_, '_, '_, '_>) -> Answer {
+    let [from, to] = two_relations(call)?;
+    session(call)?.hold(|| rename(call, from, to))
+}
+
+fn rename(call: &mut Call<'_, '_, '_, '_>, from: Relation, to: Relation) -> Answer {
     let session = session(call)?;
     session.warehouse().cache().rename(&from, &to).map_err(refused)?;
     session.note_change(&from);

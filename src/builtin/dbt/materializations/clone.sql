@@ -30,6 +30,9 @@
     {%- do log('Relation ' ~ existing ~ ' already exists', info=True) -%}
     {{ return({'relations': []}) }}
   {%- endif -%}
+  {%- if not existing and this.render() == defer_relation.render() -%}
+    {%- do exceptions.raise_compiler_error('there is nothing to clone: ' ~ this.render() ~ ' is its own original and does not exist') -%}
+  {%- endif -%}
   {%- if this.render() == defer_relation.render() -%}
     {%- do log('Target relation and defer relation are the same, skipping clone for relation: ' ~ this.render(), info=True) -%}
     {{ return({'relations': []}) }}

@@ -13,14 +13,16 @@
   {%- set beside = make_intermediate_relation(target_relation) -%}
   {%- set aside = make_backup_relation(target_relation, existing.type if existing else 'view') -%}
   {%- set replaces = tf_replaces_view(existing) -%}
+  {%- set staged = existing or tf_stages_new_views() -%}
   {%- do run_hooks(pre_hooks, inside_transaction=False) -%}
   {%- do tf_sweep([beside, aside]) -%}
   {%- do run_hooks(pre_hooks, inside_transaction=True) -%}
   {%- call statement('main') -%}
-    {{ get_replace_view_sql(target_relation, sql) if replaces else get_create_view_as_sql(beside if existing else target_relation, sql) }}
+    {{ get_replace_view_sql(target_relation, sql) if replaces else get_create_view_as_sql(beside if staged else target_relation, sql) }}
   {%- endcall -%}
   {%- if replaces -%}{%- do adapter.tf_replaced() -%}{%- endif -%}
   {%- set replaced = tf_swap(beside, target_relation, existing, aside) if existing and not replaces else none -%}
+  {%- if staged and not existing -%}{%- do adapter.tf_rename_at_commit(beside, target_relation) -%}{%- endif -%}
   {%- do tf_settle(target_relation, existing, full_refresh_mode=not replaces) -%}
   {%- do run_hooks(post_hooks, inside_transaction=True) -%}
   {%- do adapter.commit() -%}
@@ -36,6 +38,15 @@
 {%- endmacro -%}
 
 {%- macro default__tf_replaces_view(existing) -%}
+  {{ return(False) }}
+{%- endmacro -%}
+
+{#- Whether a new view gets its name at the end, as every other relation does. -#}
+{%- macro tf_stages_new_views() -%}
+  {{ return(adapter.dispatch('tf_stages_new_views', 'dbt')()) }}
+{%- endmacro -%}
+
+{%- macro default__tf_stages_new_views() -%}
   {{ return(False) }}
 {%- endmacro -%}
 

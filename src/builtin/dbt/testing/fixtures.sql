@@ -4,9 +4,9 @@
   Docs: docs/build/unit-tests, reference/resource-properties/data-formats
 -#}
 
-{#- The names that are quoted, by those in lower case, come along where somebody else knows the types. -#}
-{%- macro get_fixture_sql(rows, column_name_to_data_types, column_name_to_quoted=none) -%}
-  {%- set quoted = column_name_to_quoted or {} -%}
+{#- Where somebody else knows the types, `tf_quoted_names` has the names as they are quoted, by those in lower case. -#}
+{%- macro get_fixture_sql(rows, column_name_to_data_types) -%}
+  {%- set quoted = tf_quoted_names if tf_quoted_names is defined else {} -%}
   {%- set types = column_name_to_data_types or tf_fixture_types(quoted) -%}
   {%- if not types -%}
     {%- do exceptions.raise_compiler_error(
