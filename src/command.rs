@@ -119,6 +119,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         success: code == ExitCode::Success,
         seconds,
     });
+    call.reporter.flush();
     code.code(call.invocation.exit_codes)
 }
 

@@ -96,7 +96,7 @@ pub fn resolve(mut manifest: Manifest, options: &ResolveOptions) -> Result<Warne
 }
 
 impl Graph {
-    fn new(mut manifest: Manifest, lookup: Lookup, layer_rules: LayerRules, diagnostics: &mut Diagnostics) -> Self {
+    fn new(manifest: Manifest, lookup: Lookup, layer_rules: LayerRules, diagnostics: &mut Diagnostics) -> Self {
         let mut edges = DiGraph::default();
         let mut index = FastMap::with_capacity_and_hasher(manifest.nodes.len(), Default::default());
         let mut kinds = Vec::with_capacity(manifest.nodes.len());
@@ -114,10 +114,7 @@ impl Graph {
                 }
             }
         }
-        let (sorted, (maps, layers)) = rayon::join(
-            || petgraph::algo::toposort(&edges, None),
-            || (resolve::maps(&manifest, &edges), layer_rules.of_all(&manifest)),
-        );
+        let (sorted, layers) = rayon::join(|| petgraph::algo::toposort(&edges, None), || layer_rules.of_all(&manifest));
         let order = sorted.unwrap_or_else(|_| {
             cycle::report(&edges, &manifest, diagnostics);
             Vec::new()
@@ -126,7 +123,6 @@ impl Graph {
         for (at, _) in manifest.resources().enumerate().filter(|(_, resource)| resource.config().enabled()) {
             enabled.insert(Position::new(at));
         }
-        (manifest.parent_map, manifest.child_map, manifest.group_map) = maps;
         Graph { manifest, lookup, layer_rules, index, edges, order, kinds, layers, enabled }
     }
 

@@ -1,7 +1,7 @@
 //! The manifest: every resource of a project and its packages.
 //!
-//! [`Manifest`] is its own `manifest.json` form (schema v12): serialising it gives the
-//! artifact, and the same structs read a previous one back for `--state`. After
+//! The structs are their own `manifest.json` form (schema v12): `artifact::write_manifest` writes
+//! them, and the same structs read a previous one back for `--state`. After
 //! `parse::manifest` the refs are as written ([`RefCall`], [`SourceCall`]) and
 //! `depends_on.nodes` is empty; `graph::resolve` fills it.
 //! Source: schemas.getdbt.com/dbt/manifest/v12, docs.getdbt.com/reference/artifacts/manifest-json.
@@ -736,7 +736,7 @@ pub struct Metadata {
 ///
 /// Nodes are behind `Arc`, so that the graph, the contexts of rendering and the runner
 /// share them; a stage that changes one uses `Arc::make_mut`.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default)]
 pub struct Manifest {
     pub metadata: Metadata,
     pub nodes: ById<Arc<Node>>,
@@ -749,9 +749,6 @@ pub struct Manifest {
     /// YAML selectors by name, as written.
     pub selectors: IndexMap<String, Value>,
     pub disabled: ById<Vec<Disabled>>,
-    pub parent_map: ById<Vec<UniqueId>>,
-    pub child_map: ById<Vec<UniqueId>>,
-    pub group_map: IndexMap<String, Vec<UniqueId>>,
     pub saved_queries: ById<Arc<SemanticResource>>,
     pub semantic_models: ById<Arc<SemanticResource>>,
     pub unit_tests: ById<Arc<UnitTest>>,

@@ -33,6 +33,8 @@ pub use table::preview;
 
 /// How often the running nodes' times are drawn again.
 const REDRAW: Duration = Duration::from_millis(100);
+/// So long lines for the log file wait for others at most.
+const LOG_DELAY: Duration = Duration::from_millis(50);
 
 /// Writes text as it is, before there are settings: help, versions, mistakes in the arguments.
 ///
@@ -131,11 +133,14 @@ pub struct Reporter {
     style: Style,
     shared: Arc<Shared>,
     ticker: Mutex<Option<JoinHandle<()>>>,
+    log_writer: Option<JoinHandle<()>>,
 }
 
 struct Shared {
     state: Mutex<State>,
     wake: Condvar,
+    /// There are lines for the log file where there were none.
+    due: Condvar,
 }
 
 struct State {
@@ -186,8 +191,12 @@ impl Reporter {
         });
         let (deprecations, raised) = (BTreeMap::new(), Vec::new());
         let state = State { terminal, aside, file, deprecations, raised, over: false };
-        let shared = Arc::new(Shared { state: Mutex::new(state), wake: Condvar::new() });
-        let reporter = Reporter { settings, style, shared, ticker: Mutex::new(None) };
+        let logs = state.file.is_some();
+        let shared = Arc::new(Shared { state: Mutex::new(state), wake: Condvar::new(), due: Condvar::new() });
+        let writes = shared.clone();
+        let writer = std::thread::Builder::new().name("log".to_owned());
+        let log_writer = logs.then(|| writer.spawn(move || write_log(&writes)).ok()).flatten();
+        let reporter = Reporter { settings, style, shared, ticker: Mutex::new(None), log_writer };
         if let Some((path, error)) = problem {
             let text = format!("the log file `{}` cannot be written: {error}", path.display());
             reporter.emit(Event::diagnostic(Diagnostic::warning(text).hint("set `--log-path` to another folder")));
@@ -219,7 +228,7 @@ impl Reporter {
                 state.terminal.print(&text);
             }
             if let (Some(text), Some(log)) = (logged.take(), &mut state.file)
-                && log.write(&text).is_err()
+                && log.add(&text).and_then(|()| log.flush()).is_err()
             {
                 state.file = None;
             }
@@ -416,6 +425,14 @@ impl Reporter {
         }
     }
 
+    /// Writes what the log file has not got yet: for the end, when others may still hold the reporter.
+    pub fn flush(&self) {
+        if let Some(log) = &mut self.state().file {
+            // Who cannot be told of a full disk by the log has been told by the terminal.
+            drop(log.flush());
+        }
+    }
+
     fn closing_table(&self, end: &RunEnd) {
         let shown = self.settings.format == Format::Text && !self.settings.quiet && self.settings.level <= Level::Info;
         let table = if shown { table::closing(end) } else { String::new() };
@@ -449,18 +466,17 @@ impl Reporter {
             if asked_for || level == Level::Error { state.terminal.print(&line) } else { state.lines().print(&line) }
         }
         let (Some(line), Some(log)) = (logged, &mut state.file) else { return };
-        // What is being waited for must be seen; that something is done is seen by what comes next.
-        let is_step = matches!(
-            event,
-            Event::NodeStart(_)
-                | Event::NodeCompiling(_)
-                | Event::NodeExecuting(_)
-                | Event::NodeFinished(_)
-                | Event::SQLQueryStatus { .. }
-        );
-        let written = if is_step { log.write_later(&line) } else { log.write(&line) };
+        let was_due = log.is_due();
+        let mut written = log.add(&line);
+        // A line for each step of each node, each written for itself, is a tenth of a run of small models.
+        if level >= Level::Warn || self.log_writer.is_none() {
+            written = written.and_then(|()| log.flush());
+        }
+        let is_due = log.is_due();
         if written.is_err() {
             state.file = None;
+        } else if is_due && !was_due {
+            self.shared.due.notify_one();
         }
     }
 
@@ -576,10 +592,12 @@ impl Drop for Reporter {
             state.lines().clear();
             state.over = true;
         }
+        self.flush();
         self.shared.wake.notify_all();
+        self.shared.due.notify_all();
         let ticker = self.ticker.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(ticker) = ticker {
-            let _ = ticker.join();
+        for thread in ticker.into_iter().chain(self.log_writer.take()) {
+            let _ = thread.join();
         }
     }
 }
@@ -590,6 +608,23 @@ fn tick(shared: &Shared) {
     while !state.over {
         state.lines().refresh();
         state = shared.wake.wait_timeout(state, REDRAW).unwrap_or_else(PoisonError::into_inner).0;
+    }
+}
+
+/// Writes the log file's lines soon after they came, until the reporter is dropped.
+fn write_log(shared: &Shared) {
+    let lock = || shared.state.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut state = lock();
+    while !state.over {
+        if !state.file.as_ref().is_some_and(LogFile::is_due) {
+            state = shared.due.wait(state).unwrap_or_else(PoisonError::into_inner);
+            continue;
+        }
+        // Those who follow the log must see what is being waited for.
+        state = shared.wake.wait_timeout(state, LOG_DELAY).unwrap_or_else(PoisonError::into_inner).0;
+        if state.file.as_mut().is_some_and(|log| log.flush().is_err()) {
+            state.file = None;
+        }
     }
 }
 

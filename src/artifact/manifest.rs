@@ -6,9 +6,10 @@ use indexmap::IndexMap;
 use serde::Serialize;
 
 use super::stretches::{self, add};
-use crate::manifest::Manifest;
+use crate::manifest::{Manifest, Resource};
+use crate::resource::FastMap;
 
-/// Writes a manifest as `serde_json::to_writer` does.
+/// Writes a manifest (schema v12).
 ///
 /// # Errors
 /// If `out` cannot be written to.
@@ -25,9 +26,6 @@ pub(super) fn write(out: &mut (impl Write + Send), manifest: &Manifest) -> Resul
         groups,
         selectors,
         disabled,
-        parent_map,
-        child_map,
-        group_map,
         saved_queries,
         semantic_models,
         unit_tests,
@@ -44,9 +42,7 @@ pub(super) fn write(out: &mut (impl Write + Send), manifest: &Manifest) -> Resul
     section(out, "groups", groups)?;
     section(out, "selectors", selectors)?;
     section(out, "disabled", disabled)?;
-    section(out, "parent_map", parent_map)?;
-    section(out, "child_map", child_map)?;
-    section(out, "group_map", group_map)?;
+    Family::of(manifest).write(out)?;
     section(out, "saved_queries", saved_queries)?;
     section(out, "semantic_models", semantic_models)?;
     section(out, "unit_tests", unit_tests)?;
@@ -68,4 +64,68 @@ where
         add(text, value)
     })?;
     out.write_all(b"}")
+}
+
+/// Who stands on whom and who is in which group: what a reader of the file wants to find at once, and
+/// nobody here does. It is therefore made while the file is written, and not kept.
+struct Family<'a> {
+    manifest: &'a Manifest,
+    resources: Vec<Resource<'a>>,
+    /// For each resource the positions of those built from it.
+    children: Vec<Vec<u32>>,
+}
+
+impl<'a> Family<'a> {
+    fn of(manifest: &'a Manifest) -> Self {
+        let resources: Vec<Resource<'a>> = manifest.resources().collect();
+        let positions: FastMap<&str, usize> =
+            resources.iter().enumerate().map(|(at, resource)| (resource.unique_id().as_ref(), at)).collect();
+        let mut children = vec![Vec::new(); resources.len()];
+        for (child, resource) in (0u32..).zip(&resources) {
+            for parent in resource.parents().iter().filter_map(|parent| positions.get(parent.as_ref())) {
+                children[*parent].push(child);
+            }
+        }
+        Family { manifest, resources, children }
+    }
+
+    fn write(&self, out: &mut (impl Write + Send)) -> Result<()> {
+        self.section(out, "parent_map", |at| self.resources[at].parents().iter().map(AsRef::as_ref).collect())?;
+        self.section(out, "child_map", |at| self.children[at].iter().map(|child| self.id(*child as usize)).collect())?;
+        let mut groups: IndexMap<&str, Vec<&str>> =
+            self.manifest.groups.values().map(|group| (group.name.as_str(), Vec::new())).collect();
+        for resource in &self.resources {
+            let group = match resource {
+                Resource::Node(node) => node.group.as_deref(),
+                Resource::Semantic(semantic) => semantic.config.text("group"),
+                _ => None,
+            };
+            if let Some(members) = group.and_then(|group| groups.get_mut(group)) {
+                members.push(resource.unique_id());
+            }
+        }
+        section(out, "group_map", &groups)
+    }
+
+    /// A dictionary with a sorted list of ids for each resource.
+    fn section(
+        &self,
+        out: &mut (impl Write + Send),
+        name: &str,
+        relatives: impl Fn(usize) -> Vec<&'a str> + Sync,
+    ) -> Result<()> {
+        write!(out, ",\"{name}\":{{")?;
+        stretches::write(out, self.resources.len(), |text, at| {
+            let mut ids = relatives(at);
+            ids.sort_unstable();
+            add(text, self.id(at))?;
+            text.push(b':');
+            add(text, &ids)
+        })?;
+        out.write_all(b"}")
+    }
+
+    fn id(&self, at: usize) -> &'a str {
+        self.resources[at].unique_id()
+    }
 }

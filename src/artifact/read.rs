@@ -3,6 +3,7 @@
 //! What an older schema lacks is filled in with what it meant then; what is not known is
 //! passed over. Manifests from v7 (dbt 1.0) on are read.
 
+use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use rayon::prelude::*;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::{RunResults, Sources};
 use crate::config::NodeConfig;
@@ -41,6 +42,26 @@ pub fn manifest(path: &Path) -> Result<Option<Manifest>, Diagnostic> {
 /// The file cannot be read or is not what it should be.
 pub fn run_results(path: &Path) -> Result<Option<RunResults>, Diagnostic> {
     read(path)
+}
+
+/// Reads how long each node took, in seconds, from `run_results.json`, and nothing else of it;
+/// `None` if there is no such file.
+///
+/// # Errors
+/// The file cannot be read or is not what it should be.
+pub fn durations(path: &Path) -> Result<Option<HashMap<UniqueId, f64>>, Diagnostic> {
+    #[derive(Deserialize)]
+    struct Results {
+        results: Vec<Taken>,
+    }
+    #[derive(Deserialize)]
+    struct Taken {
+        unique_id: UniqueId,
+        #[serde(default)]
+        execution_time: f64,
+    }
+    let taken = |read: Results| read.results.into_iter().map(|taken| (taken.unique_id, taken.execution_time)).collect();
+    Ok(read::<Results>(path)?.map(taken))
 }
 
 /// Reads `sources.json`; `None` if there is no such file.
@@ -75,7 +96,6 @@ type Section = IndexMap<UniqueId, Box<RawValue>>;
 /// # Errors
 /// What is wrong, as a sentence.
 pub fn parse_manifest(text: &str) -> Result<Manifest, String> {
-    let mut sections: Map<String, Value> = Map::new();
     let raw: IndexMap<String, Box<RawValue>> = serde_json::from_str(text).map_err(|problem| problem.to_string())?;
     let metadata = raw.get("metadata").map_or("{}", |metadata| metadata.get());
     let mut metadata: Value = serde_json::from_str(metadata).map_err(|problem| problem.to_string())?;
@@ -84,15 +104,12 @@ pub fn parse_manifest(text: &str) -> Result<Manifest, String> {
         &mut metadata,
         &json!({"dbt_schema_version": "", "dbt_version": "", "generated_at": "", "env": {}, "invocation_id": null}),
     );
-    for key in ["selectors", "parent_map", "child_map", "group_map"] {
-        if let Some(section) = raw.get(key) {
-            sections
-                .insert(key.to_owned(), serde_json::from_str(section.get()).map_err(|problem| problem.to_string())?);
+    let selectors = match raw.get("selectors") {
+        Some(section) => {
+            let section: Value = serde_json::from_str(section.get()).map_err(|problem| problem.to_string())?;
+            serde_json::from_value(section).unwrap_or_default()
         }
-    }
-    let map = |key: &str, sections: &mut Map<String, Value>| {
-        serde_json::from_value(sections.remove(key).filter(|value| !value.is_null()).unwrap_or_else(|| json!({})))
-            .unwrap_or_default()
+        None => IndexMap::new(),
     };
     Ok(Manifest {
         metadata: serde_json::from_value(metadata).map_err(|problem| format!("metadata: {problem}"))?,
@@ -114,13 +131,8 @@ pub fn parse_manifest(text: &str) -> Result<Manifest, String> {
         groups: section(&raw, "groups", |value| {
             from::<Group>(value, &json!({"path": "", "original_file_path": "", "owner": {}}))
         })?,
-        selectors: serde_json::from_value(sections.remove("selectors").unwrap_or_else(|| json!({})))
-            .unwrap_or_default(),
+        selectors,
         disabled: disabled(&raw)?,
-        parent_map: map("parent_map", &mut sections),
-        child_map: map("child_map", &mut sections),
-        group_map: serde_json::from_value(sections.remove("group_map").unwrap_or_else(|| json!({})))
-            .unwrap_or_default(),
         saved_queries: section(&raw, "saved_queries", |value| semantic(value, ResourceType::SavedQuery))?,
         semantic_models: section(&raw, "semantic_models", |value| semantic(value, ResourceType::SemanticModel))?,
         unit_tests: section(&raw, "unit_tests", unit_test)?,

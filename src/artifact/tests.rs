@@ -1,5 +1,7 @@
 //! Writing and reading artifacts back.
 
+use serde_json::json;
+
 use super::*;
 use crate::graph::{ResolveOptions, resolve, table};
 
@@ -22,13 +24,16 @@ fn a_manifest_is_read_back_as_it_was_written() {
          saved_query q | metrics=m";
     let mut manifest = resolve(table::manifest(text), &ResolveOptions::default()).unwrap().value.into_manifest();
     manifest.metadata.dbt_schema_version = MANIFEST_SCHEMA.to_owned();
-    let written = serde_json::to_string(&manifest).unwrap();
-    let mut by_all_threads = Vec::new();
-    super::manifest::write(&mut by_all_threads, &manifest).unwrap();
-    assert_eq!(String::from_utf8(by_all_threads).unwrap(), written);
+    let write = |manifest: &Manifest| {
+        let mut text = Vec::new();
+        super::manifest::write(&mut text, manifest).unwrap();
+        String::from_utf8(text).unwrap()
+    };
+    let written = write(&manifest);
     let read = read::parse_manifest(&written).unwrap_or_else(|problem| panic!("{problem}\n{written}"));
-    let again = serde_json::to_value(&read).unwrap();
-    let first = serde_json::to_value(&manifest).unwrap();
+    let again: Value = serde_json::from_str(&write(&read)).unwrap();
+    let first: Value = serde_json::from_str(&written).unwrap();
+    assert_eq!(first["nodes"].as_object().unwrap().len(), manifest.nodes.len());
     for (key, value) in first.as_object().unwrap() {
         if key != "docs" {
             assert_eq!(&again[key], value, "{key}");
@@ -36,6 +41,29 @@ fn a_manifest_is_read_back_as_it_was_written() {
     }
     assert_eq!(read.nodes["model.shop.b"].config.materialized(), "table");
     assert_eq!(read.nodes["seed.shop.codes"].config.resource_type(), crate::resource::ResourceType::Seed);
+}
+
+#[test]
+fn a_manifest_says_who_stands_on_whom_and_who_is_in_which_group() {
+    let text = "source raw.orders
+         group g
+         seed codes
+         model b <- codes, raw.orders, codes | group=g
+         model c <- b | group=g
+         test n <- b | generic=not_null column=id
+         exposure e <- b";
+    let manifest = resolve(table::manifest(text), &ResolveOptions::default()).unwrap().value.into_manifest();
+    let mut text = Vec::new();
+    super::manifest::write(&mut text, &manifest).unwrap();
+    let written: Value = serde_json::from_slice(&text).unwrap();
+    assert_eq!(written["parent_map"].as_object().unwrap().len(), 6);
+    assert_eq!(written["parent_map"]["model.shop.b"], json!(["seed.shop.codes", "source.shop.raw.orders"]));
+    assert_eq!(written["parent_map"]["source.shop.raw.orders"], json!([]));
+    assert_eq!(written["child_map"]["seed.shop.codes"], json!(["model.shop.b"]));
+    let below = written["child_map"]["model.shop.b"].as_array().unwrap();
+    assert_eq!(below.len(), 3);
+    assert!(below.is_sorted_by_key(|id| id.as_str()), "{below:?}");
+    assert_eq!(written["group_map"], json!({"g": ["model.shop.b", "model.shop.c"]}));
 }
 
 #[test]

@@ -116,9 +116,9 @@ fn execute(
         }
         return Ok(prepare::nothing_selected(call));
     }
-    // How long building took says nothing about cloning.
+    // How long building took says nothing about cloning, and compiling waits for nothing.
     let durations = match which {
-        Which::Clone => HashMap::new(),
+        Which::Clone | Which::Compile => HashMap::new(),
         _ => durations(&prepared.files.target_path),
     };
     let deferred = match which {
@@ -162,7 +162,13 @@ fn execute(
         write_results(invocation, which, &runtime, &run)?;
         let target_path = runtime.target_path.clone();
         // Nobody else needs the graph any more: its nodes can be completed where they are.
-        let graph = Arc::try_unwrap(runtime).map_or_else(|shared| shared.graph.clone(), |runtime| runtime.graph);
+        let graph = match Arc::try_unwrap(runtime) {
+            Ok(own) => {
+                leave(own.engine);
+                own.graph
+            }
+            Err(shared) => shared.graph.clone(),
+        };
         write_manifest(&target_path, Arc::unwrap_or_clone(graph).into_manifest(), &run)?;
     }
     finish(call, run, which)
@@ -299,9 +305,7 @@ pub(super) fn exit_code(end: &RunEnd) -> ExitCode {
 
 /// How long nodes took in the last run, where it is known: the slowest chain goes first.
 fn durations(target_path: &Path) -> HashMap<UniqueId, f64> {
-    let results = artifact::read::run_results(&target_path.join(artifact::RUN_RESULTS)).ok().flatten();
-    let results = results.into_iter().flat_map(|results| results.results);
-    results.map(|result| (result.unique_id, result.execution_time)).collect()
+    artifact::read::durations(&target_path.join(artifact::RUN_RESULTS)).ok().flatten().unwrap_or_default()
 }
 
 /// The file of results, without any, under the name of the command that ran: a `retry` is what it repeats,

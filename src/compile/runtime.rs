@@ -1,7 +1,9 @@
 //! What all nodes of one invocation share while they are compiled and run.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::fs::{File, OpenOptions};
+use std::io::{ErrorKind, Read, Write};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use chrono::{DateTime, Utc};
@@ -234,9 +236,9 @@ impl Runtime {
                 .hint("set `target-path` in dbt_project.yml or `--target-path` to a folder that you may write to")
         };
         // The folder is there already for all but the first file in it.
-        let written = match (std::fs::write(&path, code), path.parent()) {
-            (Err(error), Some(folder)) if error.kind() == std::io::ErrorKind::NotFound => {
-                std::fs::create_dir_all(folder).and_then(|()| std::fs::write(&path, code))
+        let written = match (put(&path, code), path.parent()) {
+            (Err(error), Some(folder)) if error.kind() == ErrorKind::NotFound => {
+                std::fs::create_dir_all(folder).and_then(|()| put(&path, code))
             }
             (written, _) => written,
         };
@@ -625,4 +627,27 @@ fn dictionary<'a, T: serde::Serialize + 'a>(resources: impl Iterator<Item = (&'a
         let value = serde_json::to_value(resource).map_or_else(|_| values::none(), |json| values::from_json(&json));
         (id.to_string(), value)
     }))
+}
+
+/// Makes a file with this text. One that has it already is left alone: most have after the first time, and
+/// reading them is quicker than writing.
+fn put(path: &Path, text: &str) -> std::io::Result<()> {
+    match OpenOptions::new().write(true).create_new(true).open(path) {
+        Ok(mut file) => file.write_all(text.as_bytes()),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => match holds(path, text) {
+            Ok(true) => Ok(()),
+            _ => std::fs::write(path, text),
+        },
+        Err(error) => Err(error),
+    }
+}
+
+fn holds(path: &Path, text: &str) -> std::io::Result<bool> {
+    let mut file = File::open(path)?;
+    if file.metadata()?.len() != text.len() as u64 {
+        return Ok(false);
+    }
+    let mut there = Vec::with_capacity(text.len() + 1);
+    file.read_to_end(&mut there)?;
+    Ok(there == text.as_bytes())
 }

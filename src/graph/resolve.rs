@@ -5,14 +5,11 @@
 
 use std::sync::Arc;
 
-use indexmap::IndexMap;
-use petgraph::Direction;
-use petgraph::graph::DiGraph;
 use rayon::prelude::*;
 use serde_json::Value;
 
+use super::ResolveOptions;
 use super::lookup::{Entry, Lookup, Target};
-use super::{Position, ResolveOptions};
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity, Span};
 use crate::manifest::{
     Access, CallTarget, Disabled, Manifest, Node, Origin, RefCall, Resource, SemanticResource, SourceCall, UnitTest,
@@ -699,35 +696,4 @@ fn incremental_problem(test: &UnitTest, model: &Node) -> Option<String> {
         }
         Some(_) => None,
     }
-}
-
-/// The manifest's `parent_map`, `child_map` and `group_map`.
-pub(super) type Maps = (ById<Vec<UniqueId>>, ById<Vec<UniqueId>>, IndexMap<String, Vec<UniqueId>>);
-
-/// Who stands on whom, and who is in which group.
-pub(super) fn maps(manifest: &Manifest, edges: &DiGraph<UniqueId, (), u32>) -> Maps {
-    let mut children: ById<Vec<UniqueId>> = ById::with_capacity_and_hasher(edges.node_count(), Default::default());
-    let mut parents: ById<Vec<UniqueId>> = ById::with_capacity_and_hasher(edges.node_count(), Default::default());
-    let mut groups: IndexMap<String, Vec<UniqueId>> =
-        manifest.groups.values().map(|group| (group.name.clone(), Vec::new())).collect();
-    for (at, resource) in manifest.resources().enumerate() {
-        let id = resource.unique_id();
-        let mut own = resource.parents().to_vec();
-        own.sort_unstable();
-        parents.insert(id.clone(), own);
-        let below = edges.neighbors_directed(Position::new(at), Direction::Outgoing);
-        let mut below: Vec<UniqueId> = below.map(|child| edges[child].clone()).collect();
-        below.sort_unstable();
-        below.shrink_to_fit();
-        children.insert(id.clone(), below);
-        let group = match resource {
-            Resource::Node(node) => node.group.as_deref(),
-            Resource::Semantic(semantic) => semantic.config.text("group"),
-            _ => None,
-        };
-        if let Some(members) = group.and_then(|group| groups.get_mut(group)) {
-            members.push(id.clone());
-        }
-    }
-    (parents, children, groups)
 }

@@ -31,24 +31,23 @@ impl LogFile {
         Ok(LogFile { path: path.to_owned(), file, size, max_bytes, pending: String::new() })
     }
 
-    /// Writes one line in one call, so that lines of concurrent invocations do not mix.
-    pub fn write(&mut self, line: &str) -> io::Result<()> {
-        self.keep(line);
-        self.flush()
-    }
-
-    /// Writes one line together with those that follow: for what is said of every node at every step.
-    pub fn write_later(&mut self, line: &str) -> io::Result<()> {
-        self.keep(line);
+    /// Keeps one line to be written with those that follow: [`LogFile::flush`] must be called soon.
+    pub fn add(&mut self, line: &str) -> io::Result<()> {
+        self.pending.push_str(line);
+        self.pending.push('\n');
         if self.pending.len() < PENDING_BYTES { Ok(()) } else { self.flush() }
     }
 
-    fn keep(&mut self, line: &str) {
-        self.pending.push_str(line);
-        self.pending.push('\n');
+    /// Whether there are lines to be written.
+    pub fn is_due(&self) -> bool {
+        !self.pending.is_empty()
     }
 
-    fn flush(&mut self) -> io::Result<()> {
+    /// Writes what there is in one call, so that lines of concurrent invocations do not mix.
+    pub fn flush(&mut self) -> io::Result<()> {
+        if !self.is_due() {
+            return Ok(());
+        }
         let added = self.pending.len() as u64;
         if self.max_bytes > 0 && self.size > 0 && self.size + added > self.max_bytes {
             self.put_aside()?;
@@ -83,7 +82,8 @@ mod tests {
         let path = folder.path().join("logs/dbt.log");
         let mut log = LogFile::open(&path, 10).unwrap();
         for number in 0..9 {
-            log.write(&format!("line {number}")).unwrap();
+            log.add(&format!("line {number}")).unwrap();
+            log.flush().unwrap();
         }
         let read = |name: &str| fs::read_to_string(folder.path().join("logs").join(name)).unwrap();
         assert_eq!(read("dbt.log"), "line 8\n");
@@ -96,8 +96,24 @@ mod tests {
     fn a_log_is_appended_to() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("dbt.log");
-        LogFile::open(&path, 0).unwrap().write("a").unwrap();
-        LogFile::open(&path, 0).unwrap().write("b").unwrap();
+        for line in ["a", "b"] {
+            let mut log = LogFile::open(&path, 0).unwrap();
+            log.add(line).unwrap();
+            log.flush().unwrap();
+        }
         assert_eq!(fs::read_to_string(path).unwrap(), "a\nb\n");
+    }
+
+    #[test]
+    fn lines_wait_for_each_other_but_not_without_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("dbt.log");
+        let mut log = LogFile::open(&path, 0).unwrap();
+        log.add("a").unwrap();
+        assert!(log.is_due());
+        assert_eq!(fs::read_to_string(&path).unwrap(), "");
+        log.add(&"b".repeat(PENDING_BYTES)).unwrap();
+        assert!(!log.is_due());
+        assert_eq!(fs::read_to_string(path).unwrap().lines().count(), 2);
     }
 }

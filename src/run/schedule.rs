@@ -204,8 +204,8 @@ pub fn execute<W: Work>(plan: &Plan, threads: usize, work: &W) -> Vec<usize> {
 
 fn run_worker<W: Work>(work: &W, thread: usize, state: &Mutex<State<'_>>, begun: &Mutex<Vec<bool>>, changed: &Condvar) {
     let mut worker = None;
+    let mut step = wait_for_step(work, lock(state), changed);
     loop {
-        let step = wait_for_step(work, state, changed);
         let (task, outcome) = match step {
             Step::Finished => {
                 changed.notify_all();
@@ -227,17 +227,16 @@ fn run_worker<W: Work>(work: &W, thread: usize, state: &Mutex<State<'_>>, begun:
         };
         let mut guard = lock(state);
         guard.finish(task, outcome);
-        // Waking nobody costs as much as waking somebody.
-        let is_awaited = guard.idle > 0;
-        drop(guard);
-        if is_awaited {
-            changed.notify_all();
+        // One task that became ready is this thread's own: it is awake and connected, which another thread
+        // may not be. The others are woken for what there is beside it.
+        for _ in 1..=guard.idle.min(guard.ready.len().saturating_sub(1)) {
+            changed.notify_one();
         }
+        step = wait_for_step(work, guard, changed);
     }
 }
 
-fn wait_for_step<W: Work>(work: &W, state: &Mutex<State<'_>>, changed: &Condvar) -> Step {
-    let mut guard = lock(state);
+fn wait_for_step<'a, 'b, W: Work>(work: &W, mut guard: MutexGuard<'a, State<'b>>, changed: &Condvar) -> Step {
     loop {
         if work.interrupted() {
             guard.stopped = true;
@@ -305,6 +304,36 @@ mod tests {
         // 0 alone; 1 <- 2 <- 3
         let (order, _, _) = run(&[vec![], vec![], vec![1], vec![2]], 1, &[], false);
         assert_eq!(order, [1, 2, 0, 3]);
+    }
+
+    /// Which threads ran tasks, which take a while.
+    struct Threads(Mutex<std::collections::BTreeSet<usize>>);
+
+    impl Work for Threads {
+        type Worker = usize;
+
+        fn worker(&self, thread: usize) -> usize {
+            thread
+        }
+
+        fn run(&self, worker: &mut usize, _task: usize) -> Outcome {
+            lock(&self.0).insert(*worker);
+            std::thread::sleep(std::time::Duration::from_millis(2));
+            Outcome::Done
+        }
+
+        fn skip(&self, _task: usize, _parent: usize) {}
+    }
+
+    #[test]
+    fn a_chain_stays_on_its_thread_and_a_fan_takes_all() {
+        let chain: Vec<Vec<usize>> = (0..30usize).map(|task| task.checked_sub(1).into_iter().collect()).collect();
+        let fan: Vec<Vec<usize>> = (0..30usize).map(|task| if task == 0 { vec![] } else { vec![0] }).collect();
+        for (parents, expected) in [(chain, 1), (fan, 6)] {
+            let work = Threads(Mutex::default());
+            execute(&Plan::from_parents(&parents), 6, &work);
+            assert_eq!(work.0.into_inner().unwrap().len(), expected);
+        }
     }
 
     #[test]
