@@ -7,8 +7,10 @@
 //! Source: schemas.getdbt.com/dbt/manifest/v12, docs.getdbt.com/reference/artifacts/manifest-json.
 
 mod columns;
+mod entry;
+mod node;
+mod version;
 
-use std::fmt;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
@@ -19,6 +21,12 @@ use crate::config::NodeConfig;
 use crate::diagnostic::Span;
 pub use crate::resource::{ById, ResourceType, UniqueId};
 pub use columns::{ColumnInfo, Columns, RareFacts};
+pub use entry::Resource;
+pub use node::{
+    Access, Checksum, Code, Contract, Detail, FunctionDetail, GenericTestDetail, HookDetail, InjectedCte, ModelDetail,
+    Node, Overload, SeedDetail, TestMetadata,
+};
+pub use version::Version;
 
 /// A `ref` as written: `ref('name')`, `ref('package', 'name')`, `ref('name', v=2)`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -29,78 +37,9 @@ pub struct RefCall {
     pub version: Option<Version>,
 }
 
-/// A model's version: an integer or any string (docs.getdbt.com/reference/resource-properties/versions).
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Version {
-    Number(i64),
-    /// A decimal number (`1.5`), kept as its text.
-    Decimal(String),
-    Text(String),
-}
-
-impl Version {
-    pub fn from_json(value: &Value) -> Option<Version> {
-        match value {
-            Value::Number(number) => Some(match number.as_i64() {
-                Some(number) => Version::Number(number),
-                None => Version::Decimal(number.to_string()),
-            }),
-            Value::String(text) => Some(Version::Text(text.clone())),
-            _ => None,
-        }
-    }
-
-    /// The order of versions: as numbers where both are, or else as texts.
-    pub fn is_newer_than(&self, other: &Version) -> bool {
-        let (one, two) = (self.to_string(), other.to_string());
-        match (one.parse::<f64>(), two.parse::<f64>()) {
-            (Ok(one), Ok(two)) => one > two,
-            _ => one > two,
-        }
-    }
-
-    pub fn to_json(&self) -> Value {
-        match self {
-            Version::Number(number) => Value::from(*number),
-            Version::Decimal(text) => {
-                text.parse::<f64>().map(Value::from).unwrap_or_else(|_| Value::from(text.as_str()))
-            }
-            Version::Text(text) => Value::from(text.as_str()),
-        }
-    }
-}
-
-impl fmt::Display for Version {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Version::Number(number) => write!(formatter, "{number}"),
-            Version::Decimal(text) | Version::Text(text) => formatter.write_str(text),
-        }
-    }
-}
-
-impl Serialize for Version {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.to_json().serialize(serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for Version {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let value = Value::deserialize(deserializer)?;
-        Version::from_json(&value).ok_or_else(|| serde::de::Error::custom("a version is a number or a string"))
-    }
-}
-
 /// A `source` as written: source name and table name; serialised as a list of two.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct SourceCall(pub String, pub String);
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Checksum {
-    pub name: String,
-    pub checksum: String,
-}
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DependsOn {
@@ -128,84 +67,6 @@ impl Default for Docs {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Contract {
-    #[serde(default)]
-    pub enforced: bool,
-    #[serde(default = "yes")]
-    pub alias_types: bool,
-    #[serde(default)]
-    pub checksum: Option<String>,
-}
-
-impl Default for Contract {
-    fn default() -> Self {
-        Contract { enforced: false, alias_types: true, checksum: None }
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Access {
-    Private,
-    Protected,
-    Public,
-}
-
-/// A CTE that an ephemeral model adds to the SQL of what refers to it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct InjectedCte {
-    pub id: UniqueId,
-    pub sql: String,
-}
-
-fn text_or_null<S: serde::Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Error> {
-    if text.is_empty() { serializer.serialize_none() } else { serializer.serialize_str(text) }
-}
-
-/// Something in `nodes` or `functions`: a model, analysis, test, snapshot, seed, function, hook or inline query.
-///
-/// What only some of them have stands in `detail`.
-#[derive(Debug, Clone, Serialize)]
-pub struct Node {
-    pub database: Option<String>,
-    /// Empty, and null where it is written, if `generate_schema_name` gave none.
-    #[serde(serialize_with = "text_or_null")]
-    pub schema: String,
-    pub name: String,
-    pub resource_type: ResourceType,
-    pub package_name: String,
-    /// Relative to the resource path (`models/`).
-    pub path: String,
-    /// Relative to the package's root.
-    pub original_file_path: String,
-    pub unique_id: UniqueId,
-    pub fqn: Vec<String>,
-    pub alias: String,
-    pub checksum: Checksum,
-    pub config: NodeConfig,
-    pub tags: Vec<String>,
-    pub description: String,
-    pub columns: Columns,
-    pub meta: Map<String, Value>,
-    pub group: Option<String>,
-    pub docs: Docs,
-    /// `package://path` of the properties file that describes it.
-    pub patch_path: Option<String>,
-    pub build_path: Option<String>,
-    pub unrendered_config: Map<String, Value>,
-    /// Seconds since the epoch.
-    pub created_at: f64,
-    pub relation_name: Option<String>,
-    pub raw_code: Arc<str>,
-    pub doc_blocks: Vec<UniqueId>,
-    #[serde(flatten)]
-    pub detail: Detail,
-    /// Where the node was defined, for diagnostics; not part of the artifact.
-    #[serde(skip)]
-    pub origin: Origin,
-}
-
 /// Where a resource was defined: its file, and its properties entry if it has one.
 #[derive(Debug, Clone, Default)]
 pub struct Origin {
@@ -221,226 +82,9 @@ pub enum CallTarget {
     Source(SourceCall),
 }
 
-/// What differs between the kinds of [`Node`].
-#[derive(Debug, Clone, Serialize)]
-#[serde(untagged)]
-pub enum Detail {
-    Seed(SeedDetail),
-    Model(Box<ModelDetail>),
-    Snapshot(Box<Code>),
-    GenericTest(Box<GenericTestDetail>),
-    Function(Box<FunctionDetail>),
-    /// A singular test, an analysis, an inline query.
-    Code(Box<Code>),
-    Hook(Box<HookDetail>),
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct SeedDetail {
-    /// The package's root folder, absolute.
-    pub root_path: Option<String>,
-    pub depends_on: SeedDependsOn,
-}
-
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct SeedDependsOn {
     pub macros: Vec<UniqueId>,
-}
-
-/// What every node with code has.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Code {
-    /// `sql` or `python`.
-    #[serde(default = "sql")]
-    pub language: String,
-    #[serde(default)]
-    pub refs: Vec<RefCall>,
-    #[serde(default)]
-    pub sources: Vec<SourceCall>,
-    /// Each a list of one (name) or two (package, name).
-    #[serde(default)]
-    pub metrics: Vec<Vec<String>>,
-    #[serde(default)]
-    pub functions: Vec<Vec<String>>,
-    #[serde(default)]
-    pub depends_on: DependsOn,
-    pub compiled_path: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub compiled: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub compiled_code: Option<Arc<str>>,
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub extra_ctes_injected: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub extra_ctes: Option<Vec<InjectedCte>>,
-    #[serde(default)]
-    pub contract: Contract,
-}
-
-fn sql() -> String {
-    "sql".to_owned()
-}
-
-impl Default for Code {
-    fn default() -> Self {
-        Code {
-            language: sql(),
-            refs: Vec::new(),
-            sources: Vec::new(),
-            metrics: Vec::new(),
-            functions: Vec::new(),
-            depends_on: DependsOn::default(),
-            compiled_path: None,
-            compiled: None,
-            compiled_code: None,
-            extra_ctes_injected: None,
-            extra_ctes: None,
-            contract: Contract::default(),
-        }
-    }
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct ModelDetail {
-    #[serde(flatten)]
-    pub code: Code,
-    pub access: Access,
-    #[serde(default)]
-    pub constraints: Vec<Value>,
-    pub version: Option<Version>,
-    pub latest_version: Option<Version>,
-    pub deprecation_date: Option<String>,
-    #[serde(default)]
-    pub primary_key: Vec<String>,
-    pub time_spine: Option<Value>,
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct GenericTestDetail {
-    #[serde(flatten)]
-    pub code: Code,
-    pub column_name: Option<String>,
-    pub file_key_name: Option<String>,
-    /// The id of the node that the test stands under, `None` for sources.
-    pub attached_node: Option<UniqueId>,
-    pub test_metadata: TestMetadata,
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct TestMetadata {
-    pub name: String,
-    pub kwargs: Map<String, Value>,
-    pub namespace: Option<String>,
-}
-
-/// A user-defined function (docs.getdbt.com/docs/build/udfs).
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct FunctionDetail {
-    #[serde(flatten)]
-    pub code: Code,
-    /// Each `{name, data_type, description, default_value}`.
-    #[serde(default)]
-    pub arguments: Vec<Value>,
-    /// `{data_type, description}`.
-    #[serde(default)]
-    pub returns: Value,
-    /// The same name for other arguments.
-    #[serde(default)]
-    pub overloads: Vec<Overload>,
-}
-
-/// A further body of a function, for other arguments.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Overload {
-    /// The stem of the file that has the body.
-    pub defined_in: String,
-    #[serde(default)]
-    pub arguments: Vec<Value>,
-    /// As of the function itself; `None` where it returns the same.
-    #[serde(default)]
-    pub returns: Option<Value>,
-    #[serde(default)]
-    pub description: Option<String>,
-    #[serde(default)]
-    pub raw_body: Option<Arc<str>>,
-    #[serde(default)]
-    pub compiled_body: Option<Arc<str>>,
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct HookDetail {
-    #[serde(flatten)]
-    pub code: Code,
-    /// From zero, among the hooks of its moment.
-    pub index: Option<usize>,
-}
-
-impl Node {
-    /// The part that nodes with code share; `None` for seeds.
-    pub fn code(&self) -> Option<&Code> {
-        match &self.detail {
-            Detail::Seed(_) => None,
-            Detail::Model(model) => Some(&model.code),
-            Detail::GenericTest(test) => Some(&test.code),
-            Detail::Function(function) => Some(&function.code),
-            Detail::Snapshot(code) | Detail::Code(code) => Some(code),
-            Detail::Hook(hook) => Some(&hook.code),
-        }
-    }
-
-    pub fn code_mut(&mut self) -> Option<&mut Code> {
-        match &mut self.detail {
-            Detail::Seed(_) => None,
-            Detail::Model(model) => Some(&mut model.code),
-            Detail::GenericTest(test) => Some(&mut test.code),
-            Detail::Function(function) => Some(&mut function.code),
-            Detail::Snapshot(code) | Detail::Code(code) => Some(code),
-            Detail::Hook(hook) => Some(&mut hook.code),
-        }
-    }
-
-    pub fn model(&self) -> Option<&ModelDetail> {
-        match &self.detail {
-            Detail::Model(model) => Some(model),
-            _ => None,
-        }
-    }
-
-    pub fn generic_test(&self) -> Option<&GenericTestDetail> {
-        match &self.detail {
-            Detail::GenericTest(test) => Some(test),
-            _ => None,
-        }
-    }
-
-    pub fn function(&self) -> Option<&FunctionDetail> {
-        match &self.detail {
-            Detail::Function(function) => Some(function),
-            _ => None,
-        }
-    }
-
-    /// The ids of the nodes that this one is built from.
-    pub fn parents(&self) -> &[UniqueId] {
-        self.code().map_or(&[], |code| &code.depends_on.nodes)
-    }
-
-    pub fn is_ephemeral(&self) -> bool {
-        self.resource_type == ResourceType::Model && self.config.materialized() == "ephemeral"
-    }
-
-    /// Whether a relation or a function in the warehouse stands for it.
-    pub fn is_relational(&self) -> bool {
-        (self.resource_type.is_refable() && !self.is_ephemeral()) || self.resource_type == ResourceType::Function
-    }
-
-    /// The name with which people look for it (`name` or `name.v2`).
-    pub fn search_name(&self) -> String {
-        match self.model().and_then(|model| model.version.as_ref()) {
-            Some(version) => format!("{}.v{version}", self.name),
-            None => self.name.clone(),
-        }
-    }
 }
 
 /// A table of a source.
@@ -755,16 +399,6 @@ pub struct Manifest {
     pub functions: ById<Arc<Node>>,
 }
 
-/// Any resource that takes part in the graph, by reference.
-#[derive(Debug, Clone, Copy)]
-pub enum Resource<'a> {
-    Node(&'a Arc<Node>),
-    Source(&'a Arc<Source>),
-    Exposure(&'a Arc<Exposure>),
-    UnitTest(&'a Arc<UnitTest>),
-    Semantic(&'a Arc<SemanticResource>),
-}
-
 impl Manifest {
     /// Looks a resource up by its id; the prefix tells which map it is in.
     pub fn resource(&self, id: &str) -> Option<Resource<'_>> {
@@ -810,100 +444,5 @@ impl Manifest {
     /// What the warehouse has something for: the nodes and the functions.
     pub fn nodes_and_functions(&self) -> impl Iterator<Item = &Arc<Node>> {
         self.nodes.values().chain(self.functions.values())
-    }
-}
-
-impl<'a> Resource<'a> {
-    /// The entry as `manifest.json` has it.
-    pub fn to_json(self) -> Value {
-        let entry = match self {
-            Resource::Node(node) => serde_json::to_value(node),
-            Resource::Source(source) => serde_json::to_value(source),
-            Resource::Exposure(exposure) => serde_json::to_value(exposure),
-            Resource::UnitTest(test) => serde_json::to_value(test),
-            Resource::Semantic(semantic) => serde_json::to_value(semantic),
-        };
-        entry.unwrap_or_default()
-    }
-
-    pub fn unique_id(&self) -> &'a UniqueId {
-        match self {
-            Resource::Node(node) => &node.unique_id,
-            Resource::Source(source) => &source.unique_id,
-            Resource::Exposure(exposure) => &exposure.unique_id,
-            Resource::UnitTest(test) => &test.unique_id,
-            Resource::Semantic(resource) => &resource.unique_id,
-        }
-    }
-
-    pub fn resource_type(&self) -> ResourceType {
-        match self {
-            Resource::Node(node) => node.resource_type,
-            Resource::Source(_) => ResourceType::Source,
-            Resource::Exposure(_) => ResourceType::Exposure,
-            Resource::UnitTest(_) => ResourceType::UnitTest,
-            Resource::Semantic(resource) => resource.resource_type,
-        }
-    }
-
-    pub fn name(&self) -> &'a str {
-        match self {
-            Resource::Node(node) => &node.name,
-            Resource::Source(source) => &source.name,
-            Resource::Exposure(exposure) => &exposure.name,
-            Resource::UnitTest(test) => &test.name,
-            Resource::Semantic(resource) => &resource.name,
-        }
-    }
-
-    pub fn package_name(&self) -> &'a str {
-        match self {
-            Resource::Node(node) => &node.package_name,
-            Resource::Source(source) => &source.package_name,
-            Resource::Exposure(exposure) => &exposure.package_name,
-            Resource::UnitTest(test) => &test.package_name,
-            Resource::Semantic(resource) => &resource.package_name,
-        }
-    }
-
-    pub fn original_file_path(&self) -> &'a str {
-        match self {
-            Resource::Node(node) => &node.original_file_path,
-            Resource::Source(source) => &source.original_file_path,
-            Resource::Exposure(exposure) => &exposure.original_file_path,
-            Resource::UnitTest(test) => &test.original_file_path,
-            Resource::Semantic(resource) => &resource.original_file_path,
-        }
-    }
-
-    pub fn fqn(&self) -> &'a [String] {
-        match self {
-            Resource::Node(node) => &node.fqn,
-            Resource::Source(source) => &source.fqn,
-            Resource::Exposure(exposure) => &exposure.fqn,
-            Resource::UnitTest(test) => &test.fqn,
-            Resource::Semantic(resource) => &resource.fqn,
-        }
-    }
-
-    pub fn config(&self) -> &'a NodeConfig {
-        match self {
-            Resource::Node(node) => &node.config,
-            Resource::Source(source) => &source.config,
-            Resource::Exposure(exposure) => &exposure.config,
-            Resource::UnitTest(test) => &test.config,
-            Resource::Semantic(resource) => &resource.config,
-        }
-    }
-
-    /// The ids of what it is built from; empty before `graph::resolve`.
-    pub fn parents(&self) -> &'a [UniqueId] {
-        match self {
-            Resource::Node(node) => node.parents(),
-            Resource::Source(_) => &[],
-            Resource::Exposure(exposure) => &exposure.depends_on.nodes,
-            Resource::UnitTest(test) => &test.depends_on.nodes,
-            Resource::Semantic(resource) => &resource.depends_on.nodes,
-        }
     }
 }
