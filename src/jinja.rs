@@ -31,6 +31,7 @@ pub mod metric;
 mod native;
 mod operators;
 mod parser;
+pub mod phase;
 mod regex;
 pub mod relation_object;
 mod render;

@@ -41,7 +41,6 @@ use std::sync::Arc;
 use minijinja::Value;
 use rayon::prelude::*;
 
-pub use capture::ref_call;
 pub use python::literal as python_literal;
 pub use semantic::check::EVENT as SEMANTIC_FAILURE;
 

@@ -12,9 +12,10 @@ use crate::adapter::{AdapterResponse, Relation, RelationKind};
 use crate::artifact::SeenColumns;
 use crate::diagnostic::Diagnostic;
 use crate::jinja::config_object::ConfigObject;
-use crate::jinja::context::{Function, Host, fault};
+use crate::jinja::context::{Host, fault};
+use crate::jinja::phase::{self, Phase};
 use crate::jinja::{Arguments, error, metric, relation_object, values};
-use crate::manifest::{CallTarget, Node, RefCall, ResourceType, Source, SourceCall, UniqueId, Version};
+use crate::manifest::{CallTarget, Node, RefCall, ResourceType, Source, SourceCall, UniqueId};
 
 use super::runtime::{EventTime, Runtime, Worker};
 use super::unit_test::Fixtures;
@@ -85,37 +86,6 @@ impl std::fmt::Debug for Inner {
     }
 }
 
-const NAMES: &[&str] = &[
-    "ref",
-    "source",
-    "metric",
-    "function",
-    "config",
-    "this",
-    "model",
-    "adapter",
-    "api",
-    "execute",
-    "graph",
-    "database",
-    "schema",
-    "load_result",
-    "store_result",
-    "store_raw_result",
-    "write",
-    "render",
-    "try_or_compiler_error",
-    "load_agate_table",
-    "submit_python_job",
-    "pre_hooks",
-    "post_hooks",
-    "validation",
-    "doc",
-    "tform_seen",
-    "sql",
-    "compiled_code",
-];
-
 impl NodeHost {
     pub fn new(runtime: &Arc<Runtime>, node: &Arc<Node>, worker: Worker, extras: Extras) -> Self {
         NodeHost::of_batch(runtime, node, worker, extras, None)
@@ -172,8 +142,8 @@ impl Host for NodeHost {
         if let Some((_, value)) = self.extras.iter().rev().find(|(known, _)| *known == name) {
             return Some(value.clone());
         }
-        if let Some(function) = inner.function(name) {
-            return Some(function);
+        if let Some(value) = phase::lookup(inner, name) {
+            return Some(value);
         }
         let node = &inner.node;
         Some(match name {
@@ -191,13 +161,14 @@ impl Host for NodeHost {
             "sql" | "compiled_code" => {
                 node.code().and_then(|code| code.compiled_code.as_deref()).map_or_else(values::none, Value::from)
             }
-            "validation" => Value::from_object(Validation),
+            "doc" => phase::bound(inner, "doc", |inner, _, arguments| inner.doc(&arguments)),
+            "tform_seen" => phase::bound(inner, "tform_seen", |inner, _, arguments| inner.seen(arguments)),
             _ => return None,
         })
     }
 
     fn names(&self) -> &'static [&'static str] {
-        NAMES
+        phase::NAMES
     }
 }
 
@@ -236,34 +207,6 @@ impl Inner {
         }
     }
 
-    /// The functions of the context; each holds this node's state.
-    fn function(self: &Arc<Self>, name: &str) -> Option<Value> {
-        type Body = fn(&Arc<Inner>, &mut State<'_, '_>, Arguments) -> Result<Value, Error>;
-        let (name, body): (&'static str, Body) = match name {
-            "ref" => ("ref", |inner, _, arguments| inner.call_ref(arguments)),
-            "source" => ("source", |inner, _, arguments| inner.call_source(arguments)),
-            "metric" => ("metric", |inner, _, arguments| inner.call_metric(arguments)),
-            "function" => ("function", |inner, _, arguments| inner.call_function(arguments)),
-            "load_result" => ("load_result", |inner, _, arguments| inner.load_result(arguments)),
-            "store_result" => ("store_result", |inner, _, arguments| inner.store_result(arguments)),
-            "store_raw_result" => ("store_raw_result", |inner, _, arguments| inner.store_raw_result(arguments)),
-            "write" => ("write", |inner, _, arguments| inner.write(arguments)),
-            "render" => ("render", |_, state, arguments| render(state, arguments)),
-            "try_or_compiler_error" => ("try_or_compiler_error", try_or_compiler_error),
-            "load_agate_table" => ("load_agate_table", |inner, _, _| inner.load_agate_table()),
-            "submit_python_job" => ("submit_python_job", |_, _, _| Err(fault(PYTHON_REFUSED))),
-            "tform_seen" => ("tform_seen", |inner, _, arguments| inner.seen(arguments)),
-            "doc" => ("doc", |inner, _, arguments| inner.doc(arguments)),
-            _ => return None,
-        };
-        let inner = self.clone();
-        Some(Function::value(name, move |state, arguments| body(&inner, state, arguments)))
-    }
-
-    fn call_ref(&self, arguments: Arguments) -> Result<Value, Error> {
-        self.relation_of_ref(&ref_call(arguments)?)
-    }
-
     fn relation_of_ref(&self, call: &RefCall) -> Result<Value, Error> {
         let target = self.runtime.find_ref(&self.node, call).map_err(error)?;
         if let Some(fixtures) = &self.fixtures {
@@ -296,38 +239,6 @@ impl Inner {
         free || self.node.unique_id == *id || self.node.parents().contains(id)
     }
 
-    /// What the metric is; to query it, the semantic layer's server would be needed.
-    fn call_metric(&self, arguments: Arguments) -> Result<Value, Error> {
-        let names = package_and_name(&arguments, "metric")?;
-        let metrics = &self.runtime.manifest().metrics;
-        let id = self.node.parents().iter().find(|id| {
-            let metric = metrics.get(*id);
-            metric.is_some_and(|metric| match names.as_slice() {
-                [package, name] => metric.name == *name && metric.package_name == *package,
-                names => names.last() == Some(&metric.name),
-            })
-        });
-        let Some(metric) = id.and_then(|id| metrics.get(id)) else {
-            let name = names.join(".");
-            return Err(fault(format!("the metric `{name}` was not found when `{}` was parsed", self.node.name)));
-        };
-        let mut fields = serde_json::to_value(metric.as_ref()).unwrap_or_default();
-        if let Some(kind) = fields.get("type").and_then(serde_json::Value::as_str) {
-            // In dbt this is a member of an enumeration, which prints with its name.
-            fields["type"] = format!("MetricType.{}", kind.to_uppercase()).into();
-        }
-        let fields = values::from_json(&fields);
-        Ok(metric::value(&metric.name, Some(&metric.package_name), Some(fields)))
-    }
-
-    fn call_source(&self, arguments: Arguments) -> Result<Value, Error> {
-        let [source, table] = arguments.bind("source", ["source_name", "table_name"]).map_err(fault)?;
-        let (Some(source), Some(table)) = (source, table) else {
-            return Err(fault("`source` needs two arguments: the source's name and the table's name"));
-        };
-        self.relation_of_source(&SourceCall(values::text(&source), values::text(&table)))
-    }
-
     fn relation_of_source(&self, call: &SourceCall) -> Result<Value, Error> {
         let found: Arc<Source> = self.runtime.find_source(&self.node, call).map_err(error)?;
         if let Some(fixtures) = &self.fixtures {
@@ -350,14 +261,6 @@ impl Inner {
         self.runtime.bounded(relation, event_time, self.batch.as_ref().map(|batch| &batch.event_time))
     }
 
-    fn call_function(&self, arguments: Arguments) -> Result<Value, Error> {
-        let call = package_and_name(&arguments, "function")?;
-        let target = self.runtime.find_function(&self.node, &call).map_err(error)?;
-        let mut relation = self.runtime.ref_relation(&target);
-        relation.kind = Some(RelationKind::Function);
-        Ok(relation_object::value_of(relation))
-    }
-
     /// The result under a name. All but `main` are given once, so that large ones do not stay.
     fn take_result(&self, name: &str) -> Result<Option<Stored>, Error> {
         let mut gathered = self.gathered();
@@ -373,6 +276,73 @@ impl Inner {
             gathered.loaded.insert(name.to_owned());
         }
         Ok(stored)
+    }
+
+    /// `tform_seen()`: the columns that were remembered in the name of this node, or none;
+    /// `tform_seen(columns)` remembers these.
+    fn seen(&self, arguments: Arguments) -> Result<Value, Error> {
+        let [columns] = arguments.bind("tform_seen", ["columns"]).map_err(fault)?;
+        let target = self.runtime.globals.target.get_attr("name").map(|name| values::text(&name)).unwrap_or_default();
+        let file = SeenColumns::of(&self.runtime.target_path, &target, &self.node);
+        let found = match columns {
+            None => file.read().map_err(error)?,
+            Some(columns) => {
+                let columns = serde_json::to_value(&columns).unwrap_or_default();
+                file.remember(&columns).map_err(error)?;
+                Some(columns)
+            }
+        };
+        Ok(found.map_or_else(values::none, |columns| values::from_json(&columns)))
+    }
+
+    fn doc(&self, arguments: &Arguments) -> Result<Value, Error> {
+        let names: Vec<String> = arguments.positional.iter().map(values::text).collect();
+        self.runtime.doc(&self.node.package_name, &names).map(Value::from).map_err(error)
+    }
+}
+
+impl Phase for Inner {
+    /// What is no text is looked for by its text, and not found.
+    fn name(value: &Value, _function: &str) -> Result<String, Error> {
+        Ok(values::text(value))
+    }
+
+    fn call_ref(&self, _state: &State<'_, '_>, call: RefCall) -> Result<Value, Error> {
+        self.relation_of_ref(&call)
+    }
+
+    fn call_source(&self, _state: &State<'_, '_>, call: SourceCall) -> Result<Value, Error> {
+        self.relation_of_source(&call)
+    }
+
+    /// What the metric is; to query it, the semantic layer's server would be needed.
+    fn call_metric(&self, names: Vec<String>) -> Result<Value, Error> {
+        let metrics = &self.runtime.manifest().metrics;
+        let id = self.node.parents().iter().find(|id| {
+            let metric = metrics.get(*id);
+            metric.is_some_and(|metric| match names.as_slice() {
+                [package, name] => metric.name == *name && metric.package_name == *package,
+                names => names.last() == Some(&metric.name),
+            })
+        });
+        let Some(metric) = id.and_then(|id| metrics.get(id)) else {
+            let name = names.join(".");
+            return Err(fault(format!("the metric `{name}` was not found when `{}` was parsed", self.node.name)));
+        };
+        let mut fields = serde_json::to_value(metric.as_ref()).unwrap_or_default();
+        if let Some(kind) = fields.get("type").and_then(serde_json::Value::as_str) {
+            // In dbt this is a member of an enumeration, which prints with its name.
+            fields["type"] = format!("MetricType.{}", kind.to_uppercase()).into();
+        }
+        let fields = values::from_json(&fields);
+        Ok(metric::value(&metric.name, Some(&metric.package_name), Some(fields)))
+    }
+
+    fn call_function(&self, names: Vec<String>) -> Result<Value, Error> {
+        let target = self.runtime.find_function(&self.node, &names).map_err(error)?;
+        let mut relation = self.runtime.ref_relation(&target);
+        relation.kind = Some(RelationKind::Function);
+        Ok(relation_object::value_of(relation))
     }
 
     fn load_result(&self, arguments: Arguments) -> Result<Value, Error> {
@@ -434,64 +404,13 @@ impl Inner {
         self.runtime.seed_table(&self.node).map_err(error)
     }
 
-    /// `tform_seen()`: the columns that were remembered in the name of this node, or none;
-    /// `tform_seen(columns)` remembers these.
-    fn seen(&self, arguments: Arguments) -> Result<Value, Error> {
-        let [columns] = arguments.bind("tform_seen", ["columns"]).map_err(fault)?;
-        let target = self.runtime.globals.target.get_attr("name").map(|name| values::text(&name)).unwrap_or_default();
-        let file = SeenColumns::of(&self.runtime.target_path, &target, &self.node);
-        let found = match columns {
-            None => file.read().map_err(error)?,
-            Some(columns) => {
-                let columns = serde_json::to_value(&columns).unwrap_or_default();
-                file.remember(&columns).map_err(error)?;
-                Some(columns)
-            }
-        };
-        Ok(found.map_or_else(values::none, |columns| values::from_json(&columns)))
-    }
-
-    fn doc(&self, arguments: Arguments) -> Result<Value, Error> {
-        let names: Vec<String> = arguments.positional.iter().map(values::text).collect();
-        self.runtime.doc(&self.node.package_name, &names).map(Value::from).map_err(error)
+    fn submit_python_job(&self) -> Result<Value, Error> {
+        Err(fault(PYTHON_REFUSED))
     }
 }
 
 /// Why Python code is not run.
 pub const PYTHON_REFUSED: &str = "Python models are parsed and kept in the graph, but tform does not run Python (docs.getdbt.com/docs/build/python-models)";
-
-/// `ref` as written: one or two names, and perhaps `version` or `v`.
-pub fn ref_call(arguments: Arguments) -> Result<RefCall, Error> {
-    let mut version = None;
-    for (name, value) in &arguments.named {
-        if !matches!(name.as_ref(), "version" | "v") {
-            return Err(fault(format!("`ref` has no argument `{name}` (it has `package`, `name`, `version` or `v`)")));
-        }
-        version = version_of(value);
-    }
-    let names: Vec<String> = arguments.positional.iter().map(values::text).collect();
-    match <[String; 1]>::try_from(names) {
-        Ok([name]) => Ok(RefCall { name, package: None, version }),
-        Err(names) => match <[String; 2]>::try_from(names) {
-            Ok([package, name]) => Ok(RefCall { name, package: Some(package), version }),
-            Err(names) => Err(fault(format!("ref() takes at most two arguments ({} given)", names.len()))),
-        },
-    }
-}
-
-/// The names in a call of `function`: one, or that of the package before it.
-fn package_and_name(arguments: &Arguments, function: &str) -> Result<Vec<String>, Error> {
-    let names: Vec<String> = arguments.positional.iter().map(values::text).collect();
-    match names.len() {
-        1 | 2 => Ok(names),
-        given => Err(fault(format!("{function}() takes one or two arguments ({given} given)"))),
-    }
-}
-
-fn version_of(value: &Value) -> Option<Version> {
-    let json = serde_json::to_value(value).ok()?;
-    Version::from_json(&json)
-}
 
 fn written(call: &RefCall) -> String {
     match &call.package {
@@ -515,35 +434,4 @@ fn undeclared(node: &Node, call: &RefCall) -> Diagnostic {
         "dbt was unable to infer all dependencies for the model \"{}\".\nThis typically happens when ref() is placed within a conditional block.\n\nTo fix this, add the following hint to the top of the model \"{}\":\n\n-- depends_on: {{{{ {written} }}}}",
         node.name, node.name
     ))
-}
-
-/// `render('...')`: a string with Jinja in the context of the node.
-fn render(state: &mut State<'_, '_>, arguments: Arguments) -> Result<Value, Error> {
-    let [text] = arguments.bind("render", ["string"]).map_err(fault)?;
-    let text = values::text(&text.unwrap_or_default());
-    crate::jinja::render_text(state, &text).map(Value::from)
-}
-
-/// `try_or_compiler_error(message, function, ...)`.
-fn try_or_compiler_error(
-    _inner: &Arc<Inner>,
-    state: &mut State<'_, '_>,
-    mut arguments: Arguments,
-) -> Result<Value, Error> {
-    if arguments.positional.len() < 2 {
-        return Err(fault("`try_or_compiler_error` needs a message and a function"));
-    }
-    let message = values::text(&arguments.positional.remove(0));
-    let function = arguments.positional.remove(0);
-    function.call(state, &arguments.into_values()).map_err(|_| fault(message))
-}
-
-/// `validation.any[...]`: accepted, since `config.get` checks nothing by it.
-#[derive(Debug)]
-struct Validation;
-
-impl minijinja::value::Object for Validation {
-    fn get_value(self: &Arc<Self>, _key: &Value) -> Option<Value> {
-        Some(Value::from_dyn_object(self.clone()))
-    }
 }

@@ -12,9 +12,10 @@ use serde_json::{Map, Value as Json};
 
 use crate::config::merge;
 use crate::diagnostic::Span;
-use crate::jinja::context::{Function, Host, fault};
+use crate::jinja::context::{Host, fault};
+use crate::jinja::phase::{self, Phase, name_of};
 use crate::jinja::{Arguments, metric, position, table, values};
-use crate::manifest::{CallTarget, RefCall, SourceCall, UniqueId, Version};
+use crate::manifest::{CallTarget, RefCall, SourceCall, UniqueId};
 
 /// What a template asked for.
 #[derive(Debug, Clone, Default)]
@@ -91,35 +92,6 @@ struct Inner {
     model: OnceLock<Value>,
 }
 
-const NAMES: &[&str] = &[
-    "ref",
-    "source",
-    "metric",
-    "function",
-    "config",
-    "this",
-    "model",
-    "adapter",
-    "api",
-    "execute",
-    "graph",
-    "database",
-    "schema",
-    "load_result",
-    "store_result",
-    "store_raw_result",
-    "write",
-    "render",
-    "try_or_compiler_error",
-    "load_agate_table",
-    "submit_python_job",
-    "pre_hooks",
-    "post_hooks",
-    "validation",
-    "sql",
-    "compiled_code",
-];
-
 impl ParseHost {
     pub fn new(subject: Subject) -> Self {
         let inner = Inner { subject, calls: Mutex::default(), model: OnceLock::new() };
@@ -141,8 +113,8 @@ impl ParseHost {
 impl Host for ParseHost {
     fn lookup(&self, name: &str) -> Option<Value> {
         let inner = &self.inner;
-        if let Some(function) = inner.function(name) {
-            return Some(function);
+        if let Some(value) = phase::lookup(inner, name) {
+            return Some(value);
         }
         Some(match name {
             "execute" => Value::from(false),
@@ -156,14 +128,13 @@ impl Host for ParseHost {
             "schema" => Value::from(inner.subject.schema.as_str()),
             "pre_hooks" | "post_hooks" => values::list(Vec::new()),
             "sql" | "compiled_code" => values::none(),
-            "validation" => Value::from_object(Validation),
             "_dbt_generic_test_kwargs" => return self.test_arguments.clone(),
             _ => return None,
         })
     }
 
     fn names(&self) -> &'static [&'static str] {
-        NAMES
+        phase::NAMES
     }
 }
 
@@ -175,30 +146,10 @@ impl Inner {
     fn model(&self) -> Value {
         self.model.get_or_init(|| values::from_json(&(self.subject.model)())).clone()
     }
+}
 
-    fn function(self: &Arc<Self>, name: &str) -> Option<Value> {
-        type Body = fn(&Inner, &mut State<'_, '_>, Arguments) -> Result<Value, Error>;
-        let (name, body): (&'static str, Body) = match name {
-            "ref" => ("ref", Inner::call_ref),
-            "source" => ("source", Inner::call_source),
-            "metric" => ("metric", Inner::call_metric),
-            "function" => ("function", Inner::call_function),
-            "load_result" => ("load_result", |_, _, _| Ok(values::none())),
-            "store_result" => ("store_result", |_, _, _| Ok(Value::from(""))),
-            "store_raw_result" => ("store_raw_result", |_, _, _| Ok(Value::from(""))),
-            "write" => ("write", |_, _, _| Ok(Value::from(""))),
-            "render" => ("render", render),
-            "try_or_compiler_error" => ("try_or_compiler_error", try_or_compiler_error),
-            "load_agate_table" => ("load_agate_table", |_, _, _| Ok(table::empty())),
-            "submit_python_job" => ("submit_python_job", |_, _, _| Ok(values::none())),
-            _ => return None,
-        };
-        let inner = self.clone();
-        Some(Function::value(name, move |state, arguments| body(&inner, state, arguments)))
-    }
-
-    fn call_ref(&self, state: &mut State<'_, '_>, arguments: Arguments) -> Result<Value, Error> {
-        let call = ref_call(arguments)?;
+impl Phase for Inner {
+    fn call_ref(&self, state: &State<'_, '_>, call: RefCall) -> Result<Value, Error> {
         let place = position(state);
         let mut calls = self.calls();
         calls.places.extend(place.map(|span| (CallTarget::Ref(call.clone()), span)));
@@ -206,13 +157,7 @@ impl Inner {
         Ok(self.subject.this.clone())
     }
 
-    fn call_source(&self, state: &mut State<'_, '_>, arguments: Arguments) -> Result<Value, Error> {
-        let given = arguments.positional.len() + arguments.named.len();
-        let [source, table] = arguments.bind("source", ["source_name", "table_name"]).map_err(fault)?;
-        let (Some(source), Some(table)) = (source, table) else {
-            return Err(fault(format!("source() takes exactly two arguments ({given} given)")));
-        };
-        let call = SourceCall(name_of(&source, "source")?, name_of(&table, "source")?);
+    fn call_source(&self, state: &State<'_, '_>, call: SourceCall) -> Result<Value, Error> {
         let place = position(state);
         let mut calls = self.calls();
         calls.places.extend(place.map(|span| (CallTarget::Source(call.clone()), span)));
@@ -220,8 +165,7 @@ impl Inner {
         Ok(self.subject.this.clone())
     }
 
-    fn call_metric(&self, _state: &mut State<'_, '_>, arguments: Arguments) -> Result<Value, Error> {
-        let names = package_and_name(&arguments, "metric")?;
+    fn call_metric(&self, names: Vec<String>) -> Result<Value, Error> {
         let (package, name) = match names.as_slice() {
             [package, name] => (Some(package.as_str()), name.as_str()),
             names => (None, names.first().map_or("", String::as_str)),
@@ -231,53 +175,33 @@ impl Inner {
         Ok(value)
     }
 
-    fn call_function(&self, _state: &mut State<'_, '_>, arguments: Arguments) -> Result<Value, Error> {
-        let names = package_and_name(&arguments, "function")?;
+    fn call_function(&self, names: Vec<String>) -> Result<Value, Error> {
         self.calls().functions.push(names);
         Ok(self.subject.this.clone())
     }
-}
 
-/// `ref` as written: one or two names, and perhaps `version` or `v`.
-///
-/// # Errors
-/// Names that are no strings, too many of them, other arguments.
-pub fn ref_call(arguments: Arguments) -> Result<RefCall, Error> {
-    let mut version = None;
-    for (name, value) in &arguments.named {
-        if !matches!(name.as_ref(), "version" | "v") {
-            return Err(fault(format!("`ref` has no argument `{name}` (it has `package`, `name`, `version` or `v`)")));
-        }
-        version = Version::from_json(&to_json(value));
+    fn load_result(&self, _arguments: Arguments) -> Result<Value, Error> {
+        Ok(values::none())
     }
-    let names = arguments.positional.iter().map(|name| name_of(name, "ref")).collect::<Result<Vec<_>, _>>()?;
-    match names.len() {
-        0 => Err(fault("ref() takes at least one argument (0 given)")),
-        1 | 2 => {
-            let mut names = names.into_iter().rev();
-            let name = names.next().unwrap_or_default();
-            Ok(RefCall { name, package: names.next(), version })
-        }
-        given => Err(fault(format!("ref() takes at most two arguments ({given} given)"))),
-    }
-}
 
-fn name_of(value: &Value, function: &str) -> Result<String, Error> {
-    match value.as_str() {
-        Some(name) => Ok(name.to_owned()),
-        None => Err(fault(format!(
-            "the name given to `{function}` must be a string, not `{}`",
-            values::representation(value)
-        ))),
+    fn store_result(&self, _arguments: Arguments) -> Result<Value, Error> {
+        Ok(Value::from(""))
     }
-}
 
-fn package_and_name(arguments: &Arguments, function: &str) -> Result<Vec<String>, Error> {
-    let names =
-        arguments.positional.iter().map(|name| name_of(name, function)).collect::<Result<Vec<String>, Error>>()?;
-    match names.len() {
-        1 | 2 => Ok(names),
-        given => Err(fault(format!("{function}() takes one or two arguments ({given} given)"))),
+    fn store_raw_result(&self, _arguments: Arguments) -> Result<Value, Error> {
+        Ok(Value::from(""))
+    }
+
+    fn write(&self, _arguments: Arguments) -> Result<Value, Error> {
+        Ok(Value::from(""))
+    }
+
+    fn load_agate_table(&self) -> Result<Value, Error> {
+        Ok(table::empty())
+    }
+
+    fn submit_python_job(&self) -> Result<Value, Error> {
+        Ok(values::none())
     }
 }
 
@@ -360,31 +284,5 @@ impl Object for ParseConfig {
 
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
         self.get_value_by_str(key.as_str()?)
-    }
-}
-
-/// `render('...')`: a string with Jinja in the context of the node.
-fn render(_inner: &Inner, state: &mut State<'_, '_>, arguments: Arguments) -> Result<Value, Error> {
-    let [text] = arguments.bind("render", ["string"]).map_err(fault)?;
-    let text = values::text(&text.unwrap_or_default());
-    crate::jinja::render_text(state, &text).map(Value::from)
-}
-
-fn try_or_compiler_error(_inner: &Inner, state: &mut State<'_, '_>, mut arguments: Arguments) -> Result<Value, Error> {
-    if arguments.positional.len() < 2 {
-        return Err(fault("`try_or_compiler_error` needs a message and a function"));
-    }
-    let message = values::text(&arguments.positional.remove(0));
-    let function = arguments.positional.remove(0);
-    function.call(state, &arguments.into_values()).map_err(|_| fault(message))
-}
-
-/// `validation.any[...]`: accepted, since nothing is checked by it.
-#[derive(Debug)]
-struct Validation;
-
-impl Object for Validation {
-    fn get_value(self: &Arc<Self>, _key: &Value) -> Option<Value> {
-        Some(Value::from_dyn_object(self.clone()))
     }
 }
