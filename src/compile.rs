@@ -154,7 +154,11 @@ fn render(rendering: &Rendering<'_>, node: &Arc<Node>, host: &NodeHost) -> Resul
     };
     let template = template_of(node);
     let scope = RenderScope::new(&node.package_name, context(runtime, node, host));
-    runtime.engine.render(&template, &scope).map(|rendered| rendered.value)
+    let rendered = runtime.engine.render(&template, &scope).map(|rendered| rendered.value);
+    rendered.map_err(|problem| match (node.generic_test(), &node.origin.properties) {
+        (Some(_), Some(test)) => problem.moved(&template.file, test),
+        _ => problem,
+    })
 }
 
 /// The code of a Python model: for a materialization of the project or of a package that takes it.

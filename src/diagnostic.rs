@@ -164,6 +164,16 @@ impl Diagnostic {
         self
     }
 
+    /// Says of what lies in `made_up`, a text that nobody wrote, that it lies at `place`.
+    #[must_use]
+    pub fn moved(mut self, made_up: &Arc<SourceFile>, place: &Span) -> Self {
+        let spans = self.span.iter_mut().chain(self.notes.iter_mut().filter_map(|(_, span)| span.as_mut()));
+        for span in spans.filter(|span| span.file.path.is_empty() || Arc::ptr_eq(&span.file, made_up)) {
+            *span = place.clone();
+        }
+        self
+    }
+
     #[must_use]
     pub fn note(mut self, text: impl Into<String>) -> Self {
         self.notes.push((text.into(), None));

@@ -50,14 +50,28 @@ pub struct ResolveOptions {
 }
 
 impl ResolveOptions {
-    /// Whether a broken file may be the one that defines `name`.
+    /// Whether a broken file may be the one that defines `name`: by its own name, as a version of it, by a
+    /// `name:` in it, or by a block.
     fn may_define(&self, name: &str) -> bool {
         let named = |file: &Arc<SourceFile>| {
-            let stem = file.path.rsplit('/').next().unwrap_or(&file.path);
-            stem.split('.').next().is_some_and(|stem| stem.starts_with(name)) || file.text.contains(name)
+            let (stem, extension) = match file.path.rsplit('/').next().unwrap_or(&file.path).split_once('.') {
+                Some((stem, extension)) => (stem, extension),
+                None => (file.path.as_str(), ""),
+            };
+            let is_own = stem.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with("_v"));
+            let is_properties = matches!(extension, "yml" | "yaml");
+            let key = if is_properties { "name" } else { "snapshot" };
+            is_own || file.text.lines().any(|line| line.contains(key) && has_word(line, name))
         };
         self.broken.iter().any(named)
     }
+}
+
+/// Whether `word` stands in a line, not as part of a longer one.
+fn has_word(line: &str, word: &str) -> bool {
+    let is_part = |character: char| character.is_alphanumeric() || character == '_';
+    line.match_indices(word)
+        .any(|(at, _)| !line[..at].ends_with(is_part) && !line[at + word.len()..].starts_with(is_part))
 }
 
 /// A manifest whose references are resolved, with its edges.

@@ -203,14 +203,17 @@ impl Object for Var {
             },
             (None, Some(default)) => Ok(default),
             (None, None) if self.scope.variables != Variables::Optional => {
-                let shown = shown_vars(self.globals.vars.of_package(&self.scope.package));
-                Err(error(
-                    Diagnostic::error(format!(
-                        "Required var '{name}' not found in config:\nVars supplied to {} = {shown}",
-                        self.scope.node
-                    ))
-                    .hint(format!("define it under `vars:` in dbt_project.yml, pass `--vars '{{{name}: value}}'`, or give a default: `var('{name}', 'default')`")),
-                ))
+                let known = self.globals.vars.of_package(&self.scope.package);
+                let names: Vec<String> = known.keys().cloned().collect();
+                let message = format!(
+                    "Required var '{name}' not found in config:\nVars supplied to {} = {}",
+                    self.scope.node,
+                    shown_vars(known)
+                );
+                let hint = format!(
+                    "define it under `vars:` in dbt_project.yml, pass `--vars '{{{name}: value}}'`, or give a default: `var('{name}', 'default')`"
+                );
+                Err(error(Diagnostic::error(message).suggest(&name, names.iter().map(String::as_str)).hint(hint)))
             }
             (None, None) => Ok(values::none()),
         }

@@ -9,9 +9,9 @@ use std::sync::Arc;
 
 use crate::diagnostic::{Diagnostic, Span};
 use crate::jinja::blocks::{self, BlockKind};
-use crate::jinja::context::{Function, fault};
+use crate::jinja::context::Function;
 use crate::jinja::values;
-use crate::jinja::{Engine, Scope, TemplateSource};
+use crate::jinja::{Engine, Scope, TemplateSource, error};
 use crate::manifest::{DocBlock, ResourceType, UniqueId};
 
 use super::workspace::{Names, Workspace};
@@ -186,6 +186,11 @@ pub fn describe(
         true => docs.names(&package_name),
         false => HashMap::new(),
     };
+    let is_missing = mentioned(text).iter().any(|names| docs.resolve(&package_name, names).is_none());
+    let names_of_blocks: Vec<String> = match is_missing {
+        true => docs.names(&package_name).into_keys().filter_map(|names| names.into_iter().next_back()).collect(),
+        false => Vec::new(),
+    };
     let owner = owner.to_owned();
     let doc = Function::value("doc", move |_, arguments| {
         let names: Vec<String> = arguments.positional.iter().map(values::text).collect();
@@ -193,7 +198,14 @@ pub fn describe(
             Some(contents) => Ok(minijinja::Value::from(contents.as_str())),
             None => match computed.get(&names) {
                 Some(contents) => Ok(minijinja::Value::from(contents.as_str())),
-                None => Err(fault(missing(&owner, &names))),
+                None => {
+                    let name = names.last().map_or("", String::as_str);
+                    Err(error(
+                        Diagnostic::error(missing(&owner, &names))
+                            .suggest(name, names_of_blocks.iter().map(String::as_str))
+                            .hint(format!("write it into a Markdown file: `{{% docs {name} %}}...{{% enddocs %}}`")),
+                    ))
+                }
             },
         }
     });

@@ -16,7 +16,7 @@ use super::properties::{TestProperties, holds_jinja};
 use super::python;
 use super::test_names::{self, TestName};
 use super::workspace::{Names, Workspace, to_value};
-use crate::diagnostic::{Diagnostic, Span};
+use crate::diagnostic::{Diagnostic, SourceFile, Span};
 use crate::jinja::{Scope, TemplateSource, values};
 use crate::load;
 use crate::manifest::{
@@ -494,17 +494,14 @@ fn calls(
     let host = workspace.host(&parts.name, model);
     let context = workspace.context(target.package, unique_id, host.clone());
     let mut arguments = Vec::with_capacity(parts.arguments.len());
-    let at_test = |problem: Diagnostic| {
-        let nowhere = problem.span.is_none() || problem.span.as_ref().is_some_and(|span| span.file.path.is_empty());
-        if nowhere { problem.at(test.span.clone()) } else { problem.note_at("in this test", test.span.clone()) }
-    };
+    let source = TemplateSource::text(target.file.original, raw_code);
+    let at_test = |problem: Diagnostic| in_test(problem, &source.file, &test.span);
     let mut macros: Vec<String> = Vec::new();
     for (name, value) in &parts.arguments {
         let value = argument(workspace, package, name, value, &context, &mut macros).map_err(at_test)?;
         arguments.push((minijinja::Value::from(name.as_str()), value));
     }
     let with_arguments = host.with_test_arguments(values::dict_of(arguments));
-    let source = TemplateSource::text(target.file.original, raw_code);
     let rendered = workspace.capture(target.package, unique_id, &source, &with_arguments).map_err(at_test)?;
     macros.iter().for_each(|id| calls.add_macro(id));
     let config = rendered.config.clone();
@@ -515,6 +512,18 @@ fn calls(
         *place = test.span.clone();
     }
     Ok(calls)
+}
+
+/// A problem of a test: it says which test, and nothing of its template, which nobody wrote.
+fn in_test(problem: Diagnostic, template: &Arc<SourceFile>, test: &Span) -> Diagnostic {
+    let problem = problem.moved(template, test);
+    let places = problem.span.iter().chain(problem.notes.iter().filter_map(|(_, span)| span.as_ref()));
+    let says_it = places.into_iter().any(|span| span == test);
+    match &problem.span {
+        None => problem.at(test.clone()),
+        Some(_) if says_it => problem,
+        Some(_) => problem.note_at("in this test", test.clone()),
+    }
 }
 
 /// The calls in the arguments of a test of tform's own, if they are plain.

@@ -54,6 +54,7 @@ impl SeedText {
                 Diagnostic::error(format!("seed file `{path}` cannot be read: {error}"))
             }
             Failure::NotText(at) => Diagnostic::error(format!("seed file `{}` is not UTF-8 (byte {at})", self.shown()))
+                .at(self.line(*at))
                 .hint("save it with the encoding UTF-8"),
         }
     }
@@ -63,7 +64,9 @@ impl SeedText {
         let file = match self {
             SeedText::Memory(file) => file.clone(),
             SeedText::Disk { path, shown } => {
-                SourceFile::new(shown.as_str(), std::fs::read_to_string(path).unwrap_or_default())
+                // Up to what is not UTF-8, if there is such a thing, bytes stand where they stood.
+                let bytes = std::fs::read(path).unwrap_or_default();
+                SourceFile::new(shown.as_str(), String::from_utf8_lossy(&bytes))
             }
         };
         let line = Span::new(&file, at, at).line_column().0;
