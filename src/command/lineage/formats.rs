@@ -51,7 +51,9 @@ pub(super) fn text(view: &View<'_>) -> String {
                 None => columns_of(view, &start.node),
             };
             let (back, forth) = (picture.steps(true), picture.steps(false));
+            let deciding = if picture.downstream { deciding(view.lineage) } else { HashMap::new() };
             for point in &points {
+                let mut reached = BTreeSet::from([point.clone()]);
                 let data_type = view.column(point).and_then(|column| column.data_type.clone());
                 let _ = writeln!(text, "{}{}", view.point(point), spaced(data_type.as_deref()));
                 for (title, steps, wanted) in [("from", &back, picture.upstream), ("into", &forth, picture.downstream)]
@@ -60,8 +62,12 @@ pub(super) fn text(view: &View<'_>) -> String {
                         let _ = writeln!(text, "  {title}");
                         let mut tree = Tree { view, steps, seen: BTreeSet::new() };
                         tree.write(point, 2, &mut text);
+                        if title == "into" {
+                            reached.extend(tree.seen);
+                        }
                     }
                 }
+                rows_of(view, &deciding, &reached, &mut text);
                 if let Some(reason) = view.column(point).and_then(|column| column.unknown.as_ref()) {
                     let _ = writeln!(text, "  unknown: {reason}");
                 }
@@ -112,6 +118,38 @@ impl Tree<'_> {
     fn below(&self, point: &Point, depth: usize) -> Vec<(Point, Kind, usize)> {
         let steps = self.steps.get(point).into_iter().flatten();
         steps.rev().map(|(there, kind)| (there.clone(), *kind, depth)).collect()
+    }
+}
+
+/// The nodes whose rows a column decides, and how; columns by their names in lower case.
+type Deciding<'l> = HashMap<Point, Vec<(&'l UniqueId, Influence)>>;
+
+fn deciding(lineage: &HashMap<UniqueId, NodeLineage>) -> Deciding<'_> {
+    let mut deciding = Deciding::new();
+    for (id, node) in lineage {
+        for one in &node.influences {
+            let column = (one.node.clone(), one.column.to_lowercase().into());
+            deciding.entry(column).or_default().push((id, one.kind));
+        }
+    }
+    deciding
+}
+
+/// The nodes whose rows one of the columns decides.
+fn rows_of(view: &View<'_>, deciding: &Deciding<'_>, columns: &BTreeSet<Point>, text: &mut String) {
+    let mut found: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
+    for (node, column) in columns {
+        let key = (node.clone(), column.to_lowercase().into());
+        for (id, kind) in deciding.get(&key).into_iter().flatten() {
+            found.entry(view.name(id)).or_default().insert(kind.as_str());
+        }
+    }
+    if !found.is_empty() {
+        text.push_str("  rows of\n");
+    }
+    for (name, kinds) in found {
+        let kinds: Vec<&str> = kinds.into_iter().collect();
+        let _ = writeln!(text, "    {name} ({})", kinds.join(", "));
     }
 }
 
