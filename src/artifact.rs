@@ -41,7 +41,6 @@ pub const SOURCES: &str = "sources.json";
 pub const FRESHNESS: &str = "freshness.json";
 pub const CATALOG: &str = "catalog.json";
 pub const GRAPH_SUMMARY: &str = "graph_summary.json";
-pub const SEMANTIC_MANIFEST: &str = "semantic_manifest.json";
 
 const MANIFEST_SCHEMA: &str = "https://schemas.getdbt.com/dbt/manifest/v12.json";
 const RUN_RESULTS_SCHEMA: &str = "https://schemas.getdbt.com/dbt/run-results/v6.json";

@@ -28,10 +28,12 @@ mod library;
 mod macros;
 mod methods;
 pub mod metric;
+mod named_tuple;
 mod native;
 mod operators;
 mod parser;
 pub mod phase;
+mod pretty;
 mod regex;
 pub mod relation_object;
 mod render;
@@ -42,6 +44,7 @@ pub mod table;
 mod tests;
 mod text_filters;
 mod timezone;
+mod urlize;
 pub mod values;
 mod written_config;
 mod yaml;
@@ -58,7 +61,6 @@ pub use decimal::decimal;
 pub use library::modules;
 pub use macros::{MacroSource, Param};
 pub use render::{allow_stack, error};
-pub use yaml::from_node as value_of_yaml;
 
 use interpreter::Interpreter;
 use macros::{MacroEntry, Registry};
@@ -428,14 +430,6 @@ impl Engine {
         parser::parse(&source.file, source.range.clone()).map(|_| ())
     }
 
-    /// Parses every macro of a package: the mistakes of syntax among them.
-    pub fn check_macros(&self, package: &str) -> Vec<Diagnostic> {
-        let entries = self.0.registry.entries().filter(|entry| entry.source.package == package);
-        let mut problems: Vec<Diagnostic> = entries.filter_map(|entry| entry.parsed().err()).collect();
-        problems.sort_by_key(|problem| problem.span.as_ref().map(|span| (span.file.path.clone(), span.start)));
-        problems
-    }
-
     /// The macros that a macro's text calls, by unique id: `depends_on.macros` of a macro.
     ///
     /// Fails on a mistake in the macro's syntax.
@@ -507,11 +501,6 @@ fn call_value(render: &Arc<Render>, callee: &Value, arguments: Arguments) -> Res
 }
 
 // --- for objects written in Rust that templates call ---
-
-/// The place of the call that is being made, in the file of the template or macro.
-pub fn call_place(state: &State<'_, '_>) -> Option<Span> {
-    render::current(state)?.position()
-}
 
 /// The engine and the node's package of the render that calls.
 pub fn caller(state: &State<'_, '_>) -> Option<(Engine, Arc<str>)> {

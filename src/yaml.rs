@@ -102,6 +102,16 @@ impl Map {
     }
 }
 
+/// What a scalar without quotes means.
+pub fn plain(text: &str) -> Value {
+    scalar::resolve(Cow::Borrowed(text))
+}
+
+/// Whether a text is what a date or a time becomes.
+pub fn is_timestamp(text: &str) -> bool {
+    scalar::timestamp(text).is_some_and(|value| matches!(value, Value::String(iso) if *iso == *text))
+}
+
 impl Value {
     /// The kind of value in words, for messages: `a list`, `text`.
     pub fn kind(&self) -> &'static str {

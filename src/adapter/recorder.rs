@@ -1,4 +1,4 @@
-//! A warehouse for tests: it writes down every statement and answers from a table.
+//! A warehouse for tests: it writes down every statement, and refuses those that it is told to refuse.
 //!
 //! With it, tests state the exact SQL that work sends, for any warehouse's capabilities.
 
@@ -9,17 +9,11 @@ use super::{
     Fetch, Listing, QueryResult, Relation, ResultColumn, Schemas, SeedLoad,
 };
 
-#[derive(Debug, Clone)]
-enum Answer {
-    Rows(QueryResult),
-    Error(AdapterError),
-}
-
 #[derive(Debug, Default)]
 struct Book {
     statements: Mutex<Vec<String>>,
-    /// A part of a statement, and the answer to it; the first that fits.
-    answers: Vec<(String, Answer)>,
+    /// A part of a statement, and what is said to it; the first that fits.
+    refusals: Vec<(String, AdapterError)>,
     relations: Vec<Relation>,
     catalog: Vec<CatalogTable>,
 }
@@ -44,22 +38,10 @@ impl Recorder {
         self
     }
 
-    /// Answers statements that contain `part` with these rows.
-    #[must_use]
-    pub fn answering(self, part: &str, columns: &[&str], rows: Vec<Vec<Cell>>) -> Recorder {
-        let columns = columns.iter().map(|name| ResultColumn {
-            name: (*name).to_owned(),
-            type_name: "VARCHAR".into(),
-            sql_name: None,
-        });
-        let result = QueryResult { columns: columns.collect(), rows, response: AdapterResponse::ok() };
-        self.with(|book| book.answers.push((part.to_owned(), Answer::Rows(result))))
-    }
-
     /// Refuses statements that contain `part`.
     #[must_use]
     pub fn refusing(self, part: &str, error: AdapterError) -> Recorder {
-        self.with(|book| book.answers.push((part.to_owned(), Answer::Error(error))))
+        self.with(|book| book.refusals.push((part.to_owned(), error)))
     }
 
     /// What the warehouse has from the start.
@@ -106,37 +88,29 @@ impl Recording {
         self.0.statements.lock().unwrap_or_else(PoisonError::into_inner).push(statement.into());
     }
 
-    fn answer(&self, sql: &str, fetch: Fetch) -> Result<QueryResult, AdapterError> {
-        let found = self.0.answers.iter().find(|(part, _)| sql.contains(part.as_str()));
-        let mut result = match found {
-            Some((_, Answer::Rows(result))) => result.clone(),
-            Some((_, Answer::Error(error))) => return Err(error.clone()),
-            None => QueryResult { response: AdapterResponse::ok(), ..QueryResult::default() },
-        };
-        match fetch {
-            Fetch::None => result.rows.clear(),
-            Fetch::Limit(limit) => result.rows.truncate(limit),
-            Fetch::All => {}
+    fn answer(&self, sql: &str) -> Result<QueryResult, AdapterError> {
+        match self.0.refusals.iter().find(|(part, _)| sql.contains(part.as_str())) {
+            Some((_, error)) => Err(error.clone()),
+            None => Ok(QueryResult { response: AdapterResponse::ok(), ..QueryResult::default() }),
         }
-        Ok(result)
     }
 }
 
 impl Connection for Recording {
-    fn execute(&mut self, sql: &str, fetch: Fetch) -> Result<QueryResult, AdapterError> {
+    fn execute(&mut self, sql: &str, _fetch: Fetch) -> Result<QueryResult, AdapterError> {
         self.note(sql);
-        self.answer(sql, fetch)
+        self.answer(sql)
     }
 
-    fn execute_bound(&mut self, sql: &str, bindings: &[Cell], fetch: Fetch) -> Result<QueryResult, AdapterError> {
+    fn execute_bound(&mut self, sql: &str, bindings: &[Cell], _fetch: Fetch) -> Result<QueryResult, AdapterError> {
         let bindings: Vec<String> = bindings.iter().map(Cell::to_string).collect();
         self.note(format!("{sql} -- {}", bindings.join(", ")));
-        self.answer(sql, fetch)
+        self.answer(sql)
     }
 
     fn describe(&mut self, sql: &str) -> Result<Vec<ResultColumn>, AdapterError> {
         self.note(format!("describe: {sql}"));
-        Ok(self.answer(sql, Fetch::None)?.columns)
+        Ok(self.answer(sql)?.columns)
     }
 
     fn load_seed(&mut self, load: SeedLoad<'_>) -> Result<u64, AdapterError> {

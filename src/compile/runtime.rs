@@ -179,15 +179,17 @@ impl Runtime {
         found.cloned().ok_or_else(|| missing(node, &format!("{}.{}", call.0, call.1), "a source named"))
     }
 
-    /// A node as templates see it (`model`, `graph.nodes[...]`): its form in the manifest.
+    /// A node as its own templates see it (`model`).
     pub fn node_value(&self, node: &Node) -> Value {
         values::from_json(&self.node_json(node))
     }
 
-    /// As [`Runtime::node_value`]: the types of a contract's columns by the warehouse's own names
-    /// (docs.getdbt.com/reference/resource-configs/contract, `alias_types`).
+    /// As [`Runtime::node_value`]: its form in the manifest without what is not set, so that
+    /// `model.config.unique_key is defined` tells, and with the types of a contract's columns by the
+    /// warehouse's own names (docs.getdbt.com/reference/resource-configs/contract, `alias_types`).
     pub fn node_json(&self, node: &Node) -> serde_json::Value {
         let mut json = serde_json::to_value(node).unwrap_or_default();
+        leave_out_nulls(&mut json);
         let columns = json.get_mut("columns").and_then(serde_json::Value::as_object_mut);
         if let (Some(columns), true) = (columns, node.model().is_some_and(|model| model.code.contract.alias_types)) {
             for kind in columns.values_mut().filter_map(|column| column.get_mut("data_type")) {
@@ -213,6 +215,7 @@ impl Runtime {
                     ("semantic_models", dictionary(manifest.semantic_models.iter())),
                     ("saved_queries", dictionary(manifest.saved_queries.iter())),
                     ("functions", dictionary(manifest.functions.iter())),
+                    ("unit_tests", dictionary(manifest.unit_tests.iter())),
                 ])
             })
             .clone()
@@ -619,6 +622,22 @@ pub fn facts(node: &Node, layer: Option<String>) -> NodeFacts {
         meta: node.meta.clone(),
         checksum: node.checksum.checksum.clone(),
         layer,
+    }
+}
+
+/// Takes nulls out of a node's form, but not out of what users write freely.
+fn leave_out_nulls(json: &mut serde_json::Value) {
+    /// Dictionaries with the users' own keys.
+    const FREE: [&str; 8] =
+        ["meta", "unrendered_config", "column_types", "grants", "kwargs", "persist_docs", "quoting", "vars"];
+    match json {
+        serde_json::Value::Object(fields) => {
+            fields.retain(|_, value| !value.is_null());
+            let own = fields.iter_mut().filter(|(name, _)| !FREE.contains(&name.as_str()));
+            own.for_each(|(_, value)| leave_out_nulls(value));
+        }
+        serde_json::Value::Array(items) => items.iter_mut().for_each(leave_out_nulls),
+        _ => {}
     }
 }
 

@@ -61,10 +61,6 @@ impl NodeSet {
         self.words.iter_mut().zip(&other.words).for_each(|(word, other)| *word &= !other);
     }
 
-    pub fn is_subset(&self, other: &NodeSet) -> bool {
-        self.words.iter().zip(&other.words).all(|(word, other)| word & !other == 0)
-    }
-
     /// The positions in ascending order.
     pub fn iter(&self) -> impl Iterator<Item = Position> + '_ {
         self.words.iter().enumerate().flat_map(|(at, word)| {

@@ -30,7 +30,7 @@ pub fn value(cell: Cell) -> Value {
         Cell::Timestamp(at) => datetime::naive_datetime(at),
         Cell::TimestampTz(at) => datetime::datetime(at),
         Cell::List(_) | Cell::Struct(_) | Cell::Map(_) => Value::from(json_text(&cell)),
-        Cell::Bytes(bytes) => Value::from(bytes_text(&bytes)),
+        Cell::Bytes(bytes) => Value::from(values::bytes_text(&bytes)),
         Cell::Time(_) | Cell::Interval { .. } => Value::from(cell.to_string()),
     }
 }
@@ -41,23 +41,6 @@ fn float_value(number: f64) -> Value {
     // Python writes 1.0, not 1.
     let text = if text.contains('.') { text } else { format!("{text}.0") };
     rust_decimal::Decimal::from_str_exact(&text).map_or_else(|_| Value::from(number), decimal::decimal)
-}
-
-/// Bytes as Python writes them: `b'ab\x00'`.
-fn bytes_text(bytes: &[u8]) -> String {
-    let mut text = "b'".to_owned();
-    for byte in bytes {
-        match byte {
-            b'\'' | b'\\' => text.extend(['\\', char::from(*byte)]),
-            b'\n' => text.push_str("\\n"),
-            b'\r' => text.push_str("\\r"),
-            b'\t' => text.push_str("\\t"),
-            0x20..=0x7e => text.push(char::from(*byte)),
-            other => text.push_str(&format!("\\x{other:02x}")),
-        }
-    }
-    text.push('\'');
-    text
 }
 
 /// A decimal number; one that is too long for templates' decimals becomes a whole number or a double.

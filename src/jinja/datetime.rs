@@ -68,6 +68,11 @@ pub fn iso(value: &Value) -> Option<String> {
     is_one.then(|| value.to_string().replacen(' ', "T", 1))
 }
 
+/// The `datetime` that a text in ISO 8601 form tells.
+pub fn from_iso(text: &str) -> Option<Value> {
+    text::from_iso(text).ok().map(|(naive, zone)| Moment { naive, zone }.value())
+}
+
 pub fn date(date: NaiveDate) -> Value {
     Value::from_object(Date(date))
 }
@@ -227,6 +232,9 @@ pub fn type_name(value: &Value) -> Option<&'static str> {
 }
 
 pub fn representation(value: &Value) -> Option<String> {
+    if let Some(zone) = value.downcast_object_ref::<Zone>() {
+        return Some(zone.representation());
+    }
     type_name(value)?;
     value.as_object().map(|object| format!("{object:?}"))
 }

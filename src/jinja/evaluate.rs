@@ -5,7 +5,7 @@ use std::sync::Arc;
 use minijinja::value::{DynObject, ObjectRepr, ValueKind};
 use minijinja::{ErrorKind, Value};
 
-use super::arguments::Arguments;
+use super::arguments::{Arguments, truth};
 use super::interpreter::{Closure, Interpreter, Loop};
 use super::library::Builtin;
 use super::macros::{MacroEntry, PackageNamespace};
@@ -201,6 +201,9 @@ impl<'a> Interpreter<'a, '_, '_, '_> {
         let mut known = registry.names(&self.render.package);
         known.extend(locals.iter().chain(&context).map(String::as_str));
         known.extend(self.render.engine.library.keys().copied());
+        if name == "caller" {
+            return diagnostic.hint("a macro has it where a `{% call %}` block calls it");
+        }
         if let Some(near) = nearest(name, known) {
             return diagnostic.hint(format!("did you mean `{near}`?"));
         }
@@ -427,6 +430,12 @@ impl<'a> Interpreter<'a, '_, '_, '_> {
         {
             return self.placed(result, place).map(Some);
         }
+        if let Some(list) = receiver.downcast_object_ref::<values::List>()
+            && name == "sort"
+            && arguments.named.iter().any(|(name, _)| name.as_ref() == "key")
+        {
+            return self.sort_by_function(list, arguments, place).map(Some);
+        }
         if methods::is_own(receiver) {
             if methods::names(receiver).contains(&name) {
                 return methods::call(receiver, name, arguments).map(|result| self.placed(result, place)).transpose();
@@ -443,6 +452,27 @@ impl<'a> Interpreter<'a, '_, '_, '_> {
             Some(callee) => self.call_value(&callee, arguments, place).map(Some),
             None => methods::call(receiver, name, arguments).map(|result| self.placed(result, place)).transpose(),
         }
+    }
+
+    /// `list.sort(key=function)`.
+    #[inline(never)]
+    fn sort_by_function(&mut self, list: &values::List, arguments: Arguments, place: Place) -> Result<Value, Stop> {
+        let [reverse, key] = self.placed(arguments.bind("sort", ["reverse", "key"]), place)?;
+        let items = list.lock().clone();
+        let mut keyed = Vec::with_capacity(items.len());
+        for item in items {
+            let by = match key.as_ref().filter(|key| !key.is_none()) {
+                Some(key) => {
+                    let arguments = Arguments { positional: vec![item.clone()], named: Vec::new() };
+                    self.call_value(key, arguments, place)?
+                }
+                None => item.clone(),
+            };
+            keyed.push((by, item));
+        }
+        self.placed(values::sort_by_key(&mut keyed, truth(reverse.as_ref(), false)), place)?;
+        *list.lock() = keyed.into_iter().map(|(_, item)| item).collect();
+        Ok(values::none())
     }
 
     /// Calls a value.

@@ -8,7 +8,7 @@ use super::arguments::{Arguments, integer, required, string, truth};
 use super::evaluate::{get_attribute, get_item};
 use super::text_filters as texts;
 use super::values::{self, Fault, Number};
-use super::{json, operators, tests};
+use super::{json, named_tuple, operators, tests};
 
 pub type Filter = fn(&Value, Arguments) -> Result<Value, Fault>;
 
@@ -37,7 +37,7 @@ const FILTERS: [(&str, Filter); 64] = [
     ("groupby", groupby),
     ("indent", texts::indent),
     ("int", int),
-    ("is_list", |value, _| Ok(Value::from(value.kind() == ValueKind::Seq && !value.is_tuple()))),
+    ("is_list", |value, _| Ok(Value::from(value.kind() == ValueKind::Seq && !values::is_tuple(value)))),
     ("items", pairs),
     ("join", join),
     ("last", last),
@@ -47,7 +47,7 @@ const FILTERS: [(&str, Filter); 64] = [
     ("map", map),
     ("max", |value, arguments| extreme(value, arguments, "max")),
     ("min", |value, arguments| extreme(value, arguments, "min")),
-    ("pprint", |value, _| Ok(Value::from(values::representation(value)))),
+    ("pprint", |value, _| Ok(Value::from(super::pretty::text(value)))),
     ("random", random),
     ("reject", |value, arguments| choose(value, arguments, false, false)),
     ("rejectattr", |value, arguments| choose(value, arguments, true, false)),
@@ -71,7 +71,7 @@ const FILTERS: [(&str, Filter); 64] = [
     ("unique", unique),
     ("upper", texts::upper),
     ("urlencode", texts::urlencode),
-    ("urlize", same),
+    ("urlize", super::urlize::filter),
     ("wordcount", texts::wordcount),
     ("wordwrap", texts::wordwrap),
     ("xmlattr", texts::xmlattr),
@@ -94,6 +94,9 @@ fn same(value: &Value, _arguments: Arguments) -> Result<Value, Fault> {
 
 fn absolute(value: &Value, arguments: Arguments) -> Result<Value, Fault> {
     arguments.none("abs")?;
+    if let Some(Number::Float(number)) = Number::of(value) {
+        return Ok(Value::from(number.abs()));
+    }
     let negative = values::compare(value, &Value::from(0))? == std::cmp::Ordering::Less;
     if negative { operators::negate(value) } else { Ok(value.clone()) }
 }
@@ -279,14 +282,7 @@ fn sort(value: &Value, arguments: Arguments) -> Result<Value, Fault> {
             (sort_key, item)
         })
         .collect();
-    let reverse = truth(reverse.as_ref(), false);
-    if reverse {
-        keyed.reverse();
-    }
-    values::sort_by_key(&mut keyed)?;
-    if reverse {
-        keyed.reverse();
-    }
+    values::sort_by_key(&mut keyed, truth(reverse.as_ref(), false))?;
     Ok(values::list(keyed.into_iter().map(|(_, item)| item).collect()))
 }
 
@@ -307,10 +303,7 @@ fn dictsort(value: &Value, arguments: Arguments) -> Result<Value, Fault> {
             (sort_key, values::tuple(vec![name, value]))
         })
         .collect();
-    values::sort_by_key(&mut keyed)?;
-    if truth(reverse.as_ref(), false) {
-        keyed.reverse();
-    }
+    values::sort_by_key(&mut keyed, truth(reverse.as_ref(), false))?;
     Ok(values::list(keyed.into_iter().map(|(_, pair)| pair).collect()))
 }
 
@@ -416,7 +409,7 @@ fn groupby(value: &Value, arguments: Arguments) -> Result<Value, Fault> {
         let found = if found.is_undefined() { default.clone().unwrap_or_default() } else { found };
         keyed.push((key(found.clone(), case_sensitive), values::tuple(vec![found, item])));
     }
-    values::sort_by_key(&mut keyed)?;
+    values::sort_by_key(&mut keyed, false)?;
     let mut groups: IndexMap<Value, (Value, Vec<Value>)> = IndexMap::new();
     for (sort_key, pair) in keyed {
         let pair = values::items(&pair)?;
@@ -424,7 +417,7 @@ fn groupby(value: &Value, arguments: Arguments) -> Result<Value, Fault> {
             groups.entry(sort_key).or_insert_with(|| (found.clone(), Vec::new())).1.push(item.clone());
         }
     }
-    let groups = groups.into_values().map(|(name, items)| super::library::group(name, values::list(items)));
+    let groups = groups.into_values().map(|(name, items)| named_tuple::group(name, values::list(items)));
     Ok(values::list(groups.collect()))
 }
 

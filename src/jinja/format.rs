@@ -26,7 +26,7 @@ struct Spec {
 
 /// `text % arguments`.
 pub fn percent(text: &str, arguments: &Value) -> Result<String, Fault> {
-    let positional = if arguments.is_tuple() { values::items(arguments)? } else { vec![arguments.clone()] };
+    let positional = if values::is_tuple(arguments) { values::items(arguments)? } else { vec![arguments.clone()] };
     let mut next = positional.into_iter();
     let mut take = || next.next().ok_or_else(|| "not enough arguments for the format string".to_owned());
     let mut used_names = false;
@@ -90,7 +90,11 @@ pub fn percent(text: &str, arguments: &Value) -> Result<String, Fault> {
 fn percent_value(value: &Value, kind: char, mut spec: Spec) -> Result<String, Fault> {
     match kind {
         's' | 'r' | 'a' => {
-            let text = if kind == 's' { values::text(value) } else { values::representation(value) };
+            let text = match kind {
+                's' => values::text(value),
+                'r' => values::representation(value),
+                _ => ascii(value),
+            };
             let text = match spec.precision {
                 Some(length) => text.chars().take(length).collect(),
                 None => text,
@@ -118,6 +122,18 @@ fn percent_value(value: &Value, kind: char, mut spec: Spec) -> Result<String, Fa
         }
         other => Err(format!("unknown format `%{other}`")),
     }
+}
+
+/// `ascii(value)`: its `repr` with everything beyond ASCII escaped.
+fn ascii(value: &Value) -> String {
+    let mut output = String::new();
+    for character in values::representation(value).chars() {
+        match character.is_ascii() {
+            true => output.push(character),
+            false => values::write_escape(character, &mut output),
+        }
+    }
+    output
 }
 
 fn number(value: &Value, kind: char) -> Result<Number, Fault> {
@@ -185,7 +201,8 @@ fn replacement(field: &str, arguments: &Arguments, automatic: &mut usize, depth:
     let value = field_value(field, arguments, automatic)?;
     let spec = expand(spec, arguments, automatic, depth + 1)?;
     let value = match conversion {
-        "r" | "a" => Value::from(values::representation(&value)),
+        "r" => Value::from(values::representation(&value)),
+        "a" => Value::from(ascii(&value)),
         "s" => Value::from(values::text(&value)),
         _ => value,
     };
@@ -238,9 +255,15 @@ pub fn write_value(value: &Value, spec: &str) -> Result<String, Fault> {
         return Ok(finish(&rounded.to_string(), &spec));
     }
     match numeric {
-        Some(number) if spec.kind != Some('s') => write_number(number, &spec),
-        _ => {
-            let text = values::text(value);
+        Some(number) => write_number(number, &spec),
+        None => {
+            let Some(text) = value.as_str() else {
+                return Err(format!("a value of type `{}` has no format", type_name(value)));
+            };
+            if let Some(kind) = spec.kind.filter(|kind| *kind != 's') {
+                return Err(format!("unknown format `{kind}` for a string"));
+            }
+            let text = text.to_owned();
             let text = match spec.precision {
                 Some(length) => text.chars().take(length).collect(),
                 None => text,
@@ -287,7 +310,8 @@ fn write_number(number: Number, spec: &Spec) -> Result<String, Fault> {
         (number, Some('f' | 'F')) => format!("{:.precision$}", number.float()),
         (number, Some('%')) => format!("{:.precision$}%", number.float() * 100.0),
         (number, Some(kind @ ('e' | 'E'))) => exponent(number.float(), precision, kind),
-        (number, None | Some('g' | 'G')) => general(number.float(), precision.max(1)),
+        (number, None | Some('g' | 'n')) => general(number.float(), precision.max(1)),
+        (number, Some('G')) => general(number.float(), precision.max(1)).to_uppercase(),
         (_, Some(kind)) => return Err(format!("unknown format `{kind}` for a number")),
     };
     Ok(finish(&digits, spec))

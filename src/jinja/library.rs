@@ -430,37 +430,3 @@ fn adapter_macro(_render: &Arc<Render>, arguments: Arguments) -> Result<Value, S
         .hint(format!("write `adapter.dispatch('{name}')(...)`"))
         .into())
 }
-
-/// One group of the filter `groupby`: a pair that also has names.
-#[derive(Debug)]
-struct Group {
-    grouper: Value,
-    list: Value,
-}
-
-impl Object for Group {
-    fn repr(self: &Arc<Self>) -> ObjectRepr {
-        ObjectRepr::Seq
-    }
-
-    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        match (key.as_str(), key.as_usize()) {
-            (Some("grouper"), _) | (None, Some(0)) => Some(self.grouper.clone()),
-            (Some("list"), _) | (None, Some(1)) => Some(self.list.clone()),
-            _ => None,
-        }
-    }
-
-    fn enumerate(self: &Arc<Self>) -> Enumerator {
-        Enumerator::Seq(2)
-    }
-
-    fn render(self: &Arc<Self>, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let pair = values::tuple(vec![self.grouper.clone(), self.list.clone()]);
-        formatter.write_str(&values::representation(&pair))
-    }
-}
-
-pub fn group(grouper: Value, list: Value) -> Value {
-    Value::from_object(Group { grouper, list })
-}

@@ -6,7 +6,7 @@ use indexmap::IndexSet;
 use minijinja::value::{Enumerator, Object, ObjectRepr, Tuple, ValueKind};
 use minijinja::{Error, ErrorKind, State, Value};
 
-use super::arguments::{Arguments, integer, required, truth};
+use super::arguments::{Arguments, integer, required, string, truth};
 use super::render::Stop;
 use super::strings;
 use super::values::{self, Dict, Fault, List, Set, type_name};
@@ -50,6 +50,7 @@ const MAP: [&str; 5] = ["get", "items", "keys", "values", "copy"];
 const SEQUENCE: [&str; 3] = ["index", "count", "copy"];
 const INTEGER: [&str; 2] = ["bit_length", "is_integer"];
 const FLOAT: [&str; 1] = ["is_integer"];
+const BYTES: [&str; 2] = ["decode", "hex"];
 
 /// The names of the methods that a value has.
 pub fn names(value: &Value) -> &'static [&'static str] {
@@ -57,6 +58,7 @@ pub fn names(value: &Value) -> &'static [&'static str] {
         ValueKind::String => &strings::METHODS,
         ValueKind::Number if value.is_integer() => &INTEGER,
         ValueKind::Number => &FLOAT,
+        ValueKind::Bytes => &BYTES,
         _ => {
             let Some(object) = value.as_object() else { return &[] };
             if object.downcast_ref::<List>().is_some() {
@@ -104,14 +106,22 @@ impl Object for BoundMethod {
         ObjectRepr::Plain
     }
 
-    fn call(self: &Arc<Self>, _state: &mut State<'_, '_>, args: &[Value]) -> Result<Value, Error> {
-        call_from_rust(&self.receiver, &self.name, args)
+    fn call(self: &Arc<Self>, state: &mut State<'_, '_>, args: &[Value]) -> Result<Value, Error> {
+        match self.receiver.as_object() {
+            Some(object) => object.call_method(state, &self.name, args),
+            None => call_from_rust(&self.receiver, &self.name, args),
+        }
     }
 }
 
 /// The method of that name as a value.
 pub fn bound(value: &Value, name: &str) -> Option<Value> {
-    names(value).contains(&name).then(|| Value::from_object(BoundMethod { receiver: value.clone(), name: name.into() }))
+    names(value).contains(&name).then(|| bound_to(value.clone(), name))
+}
+
+/// A method as a value; the receiver has it.
+pub fn bound_to(receiver: Value, name: &str) -> Value {
+    Value::from_object(BoundMethod { receiver, name: name.into() })
 }
 
 /// Calls a method for code written in Rust.
@@ -140,6 +150,11 @@ pub fn call(receiver: &Value, name: &str, arguments: Arguments) -> Option<Result
         return Some(set_method(set, name, arguments));
     }
     Some(match name {
+        "decode" => decoded(receiver.as_bytes().unwrap_or_default(), arguments),
+        "hex" => {
+            let digits = receiver.as_bytes().unwrap_or_default().iter().map(|byte| format!("{byte:02x}"));
+            Ok(Value::from(digits.collect::<String>()))
+        }
         "index" | "count" => sequence_method(receiver, name, arguments),
         "copy" => Ok(values::mutable(receiver)),
         "get" | "items" | "keys" | "values" => map_method(receiver, name, arguments),
@@ -152,6 +167,18 @@ pub fn call(receiver: &Value, name: &str, arguments: Arguments) -> Option<Result
         }
         _ => return None,
     })
+}
+
+/// `bytes.decode`.
+fn decoded(bytes: &[u8], arguments: Arguments) -> Result<Value, Fault> {
+    let [encoding, _errors] = arguments.bind("decode", ["encoding", "errors"])?;
+    let encoding = string(encoding.as_ref(), "decode", "encoding")?;
+    let text = match strings::encoding(encoding.as_deref())? {
+        strings::Encoding::Latin1 => Some(bytes.iter().map(|byte| char::from(*byte)).collect()),
+        strings::Encoding::Utf8 => String::from_utf8(bytes.to_vec()).ok(),
+        strings::Encoding::Ascii => String::from_utf8(bytes.to_vec()).ok().filter(|text| text.is_ascii()),
+    };
+    text.map(Value::from).ok_or_else(|| "the bytes are not text in that encoding".to_owned())
 }
 
 fn sequence_method(receiver: &Value, name: &str, arguments: Arguments) -> Result<Value, Fault> {
@@ -262,10 +289,7 @@ fn list_method(list: &List, name: &str, arguments: Arguments) -> Result<Value, F
         "sort" => {
             let [reverse] = arguments.bind(name, ["reverse"])?;
             let mut keyed: Vec<(Value, Value)> = list.lock().iter().map(|item| (item.clone(), item.clone())).collect();
-            values::sort_by_key(&mut keyed)?;
-            if truth(reverse.as_ref(), false) {
-                keyed.reverse();
-            }
+            values::sort_by_key(&mut keyed, truth(reverse.as_ref(), false))?;
             *list.lock() = keyed.into_iter().map(|(_, item)| item).collect();
         }
         "reverse" => list.lock().reverse(),

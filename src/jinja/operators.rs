@@ -55,13 +55,27 @@ fn numbers(operator: Operator, left: Number, right: Number) -> Result<Value, Fau
         Operator::Subtract => left - right,
         Operator::Multiply => left * right,
         Operator::Divide => left / right,
-        Operator::FloorDivide => (left / right).floor(),
-        Operator::Remainder => {
-            let rest = left % right;
-            if rest != 0.0 && (rest < 0.0) != (right < 0.0) { rest + right } else { rest }
-        }
+        Operator::FloorDivide => divided(left, right).0,
+        Operator::Remainder => divided(left, right).1,
         Operator::Power => left.powf(right),
     }))
+}
+
+/// Python's `divmod` of floats: the quotient follows the rest, which is exact.
+fn divided(left: f64, right: f64) -> (f64, f64) {
+    let mut rest = left % right;
+    let mut quotient = (left - rest) / right;
+    if rest == 0.0 {
+        rest = 0.0_f64.copysign(right);
+    } else if (right < 0.0) != (rest < 0.0) {
+        rest += right;
+        quotient -= 1.0;
+    }
+    if quotient == 0.0 {
+        return (0.0_f64.copysign(left / right), rest);
+    }
+    let floor = quotient.floor();
+    (if quotient - floor > 0.5 { floor + 1.0 } else { floor }, rest)
 }
 
 fn integers(operator: Operator, left: i128, right: i128) -> Result<Value, Fault> {
@@ -98,10 +112,10 @@ fn add(left: &Value, right: &Value) -> Option<Result<Value, Fault>> {
         }
         return Some(Ok(Value::from([left, right].concat())));
     }
-    if !is_sequence(left) || !is_sequence(right) || left.is_tuple() != right.is_tuple() {
+    if !is_sequence(left) || !is_sequence(right) || values::is_tuple(left) != values::is_tuple(right) {
         return None;
     }
-    Some(both(left, right).map(|items| if left.is_tuple() { values::tuple(items) } else { values::list(items) }))
+    Some(both(left, right).map(|items| if values::is_tuple(left) { values::tuple(items) } else { values::list(items) }))
 }
 
 fn both(left: &Value, right: &Value) -> Result<Vec<Value>, Fault> {
@@ -135,7 +149,7 @@ fn multiply(left: &Value, right: &Value) -> Option<Result<Value, Fault>> {
             return Err("the list is too large".to_owned());
         }
         let repeated = std::iter::repeat_n(items, times).flatten().collect();
-        Ok(if value.is_tuple() { values::tuple(repeated) } else { values::list(repeated) })
+        Ok(if values::is_tuple(value) { values::tuple(repeated) } else { values::list(repeated) })
     }))
 }
 
@@ -193,7 +207,7 @@ pub fn slice(value: &Value, bounds: &[Option<Value>; 3]) -> Result<Value, Fault>
     let picked = pick(items, numbers)?;
     Ok(match value.kind() {
         ValueKind::String => Value::from(picked.iter().filter_map(Value::as_str).collect::<String>()),
-        _ if value.is_tuple() => values::tuple(picked),
+        _ if values::is_tuple(value) => values::tuple(picked),
         _ => values::list(picked),
     })
 }

@@ -16,7 +16,9 @@ use super::values::{self, Fault, type_name};
 const IGNORE_CASE: i64 = 2;
 const MULTILINE: i64 = 8;
 const DOT_ALL: i64 = 16;
+const UNICODE: i64 = 32;
 const VERBOSE: i64 = 64;
+const ASCII: i64 = 256;
 
 const FUNCTIONS: [&str; 9] = ["match", "search", "fullmatch", "findall", "finditer", "sub", "subn", "split", "compile"];
 
@@ -31,10 +33,10 @@ pub fn module() -> Value {
         ("DOTALL", DOT_ALL),
         ("X", VERBOSE),
         ("VERBOSE", VERBOSE),
-        ("A", 256),
-        ("ASCII", 256),
-        ("U", 32),
-        ("UNICODE", 32),
+        ("A", ASCII),
+        ("ASCII", ASCII),
+        ("U", UNICODE),
+        ("UNICODE", UNICODE),
     ];
     let mut members: Vec<(&'static str, Value)> = flags.map(|(name, flag)| (name, Value::from(flag))).into();
     members.extend(FUNCTIONS.map(|name| (name, builtin(name, function(name)))));
@@ -67,6 +69,8 @@ fn function(name: &str) -> Function {
 struct Pattern {
     source: String,
     translated: String,
+    flags: i64,
+    is_verbose: bool,
     /// Built when first needed: as it is, from the start of the text, for the whole text.
     built: [OnceLock<Result<Regex, Fault>>; 3],
 }
@@ -82,15 +86,25 @@ enum Anchor {
 impl Pattern {
     fn regex(&self, anchor: Anchor) -> Result<&Regex, Fault> {
         let built = self.built[anchor as usize].get_or_init(|| {
+            let end = if self.is_verbose { "\n" } else { "" };
             let pattern = match anchor {
                 Anchor::Anywhere => self.translated.clone(),
-                Anchor::Start => format!("\\A(?:{})", self.translated),
-                Anchor::Whole => format!("\\A(?:{})\\z", self.translated),
+                // The line may end within a comment of a verbose pattern.
+                Anchor::Start => format!("\\A(?:{}{end})", self.translated),
+                Anchor::Whole => format!("\\A(?:{}{end})\\z", self.translated),
             };
             let built = RegexBuilder::new(&pattern).backtrack_limit(1_000_000).build();
             built.map_err(|error| format!("`{}` is not a regular expression: {error}", self.source))
         });
         built.as_ref().map_err(Clone::clone)
+    }
+}
+
+impl Pattern {
+    /// The name of each group; the first is the whole match.
+    fn group_names(&self) -> Vec<Option<String>> {
+        let regex = self.regex(Anchor::Anywhere);
+        regex.map(|regex| regex.capture_names().map(|name| name.map(str::to_owned)).collect()).unwrap_or_default()
     }
 }
 
@@ -114,8 +128,50 @@ fn pattern_of(value: &Value, flags: Option<&Value>) -> Result<Arc<Pattern>, Faul
         .map(|(_, letter)| letter)
         .collect();
     let translated = close_back_references(&source.replace("(?P=", "\\k<").replace("\\Z", "\\z"));
+    let translated = if flags & ASCII != 0 { ascii_classes(&translated) } else { translated };
     let translated = if letters.is_empty() { translated } else { format!("(?{letters}){translated}") };
-    Ok(Arc::new(Pattern { source: source.to_owned(), translated, built: Default::default() }))
+    let is_verbose = flags & VERBOSE != 0 || is_verbose(source);
+    Ok(Arc::new(Pattern { source: source.to_owned(), translated, flags, is_verbose, built: Default::default() }))
+}
+
+/// Whether the flags at the start of a pattern have `x`.
+fn is_verbose(pattern: &str) -> bool {
+    let flags =
+        pattern.strip_prefix("(?").and_then(|rest| rest.split(|letter: char| !letter.is_ascii_alphabetic()).next());
+    flags.is_some_and(|flags| flags.contains('x'))
+}
+
+/// A pattern whose classes know ASCII only.
+fn ascii_classes(pattern: &str) -> String {
+    let mut result = String::with_capacity(pattern.len());
+    let mut characters = pattern.chars();
+    let mut in_class = false;
+    while let Some(character) = characters.next() {
+        if character != '\\' {
+            in_class = (in_class || character == '[') && character != ']';
+            result.push(character);
+            continue;
+        }
+        let Some(letter) = characters.next() else {
+            result.push(character);
+            break;
+        };
+        let members = match letter {
+            'w' | 'W' => "a-zA-Z0-9_",
+            'd' | 'D' => "0-9",
+            's' | 'S' => " \\t\\n\\r\\f\\v",
+            _ => "",
+        };
+        match (members, letter.is_ascii_uppercase(), in_class) {
+            ("", ..) => result.extend([character, letter]),
+            (members, false, true) => result.push_str(members),
+            (members, negated, _) => {
+                let sign = if negated { "^" } else { "" };
+                result.push_str(&format!("[{sign}{members}]"));
+            }
+        }
+    }
+    result
 }
 
 /// Python's `(?P=name)` becomes `\k<name>`; the closing bracket is still Python's.
@@ -139,6 +195,7 @@ struct Match {
     groups: Vec<Option<(String, usize, usize)>>,
     names: Vec<Option<String>>,
     text: String,
+    pattern: Arc<Pattern>,
 }
 
 impl fmt::Debug for Match {
@@ -148,15 +205,15 @@ impl fmt::Debug for Match {
     }
 }
 
-fn match_value(regex: &Regex, text: &str, captures: &Captures<'_, str>) -> Value {
+fn match_value(pattern: &Arc<Pattern>, text: &str, captures: &Captures<'_, str>) -> Value {
     let position = |byte: usize| text[..byte].chars().count();
     let groups = (0..captures.len())
         .map(|index| {
             captures.get(index).map(|group| (group.as_str().to_owned(), position(group.start()), position(group.end())))
         })
         .collect();
-    let names = regex.capture_names().map(|name| name.map(str::to_owned)).collect();
-    Value::from_object(Match { groups, names, text: text.to_owned() })
+    let names = pattern.group_names();
+    Value::from_object(Match { groups, names, text: text.to_owned(), pattern: pattern.clone() })
 }
 
 impl Match {
@@ -167,6 +224,11 @@ impl Match {
         };
         at.map(|at| self.groups[at].as_ref())
             .ok_or_else(|| format!("the match has no group {}", values::representation(index)))
+    }
+
+    /// The last group that took part in the match.
+    fn last_group(&self) -> Option<usize> {
+        self.groups.iter().rposition(Option::is_some).filter(|last| *last > 0)
     }
 
     fn group_text(&self, index: &Value) -> Result<Value, Fault> {
@@ -187,6 +249,14 @@ impl Match {
                 .collect::<Result<_, _>>()
                 .map(values::tuple),
             "group" => self.group_text(&first),
+            "expand" => {
+                let template = values::text(&first);
+                let mut output = String::new();
+                let group =
+                    |index: usize| self.groups.get(index).map(|group| group.as_ref().map_or("", |group| &*group.0));
+                let named = |name: &str| self.names.iter().position(|known| known.as_deref() == Some(name));
+                expand(&template, &group, &named, &mut output).map(|()| Value::from(output))
+            }
             "groups" => Ok(values::tuple(self.groups.iter().skip(1).map(text).collect())),
             "groupdict" => {
                 let named = self.names.iter().zip(&self.groups);
@@ -215,10 +285,14 @@ impl Object for Match {
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
         match key.as_str() {
             Some("string") => Some(Value::from(self.text.as_str())),
-            Some("lastindex") => {
-                let last = self.groups.iter().rposition(Option::is_some).filter(|last| *last > 0);
-                Some(last.map_or_else(values::none, Value::from))
+            Some("lastindex") => Some(self.last_group().map_or_else(values::none, Value::from)),
+            Some("lastgroup") => {
+                let name = self.last_group().and_then(|last| self.names.get(last)?.as_deref());
+                Some(name.map_or_else(values::none, Value::from))
             }
+            Some("pos") => Some(Value::from(0)),
+            Some("endpos") => Some(Value::from(self.text.chars().count())),
+            Some("re") => Some(Value::from_dyn_object(self.pattern.clone())),
             _ => self.group_text(key).ok(),
         }
     }
@@ -237,7 +311,17 @@ impl Object for Pattern {
     }
 
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        (key.as_str() == Some("pattern")).then(|| Value::from(self.source.as_str()))
+        match key.as_str()? {
+            "pattern" => Some(Value::from(self.source.as_str())),
+            // Patterns of text are always of Unicode.
+            "flags" => Some(Value::from(if self.flags & ASCII == 0 { self.flags | UNICODE } else { self.flags })),
+            "groups" => Some(Value::from(self.group_names().len().saturating_sub(1))),
+            "groupindex" => {
+                let names = self.group_names().into_iter().enumerate();
+                Some(values::dict_of(names.filter_map(|(at, name)| Some((name?, Value::from(at))))))
+            }
+            _ => None,
+        }
     }
 
     fn call_method(self: &Arc<Self>, state: &mut State<'_, '_>, method: &str, args: &[Value]) -> Result<Value, Error> {
@@ -282,7 +366,7 @@ fn failed(error: &fancy_regex::Error) -> Fault {
 }
 
 impl Pattern {
-    fn run(&self, name: &str, arguments: Arguments, call: &mut Caller<'_>) -> Result<Value, Stop> {
+    fn run(self: &Arc<Self>, name: &str, arguments: Arguments, call: &mut Caller<'_>) -> Result<Value, Stop> {
         match name {
             "sub" | "subn" => {
                 let [replacement, text, count] = arguments.bind(name, ["repl", "string", "count"])?;
@@ -304,7 +388,7 @@ impl Pattern {
         }
     }
 
-    fn find(&self, name: &str, text: &str) -> Result<Value, Fault> {
+    fn find(self: &Arc<Self>, name: &str, text: &str) -> Result<Value, Fault> {
         let regex = self.regex(match name {
             "match" => Anchor::Start,
             "fullmatch" => Anchor::Whole,
@@ -312,14 +396,14 @@ impl Pattern {
         })?;
         if !name.starts_with("find") {
             let captures = regex.captures(text).map_err(|error| failed(&error))?;
-            return Ok(captures.map_or_else(values::none, |captures| match_value(regex, text, &captures)));
+            return Ok(captures.map_or_else(values::none, |captures| match_value(self, text, &captures)));
         }
         let mut found = Vec::new();
-        for captures in regex.captures_iter(text) {
-            let captures = captures.map_err(|error| failed(&error))?;
+        for captures in all_matches(regex, text) {
+            let captures = captures?;
             let group = |index: usize| Value::from(captures.get(index).map_or("", |group| group.as_str()));
             found.push(match (name, captures.len()) {
-                ("finditer", _) => match_value(regex, text, &captures),
+                ("finditer", _) => match_value(self, text, &captures),
                 (_, 1) => group(0),
                 (_, 2) => group(1),
                 (_, groups) => values::tuple((1..groups).map(group).collect()),
@@ -329,27 +413,34 @@ impl Pattern {
     }
 
     fn replace(
-        &self,
+        self: &Arc<Self>,
         text: &str,
         replacement: &Value,
         count: usize,
         call: &mut Caller<'_>,
     ) -> Result<(String, usize), Stop> {
         let regex = self.regex(Anchor::Anywhere)?;
+        let names = self.group_names();
         let mut output = String::with_capacity(text.len());
         let mut last = 0;
         let mut times = 0;
-        for captures in regex.captures_iter(text) {
-            let captures = captures.map_err(|error| failed(&error))?;
+        for captures in all_matches(regex, text) {
+            let captures = captures?;
             let Some(whole) = captures.get(0) else { continue };
             if count > 0 && times >= count {
                 break;
             }
             output.push_str(&text[last..whole.start()]);
             match replacement.as_str() {
-                Some(template) => expand(template, &captures, &mut output)?,
+                Some(template) => {
+                    let group = |index: usize| {
+                        (index < captures.len()).then(|| captures.get(index).map_or("", |group| group.as_str()))
+                    };
+                    let named = |name: &str| names.iter().position(|known| known.as_deref() == Some(name));
+                    expand(template, &group, &named, &mut output)?;
+                }
                 None => {
-                    let found = match_value(regex, text, &captures);
+                    let found = match_value(self, text, &captures);
                     let arguments = Arguments { positional: vec![found], named: Vec::new() };
                     output.push_str(&values::text(&call(replacement, arguments)?));
                 }
@@ -365,8 +456,8 @@ impl Pattern {
         let regex = self.regex(Anchor::Anywhere)?;
         let mut parts = Vec::new();
         let mut last = 0;
-        for captures in regex.captures_iter(text) {
-            let captures = captures.map_err(|error| failed(&error))?;
+        for captures in all_matches(regex, text) {
+            let captures = captures?;
             let Some(whole) = captures.get(0) else { continue };
             if most > 0 && parts.len() >= most * captures.len() {
                 break;
@@ -382,6 +473,40 @@ impl Pattern {
     }
 }
 
+/// Python's matches in a text: an empty one may stand where another ends, but only one at each place.
+fn all_matches<'t>(regex: &'t Regex, text: &'t str) -> impl Iterator<Item = Result<Captures<'t, str>, Fault>> {
+    let mut from = Some(0);
+    let mut last_empty = None;
+    std::iter::from_fn(move || {
+        loop {
+            let at = from?;
+            let captures = match regex.captures_from_pos(text, at) {
+                Ok(captures) => captures,
+                Err(error) => {
+                    from = None;
+                    return Some(Err(failed(&error)));
+                }
+            };
+            let Some(whole) = captures.as_ref().and_then(|captures| captures.get(0)) else {
+                from = None;
+                return None;
+            };
+            let (start, end) = (whole.start(), whole.end());
+            if start < end {
+                from = Some(end);
+                return captures.map(Ok);
+            }
+            if last_empty == Some(start) {
+                // Look for something longer here would need another engine; go on behind the next character.
+                from = text[start..].chars().next().map(|character| start + character.len_utf8());
+                continue;
+            }
+            last_empty = Some(start);
+            return captures.map(Ok);
+        }
+    })
+}
+
 fn subject(value: Option<Value>, function: &str) -> Result<String, Fault> {
     let value = required(value, function, "string")?;
     match value.as_str() {
@@ -391,32 +516,33 @@ fn subject(value: Option<Value>, function: &str) -> Result<String, Fault> {
 }
 
 /// Python's replacement text: `\1`, `\g<1>`, `\g<name>`, `\n`.
-fn expand(template: &str, captures: &Captures<'_, str>, output: &mut String) -> Result<(), Fault> {
+///
+/// `group` gives the text of a group, if there is one of that number; `named` its number.
+fn expand<'g>(
+    template: &str,
+    group: &dyn Fn(usize) -> Option<&'g str>,
+    named: &dyn Fn(&str) -> Option<usize>,
+    output: &mut String,
+) -> Result<(), Fault> {
+    let unknown = |name: &dyn fmt::Display| format!("the pattern has no group {name}");
     let mut characters = template.chars().peekable();
     while let Some(character) = characters.next() {
         if character != '\\' {
             output.push(character);
             continue;
         }
-        let group = |index: usize| captures.get(index).map_or("", |group| group.as_str());
         match characters.next() {
             Some(first @ '0'..='9') => {
                 let mut index = first as usize - '0' as usize;
                 if let Some(second) = characters.next_if(char::is_ascii_digit) {
                     index = index * 10 + (second as usize - '0' as usize);
                 }
-                if index >= captures.len() {
-                    return Err(format!("the pattern has no group {index}"));
-                }
-                output.push_str(group(index));
+                output.push_str(group(index).ok_or_else(|| unknown(&index))?);
             }
             Some('g') if characters.next_if_eq(&'<').is_some() => {
                 let name: String = characters.by_ref().take_while(|c| *c != '>').collect();
-                match name.parse::<usize>() {
-                    Ok(index) if index < captures.len() => output.push_str(group(index)),
-                    Ok(index) => return Err(format!("the pattern has no group {index}")),
-                    Err(_) => output.push_str(captures.name(&name).map_or("", |group| group.as_str())),
-                }
+                let index = name.parse::<usize>().ok().or_else(|| named(&name)).ok_or_else(|| unknown(&name))?;
+                output.push_str(group(index).ok_or_else(|| unknown(&index))?);
             }
             Some('n') => output.push('\n'),
             Some('t') => output.push('\t'),

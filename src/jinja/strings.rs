@@ -1,6 +1,9 @@
 //! The methods of Python's strings.
 
+use std::sync::LazyLock;
+
 use minijinja::Value;
+use regex::Regex;
 
 use super::arguments::{Arguments, integer, required, string, truth};
 use super::format;
@@ -78,7 +81,7 @@ pub fn call(text: &str, name: &str, arguments: Arguments) -> Option<Result<Value
         "expandtabs" => expand_tabs(text, arguments),
         "maketrans" => translation(arguments),
         "translate" => translate(text, arguments),
-        "encode" => Ok(Value::from_bytes(text.as_bytes().to_vec())),
+        "encode" => encode(text, arguments),
         _ => arguments.none(name).map(|()| simple(text, name)),
     })
 }
@@ -90,7 +93,8 @@ fn simple(text: &str, name: &str) -> Value {
     };
     match name {
         "upper" => Value::from(text.to_uppercase()),
-        "lower" | "casefold" => Value::from(text.to_lowercase()),
+        "lower" => Value::from(text.to_lowercase()),
+        "casefold" => Value::from(casefold(text)),
         "capitalize" => Value::from(capitalize(text)),
         "title" => Value::from(title(text)),
         "swapcase" => Value::from(
@@ -104,11 +108,12 @@ fn simple(text: &str, name: &str) -> Value {
         ),
         "isalnum" => all(char::is_alphanumeric),
         "isalpha" => all(char::is_alphabetic),
-        "isdigit" | "isdecimal" => all(|c| c.is_ascii_digit()),
+        "isdecimal" => all(is_decimal),
+        "isdigit" => all(|c| is_decimal(c) || matches!(c, '²' | '³' | '¹' | '⁰' | '⁴'..='⁹' | '₀'..='₉')),
         "isnumeric" => all(char::is_numeric),
         "isspace" => all(char::is_whitespace),
         "isascii" => Value::from(text.is_ascii()),
-        "isprintable" => Value::from(!text.chars().any(char::is_control)),
+        "isprintable" => Value::from(text.chars().all(values::is_printable)),
         "isidentifier" => Value::from(
             text.chars().enumerate().all(|(at, c)| c == '_' || c.is_alphabetic() || (at > 0 && c.is_alphanumeric()))
                 && !text.is_empty(),
@@ -141,6 +146,68 @@ pub fn title(text: &str) -> String {
         inside = character.is_alphabetic();
     }
     result
+}
+
+/// `str.casefold`: what differs in case alone becomes the same, `ß` and `SS` too.
+fn casefold(text: &str) -> String {
+    let fold = |character: char| {
+        let upper = character.to_lowercase().flat_map(char::to_uppercase);
+        let folded: Vec<char> = match character {
+            // Its capital is that of another letter.
+            'ı' => vec![character],
+            _ => upper.flat_map(char::to_lowercase).collect(),
+        };
+        folded
+    };
+    text.chars().flat_map(fold).collect()
+}
+
+/// A digit of any script.
+fn is_decimal(character: char) -> bool {
+    static DECIMAL: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"\p{Nd}").ok());
+    character.is_ascii_digit()
+        || (!character.is_ascii()
+            && DECIMAL.as_ref().is_some_and(|digit| digit.is_match(character.encode_utf8(&mut [0; 4]))))
+}
+
+/// The encodings that templates may name.
+#[derive(Debug, Clone, Copy)]
+pub enum Encoding {
+    Utf8,
+    Ascii,
+    Latin1,
+}
+
+/// The encoding of that name, in one of its spellings; UTF-8 if none is given.
+pub fn encoding(name: Option<&str>) -> Result<Encoding, Fault> {
+    match name.unwrap_or("utf8").to_lowercase().replace('_', "-").as_str() {
+        "utf8" | "utf-8" => Ok(Encoding::Utf8),
+        "ascii" | "us-ascii" => Ok(Encoding::Ascii),
+        "latin1" | "latin-1" | "iso-8859-1" => Ok(Encoding::Latin1),
+        other => Err(format!("unknown encoding: {other} (known are utf-8, ascii and latin-1)")),
+    }
+}
+
+fn encode(text: &str, arguments: Arguments) -> Result<Value, Fault> {
+    let [name, errors] = arguments.bind("encode", ["encoding", "errors"])?;
+    let last = match encoding(string(name.as_ref(), "encode", "encoding")?.as_deref())? {
+        Encoding::Utf8 => return Ok(Value::from_bytes(text.as_bytes().to_vec())),
+        Encoding::Ascii => 0x7f,
+        Encoding::Latin1 => 0xff,
+    };
+    let errors = string(errors.as_ref(), "encode", "errors")?.unwrap_or_else(|| "strict".to_owned());
+    let mut bytes = Vec::with_capacity(text.len());
+    for character in text.chars() {
+        match (u8::try_from(character).ok().filter(|byte| *byte <= last), errors.as_str()) {
+            (Some(byte), _) => bytes.push(byte),
+            (None, "ignore") => {}
+            (None, "replace") => bytes.push(b'?'),
+            (None, _) => {
+                return Err(format!("the encoding has no character {}", values::quoted(&character.to_string())));
+            }
+        }
+    }
+    Ok(Value::from_bytes(bytes))
 }
 
 fn format_map(text: &str, arguments: Arguments) -> Result<Value, Fault> {
@@ -226,9 +293,10 @@ fn splitlines(text: &str, arguments: Arguments) -> Result<Value, Fault> {
     let mut lines = Vec::new();
     let mut rest = text;
     while !rest.is_empty() {
-        let (line, end) = match rest.find(['\n', '\r']) {
+        let end_of_line = |character: char| matches!(character, '\n'..='\r' | '\u{1c}'..='\u{1e}' | '\u{85}' | '\u{2028}' | '\u{2029}');
+        let (line, end) = match rest.find(end_of_line) {
             Some(at) if rest[at..].starts_with("\r\n") => (at, at + 2),
-            Some(at) => (at, at + 1),
+            Some(at) => (at, at + rest[at..].chars().next().map_or(1, char::len_utf8)),
             None => (rest.len(), rest.len()),
         };
         lines.push(&rest[..if keep { end } else { line }]);
@@ -330,7 +398,7 @@ fn affix(text: &str, name: &str, arguments: Arguments) -> Result<Value, Fault> {
         Some(affix) => Ok(text.ends_with(affix)),
         None => Err(format!("`{name}` needs a string or a tuple of strings, not `{}`", values::type_name(affix))),
     };
-    if !affix.is_tuple() {
+    if !values::is_tuple(&affix) {
         return holds(&affix).map(Value::from);
     }
     for affix in values::items(&affix)? {

@@ -140,6 +140,11 @@ fn contents(table: &Value) -> Option<&Arc<Contents>> {
     table.downcast_object_ref::<Table>().map(|table| &table.0)
 }
 
+/// Whether the value is a row or a column.
+pub fn is_mapped(value: &Value) -> bool {
+    value.downcast_object_ref::<Row>().is_some() || value.downcast_object_ref::<Column>().is_some()
+}
+
 /// The rows of a table, or of a list of lists.
 pub fn rows(table: &Value) -> Vec<Vec<Value>> {
     match contents(table) {
@@ -225,9 +230,18 @@ impl Object for Row {
     }
 
     fn render(self: &Arc<Self>, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown: Vec<String> = self.values.iter().map(values::representation).collect();
-        write!(formatter, "<agate.Row: ({})>", shown.join(", "))
+        write!(formatter, "<agate.Row: ({})>", shown(self.values.iter().cloned()))
     }
+}
+
+/// The first values of a row or a column, as many as agate shows.
+fn shown(values: impl Iterator<Item = Value>) -> String {
+    const MOST: usize = 5;
+    let mut shown: Vec<String> = values.take(MOST + 1).map(|value| values::representation(&value)).collect();
+    if let Some(more) = shown.get_mut(MOST) {
+        "...".clone_into(more);
+    }
+    shown.join(", ")
 }
 
 impl Column {
@@ -290,19 +304,18 @@ impl Object for Column {
         _args: &[Value],
     ) -> Result<Value, Error> {
         let known = || self.values().filter(|value| !value.is_none());
-        Ok(values::tuple(match method {
-            "values" => self.values().collect(),
-            "values_distinct" => distinct(self.values()),
-            "values_without_nulls" => known().collect(),
-            "values_sorted" => sorted(self.values().collect()).map_err(failed)?,
-            "values_without_nulls_sorted" => sorted(known().collect()).map_err(failed)?,
+        Ok(match method {
+            "values" => values::tuple(self.values().collect()),
+            "values_distinct" => values::tuple(distinct(self.values())),
+            "values_without_nulls" => values::tuple(known().collect()),
+            "values_sorted" => values::list(sorted(self.values().collect()).map_err(failed)?),
+            "values_without_nulls_sorted" => values::list(sorted(known().collect()).map_err(failed)?),
             _ => return Err(unknown_method()),
-        }))
+        })
     }
 
     fn render(self: &Arc<Self>, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown: Vec<String> = self.values().map(|value| values::representation(&value)).collect();
-        write!(formatter, "<agate.Column: ({})>", shown.join(", "))
+        write!(formatter, "<agate.Column: ({})>", shown(self.values()))
     }
 }
 
@@ -634,10 +647,14 @@ impl Object for Table {
     }
 
     fn render(self: &Arc<Self>, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(formatter, "| column | data_type |")?;
-        writeln!(formatter, "| ------ | --------- |")?;
+        let (names, kinds) = ("column", "data_type");
+        let width = |heading: &str, longest: Option<usize>| longest.unwrap_or(0).max(heading.len());
+        let name_width = width(names, self.0.names.iter().map(|name| name.chars().count()).max());
+        let kind_width = width(kinds, (0..self.0.names.len()).map(|index| self.0.kind(index).len()).max());
+        writeln!(formatter, "| {names:<name_width$} | {kinds:<kind_width$} |")?;
+        writeln!(formatter, "| {:-<name_width$} | {:-<kind_width$} |", "", "")?;
         for (index, name) in self.0.names.iter().enumerate() {
-            writeln!(formatter, "| {name} | {} |", self.0.kind(index))?;
+            writeln!(formatter, "| {name:<name_width$} | {:<kind_width$} |", self.0.kind(index))?;
         }
         Ok(())
     }

@@ -37,7 +37,7 @@ const TESTS: [(&str, Test); 40] = [
     ("iterable", |value, _| Ok(is_iterable(value))),
     ("le", |value, arguments| compare(Comparison::LessOrEqual, value, arguments)),
     ("lessthan", |value, arguments| compare(Comparison::Less, value, arguments)),
-    ("list", |value, _| Ok(value.kind() == ValueKind::Seq && !value.is_tuple())),
+    ("list", |value, _| Ok(value.kind() == ValueKind::Seq && !values::is_tuple(value))),
     ("lower", |value, _| Ok(is_case(value, char::is_lowercase, char::is_uppercase))),
     ("lt", |value, arguments| compare(Comparison::Less, value, arguments)),
     ("mapping", |value, _| Ok(value.kind() == ValueKind::Map)),

@@ -1,5 +1,6 @@
 //! Jinja's filters on text.
 
+use std::collections::VecDeque;
 use std::fmt::Write as _;
 
 use minijinja::Value;
@@ -77,8 +78,13 @@ pub fn format(value: &Value, arguments: Arguments) -> Result<Value, Fault> {
 }
 
 pub fn escape(value: &Value, _arguments: Arguments) -> Result<Value, Fault> {
+    Ok(Value::from(escaped(&text(value))))
+}
+
+/// A text for HTML.
+pub fn escaped(text: &str) -> String {
     let mut result = String::new();
-    for character in text(value).chars() {
+    for character in text.chars() {
         match character {
             '&' => result.push_str("&amp;"),
             '<' => result.push_str("&lt;"),
@@ -88,7 +94,7 @@ pub fn escape(value: &Value, _arguments: Arguments) -> Result<Value, Fault> {
             _ => result.push(character),
         }
     }
-    Ok(Value::from(result))
+    result
 }
 
 pub fn indent(value: &Value, arguments: Arguments) -> Result<Value, Fault> {
@@ -143,26 +149,67 @@ pub fn wordwrap(value: &Value, arguments: Arguments) -> Result<Value, Fault> {
     Ok(Value::from(wrapped.join(&separator)))
 }
 
-fn wrap_line(line: &str, width: usize, long_words: bool) -> Vec<String> {
-    let mut lines = Vec::new();
+/// The pieces between which a line may end: words, also up to a hyphen within, and what is blank.
+fn wrap_pieces(line: &str) -> VecDeque<String> {
+    let mut pieces = VecDeque::new();
     let mut current = String::new();
-    for word in line.split(' ') {
-        let mut word: Vec<char> = word.chars().collect();
-        let used = current.chars().count();
-        if used > 0 && used + 1 + word.len() > width {
-            lines.push(std::mem::take(&mut current));
+    let characters: Vec<char> = line.chars().collect();
+    for (at, character) in characters.iter().enumerate() {
+        let blank_changes = current.ends_with(char::is_whitespace) != character.is_whitespace();
+        let letter = |at: usize| characters.get(at).is_some_and(|character| character.is_alphabetic());
+        let after_hyphen = at > 1 && characters[at - 1] == '-' && letter(at - 2) && letter(at) && letter(at + 1);
+        if !current.is_empty() && (blank_changes || after_hyphen) {
+            pieces.push_back(std::mem::take(&mut current));
         }
-        while long_words && word.len() > width {
-            let rest = word.split_off(width);
-            lines.push(word.iter().collect());
-            word = rest;
+        current.push(*character);
+    }
+    if !current.is_empty() {
+        pieces.push_back(current);
+    }
+    pieces
+}
+
+fn wrap_line(line: &str, width: usize, long_words: bool) -> Vec<String> {
+    let blank = |piece: &String| piece.chars().all(char::is_whitespace);
+    let size = |piece: &str| piece.chars().count();
+    let mut pieces = wrap_pieces(line);
+    let mut lines = Vec::new();
+    while !pieces.is_empty() {
+        if !lines.is_empty() && pieces.front().is_some_and(blank) {
+            pieces.pop_front();
+        }
+        let mut current: Vec<String> = Vec::new();
+        let mut used = 0;
+        let mut take = |wanted: &dyn Fn(&str) -> bool| match pieces.front() {
+            Some(piece) if wanted(piece) => pieces.pop_front(),
+            _ => None,
+        };
+        while let Some(piece) = take(&|piece| used + size(piece) <= width) {
+            used += size(&piece);
+            current.push(piece);
+        }
+        let breaks = long_words || current.is_empty();
+        if let Some(piece) = take(&|piece| breaks && size(piece) > width) {
+            let room = if long_words { width.saturating_sub(used).max(1) } else { usize::MAX };
+            let head: String = piece.chars().take(room).collect();
+            // A word that is too long breaks behind a hyphen before it breaks anywhere.
+            let head = match head.rfind('-').filter(|at| long_words && head[..*at].contains(|c| c != '-')) {
+                Some(hyphen) => head[..=hyphen].to_owned(),
+                None => head,
+            };
+            let rest = piece[head.len()..].to_owned();
+            current.push(head);
+            if !rest.is_empty() {
+                pieces.push_front(rest);
+            }
+        }
+        if current.last().is_some_and(blank) {
+            current.pop();
         }
         if !current.is_empty() {
-            current.push(' ');
+            lines.push(current.concat());
         }
-        current.extend(word);
     }
-    lines.push(current);
     lines
 }
 
@@ -172,18 +219,56 @@ pub fn wordcount(value: &Value, _arguments: Arguments) -> Result<Value, Fault> {
 }
 
 pub fn striptags(value: &Value, _arguments: Arguments) -> Result<Value, Fault> {
-    let text = text(value);
     let mut result = String::new();
-    let mut inside = false;
-    for character in text.chars() {
-        match character {
-            '<' => inside = true,
-            '>' if inside => inside = false,
-            _ if !inside => result.push(character),
-            _ => {}
+    let text = text(value);
+    let mut rest = text.as_str();
+    while let Some(at) = rest.find('<') {
+        let (mark, end) = if rest[at..].starts_with("<!--") { ("-->", 3) } else { (">", 1) };
+        let Some(length) = rest[at..].find(mark) else { break };
+        result.push_str(&rest[..at]);
+        rest = &rest[at + length + end..];
+    }
+    result.push_str(rest);
+    Ok(Value::from(unescaped(&result.split_whitespace().collect::<Vec<_>>().join(" "))))
+}
+
+/// A text with HTML's most common names and all numbers of characters read.
+fn unescaped(text: &str) -> String {
+    let mut result = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('&') {
+        result.push_str(&rest[..at]);
+        rest = &rest[at..];
+        let end = rest.find(';').filter(|end| *end < 12);
+        let character = end.and_then(|end| match &rest[1..end] {
+            "amp" => Some('&'),
+            "lt" => Some('<'),
+            "gt" => Some('>'),
+            "quot" => Some('"'),
+            "apos" => Some('\''),
+            "nbsp" => Some('\u{a0}'),
+            name => {
+                let digits = name.strip_prefix('#')?;
+                let code = match digits.strip_prefix(['x', 'X']) {
+                    Some(digits) => u32::from_str_radix(digits, 16),
+                    None => digits.parse(),
+                };
+                code.ok().and_then(char::from_u32)
+            }
+        });
+        match (character, end) {
+            (Some(character), Some(end)) => {
+                result.push(character);
+                rest = &rest[end + 1..];
+            }
+            _ => {
+                result.push('&');
+                rest = &rest[1..];
+            }
         }
     }
-    Ok(Value::from(result.split_whitespace().collect::<Vec<_>>().join(" ")))
+    result.push_str(rest);
+    result
 }
 
 pub fn urlencode(value: &Value, _arguments: Arguments) -> Result<Value, Fault> {
@@ -211,22 +296,24 @@ fn quote(text: &str, safe: &str) -> String {
     result
 }
 
-pub fn xmlattr(value: &Value, _arguments: Arguments) -> Result<Value, Fault> {
-    let mut result = String::new();
+pub fn xmlattr(value: &Value, arguments: Arguments) -> Result<Value, Fault> {
+    let [space] = arguments.bind("xmlattr", ["autospace"])?;
+    let mut parts = Vec::new();
     for (key, value) in values::pairs(value).unwrap_or_default() {
-        if value.is_none() || value.is_undefined() {
-            continue;
+        if !value.is_none() && !value.is_undefined() {
+            parts.push(format!("{}=\"{}\"", escaped(&text(&key)), escaped(&text(&value))));
         }
-        let escaped = text(&escape(&value, Arguments::default())?);
-        let _ = write!(result, " {}=\"{escaped}\"", text(&key));
     }
-    Ok(Value::from(result))
+    let space = if truth(space.as_ref(), true) && !parts.is_empty() { " " } else { "" };
+    Ok(Value::from(format!("{space}{}", parts.join(" "))))
 }
 
 pub fn file_size(value: &Value, arguments: Arguments) -> Result<Value, Fault> {
     let [binary] = arguments.bind("filesizeformat", ["binary"])?;
     let binary = truth(binary.as_ref(), false);
-    let bytes = values::Number::of(value).map(values::Number::float).ok_or("`filesizeformat` needs a number")?;
+    let number = values::Number::of(value).map(values::Number::float);
+    let number = number.or_else(|| value.as_str()?.trim().parse().ok());
+    let bytes = number.ok_or("`filesizeformat` needs a number")?;
     let base = if binary { 1024.0 } else { 1000.0 };
     if (bytes - 1.0).abs() < f64::EPSILON {
         return Ok(Value::from("1 Byte"));

@@ -19,6 +19,8 @@ use super::values::{self, Fault, type_name};
 pub struct Zone {
     name: Option<Tz>,
     offset: FixedOffset,
+    /// How much of the offset is daylight saving.
+    saving: TimeDelta,
     abbreviation: String,
 }
 
@@ -28,12 +30,12 @@ fn zero() -> FixedOffset {
 
 impl Zone {
     pub fn utc() -> Self {
-        Zone { name: Some(Tz::UTC), offset: zero(), abbreviation: "UTC".to_owned() }
+        Zone { name: Some(Tz::UTC), offset: zero(), saving: TimeDelta::zero(), abbreviation: "UTC".to_owned() }
     }
 
     /// A zone that is only an offset.
     pub fn fixed(offset: FixedOffset) -> Self {
-        Zone { name: None, offset, abbreviation: format!("UTC{offset}") }
+        Zone { name: None, offset, saving: TimeDelta::zero(), abbreviation: format!("UTC{offset}") }
     }
 
     /// The same, where zero is UTC.
@@ -41,9 +43,14 @@ impl Zone {
         if offset.local_minus_utc() == 0 { Zone::utc() } else { Zone::fixed(offset) }
     }
 
+    /// A zone before it is bound to a moment: pytz then has the oldest offset that it knows, which is local
+    /// mean time in whole minutes.
     fn named(name: Tz) -> Self {
-        let utc = NaiveDateTime::default();
-        Zone { name: Some(name), offset: zero(), abbreviation: String::new() }.at_utc(utc)
+        let oldest = name.offset_from_utc_datetime(&NaiveDateTime::MIN);
+        let seconds = (oldest.fix().local_minus_utc() + 30).div_euclid(60) * 60;
+        let abbreviation = oldest.abbreviation().unwrap_or_default().to_owned();
+        let offset = FixedOffset::east_opt(seconds).unwrap_or_else(zero);
+        Zone { name: Some(name), offset, saving: TimeDelta::zero(), abbreviation }
     }
 
     /// The machine's zone at a moment in UTC.
@@ -56,7 +63,7 @@ impl Zone {
         let Some(name) = self.name else { return self.clone() };
         let offset = name.offset_from_utc_datetime(&utc);
         let abbreviation = offset.abbreviation().unwrap_or_default().to_owned();
-        Zone { name: Some(name), offset: offset.fix(), abbreviation }
+        Zone { name: Some(name), offset: offset.fix(), saving: offset.dst_offset(), abbreviation }
     }
 
     /// The zone as it is at a local time; of two possible offsets the standard one.
@@ -83,10 +90,8 @@ impl Zone {
     }
 
     /// How much daylight saving adds.
-    pub fn saving(&self, local: NaiveDateTime) -> TimeDelta {
-        let Some(name) = self.name else { return TimeDelta::zero() };
-        let utc = local.checked_sub_offset(self.offset).unwrap_or(local);
-        name.offset_from_utc_datetime(&utc).dst_offset()
+    pub fn saving(&self) -> TimeDelta {
+        self.saving
     }
 
     fn zone_name(&self) -> String {
@@ -96,9 +101,14 @@ impl Zone {
     pub fn representation(&self) -> String {
         match self.name {
             Some(Tz::UTC) => "<UTC>".to_owned(),
-            Some(name) => format!("<DstTzInfo '{}' {} {}>", name.name(), self.abbreviation, self.offset),
-            None if self.offset.local_minus_utc() == 0 => "datetime.timezone.utc".to_owned(),
-            None => format!("datetime.timezone({})", self.offset),
+            Some(name) => {
+                let offset = TimeDelta::seconds(i64::from(self.offset.local_minus_utc()));
+                let sign = if offset > TimeDelta::zero() { "+" } else { "" };
+                let saving = if self.saving.is_zero() { "STD" } else { "DST" };
+                let offset = timedelta(offset);
+                format!("<DstTzInfo '{}' {}{sign}{offset} {saving}>", name.name(), self.abbreviation)
+            }
+            None => format!("pytz.FixedOffset({})", self.offset.local_minus_utc() / 60),
         }
     }
 
@@ -126,7 +136,7 @@ impl Zone {
                 let zone = moment.map_or_else(|| self.clone(), |moment| self.at_local(moment.naive));
                 match name {
                     "tzname" => Value::from(zone.abbreviation.as_str()),
-                    "dst" => timedelta(moment.map_or_else(TimeDelta::zero, |moment| zone.saving(moment.naive))),
+                    "dst" => timedelta(zone.saving),
                     _ => timedelta(TimeDelta::seconds(i64::from(zone.offset.local_minus_utc()))),
                 }
             }),

@@ -6,14 +6,17 @@
 
 use std::cmp::Ordering;
 use std::fmt::{self, Write as _};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use indexmap::{IndexMap, IndexSet};
 use minijinja::value::{Enumerator, Object, ObjectRepr, Tuple, ValueKind};
 use minijinja::{State, Value};
+use regex::Regex;
 
 use super::datetime;
 use super::decimal::Decimal;
+use super::named_tuple::NamedTuple;
+use super::table;
 
 /// What a failed operation says; the interpreter adds the place.
 pub type Fault = String;
@@ -196,6 +199,11 @@ pub fn tuple(items: Vec<Value>) -> Value {
     Value::from(Tuple::new(items))
 }
 
+/// Whether Python's `isinstance(value, tuple)` holds.
+pub fn is_tuple(value: &Value) -> bool {
+    value.is_tuple() || value.downcast_object_ref::<NamedTuple>().is_some()
+}
+
 pub fn none() -> Value {
     Value::from(())
 }
@@ -288,7 +296,7 @@ pub fn type_name(value: &Value) -> &'static str {
         ValueKind::Number => "float",
         ValueKind::String => "str",
         ValueKind::Bytes => "bytes",
-        ValueKind::Seq if value.is_tuple() => "tuple",
+        ValueKind::Seq if is_tuple(value) => "tuple",
         ValueKind::Seq => "list",
         ValueKind::Map => "dict",
         ValueKind::Iterable => "iterator",
@@ -317,6 +325,7 @@ pub fn text(value: &Value) -> String {
     match value.kind() {
         ValueKind::Undefined => String::new(),
         ValueKind::String => value.as_str().unwrap_or_default().to_owned(),
+        ValueKind::Bytes => bytes_text(value.as_bytes().unwrap_or_default()),
         ValueKind::Number if !value.is_integer() => {
             f64::try_from(value.clone()).map_or_else(|_| value.to_string(), float_text)
         }
@@ -333,7 +342,7 @@ fn nested_text(value: &Value, depth: usize) -> String {
     match value.kind() {
         ValueKind::Undefined => "Undefined".to_owned(),
         ValueKind::String => quoted(value.as_str().unwrap_or_default()),
-        ValueKind::Number | ValueKind::Bool | ValueKind::None => text(value),
+        ValueKind::Number | ValueKind::Bool | ValueKind::None | ValueKind::Bytes => text(value),
         _ => representation_at(value, depth)
             .or_else(|| value.downcast_object_ref::<Decimal>().map(|decimal| format!("Decimal('{decimal}')")))
             .or_else(|| datetime::representation(value))
@@ -391,11 +400,63 @@ fn pairs_text(pairs: &[(Value, Value)], depth: usize) -> String {
     output
 }
 
-/// `repr` of a string: single quotes unless only they occur in it.
+/// A character by its number: `\x00`, `\u200b`, `\U0001f600`.
+pub fn write_escape(character: char, output: &mut String) {
+    let _ = match character as u32 {
+        code @ ..=0xff => write!(output, "\\x{code:02x}"),
+        code @ ..=0xffff => write!(output, "\\u{code:04x}"),
+        code => write!(output, "\\U{code:08x}"),
+    };
+}
+
+/// Whether Python prints a character as it is: no control, no separator but the space.
+pub fn is_printable(character: char) -> bool {
+    static OTHER: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"[\p{C}\p{Z}]").ok());
+    match character {
+        ' '..='~' => true,
+        '\0'..='\u{7f}' => false,
+        _ if character.is_alphanumeric() => true,
+        _ => !OTHER.as_ref().is_some_and(|other| other.is_match(character.encode_utf8(&mut [0; 4]))),
+    }
+}
+
+/// Bytes as Python writes them: `b'ab\x00'`.
+pub fn bytes_text(bytes: &[u8]) -> String {
+    let mut text = "b'".to_owned();
+    for byte in bytes {
+        match byte {
+            b'\'' | b'\\' => text.extend(['\\', char::from(*byte)]),
+            b'\n' => text.push_str("\\n"),
+            b'\r' => text.push_str("\\r"),
+            b'\t' => text.push_str("\\t"),
+            0x20..=0x7e => text.push(char::from(*byte)),
+            other => {
+                let _ = write!(text, "\\x{other:02x}");
+            }
+        }
+    }
+    text.push('\'');
+    text
+}
+
+/// `repr` of a string.
 pub fn quoted(text: &str) -> String {
-    let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
     let mut output = String::with_capacity(text.len() + 2);
+    write_quoted(text, &mut output);
+    output
+}
+
+/// The literal of a string: in single quotes, unless it holds those and no double ones.
+pub fn write_quoted(text: &str, output: &mut String) {
+    let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
     output.push(quote);
+    // Most texts are written as they are.
+    let is_plain = |byte: u8| matches!(byte, b' '..=b'~') && byte != b'\\' && char::from(byte) != quote;
+    if text.bytes().all(is_plain) {
+        output.push_str(text);
+        output.push(quote);
+        return;
+    }
     for character in text.chars() {
         match character {
             '\\' => output.push_str("\\\\"),
@@ -406,14 +467,11 @@ pub fn quoted(text: &str) -> String {
                 output.push('\\');
                 output.push(quote);
             }
-            _ if (character as u32) < 0x20 || character == '\u{7f}' => {
-                let _ = write!(output, "\\x{:02x}", character as u32);
-            }
-            _ => output.push(character),
+            _ if is_printable(character) => output.push(character),
+            _ => write_escape(character, output),
         }
     }
     output.push(quote);
-    output
 }
 
 /// `str` of a float: the shortest digits that read back, with an exponent outside of
@@ -543,6 +601,14 @@ pub fn equal(left: &Value, right: &Value) -> bool {
         let members = left.lock().clone();
         return members == *right.lock();
     }
+    if left.kind() == ValueKind::Seq && right.kind() == ValueKind::Seq {
+        let (Ok(items), Ok(others)) = (items(left), items(right)) else { return false };
+        // A row or a column of a table equals any sequence with its values.
+        let same_kind = is_tuple(left) == is_tuple(right) || table::is_mapped(left) || table::is_mapped(right);
+        return same_kind
+            && items.len() == others.len()
+            && items.iter().zip(&others).all(|(item, other)| equal(item, other));
+    }
     if left.is_undefined() != right.is_undefined() || left.is_none() != right.is_none() {
         return false;
     }
@@ -566,7 +632,7 @@ pub fn compare(left: &Value, right: &Value) -> Result<Ordering, Fault> {
     if let Some(order) = datetime::compare(left, right) {
         return order.ok_or_else(unordered);
     }
-    if left.kind() == ValueKind::Seq && right.kind() == ValueKind::Seq && left.is_tuple() == right.is_tuple() {
+    if left.kind() == ValueKind::Seq && right.kind() == ValueKind::Seq && is_tuple(left) == is_tuple(right) {
         let (left, right) = (items(left)?, items(right)?);
         for (left, right) in left.iter().zip(&right) {
             if !equal(left, right) {
@@ -578,15 +644,21 @@ pub fn compare(left: &Value, right: &Value) -> Result<Ordering, Fault> {
     Err(unordered())
 }
 
-/// Sorts as Python does; fails on the first two values without an order.
-pub fn sort_by_key(items: &mut [(Value, Value)]) -> Result<(), Fault> {
+/// Sorts as Python does, equal ones as they stand; fails on the first two values without an order.
+pub fn sort_by_key(items: &mut [(Value, Value)], reverse: bool) -> Result<(), Fault> {
     let mut fault = None;
+    if reverse {
+        items.reverse();
+    }
     items.sort_by(|left, right| {
         compare(&left.0, &right.0).unwrap_or_else(|message| {
             fault.get_or_insert(message);
             Ordering::Equal
         })
     });
+    if reverse {
+        items.reverse();
+    }
     fault.map_or(Ok(()), Err)
 }
 

@@ -8,6 +8,7 @@ use md5::{Digest, Md5};
 use serde_json::{Map, Value};
 
 use super::python;
+use crate::jinja::values::write_quoted;
 
 /// The longest name that still serves as a file name and alias; from this length on
 /// the short name ends in a hash.
@@ -68,9 +69,9 @@ pub fn id_hash(name: &str, macro_name: &str, namespace: Option<&str>, arguments:
     hashed.push_str("{'kwargs': ");
     write_hashable_map(&mut hashed, arguments);
     hashed.push_str(", 'name': ");
-    python::write_string(&mut hashed, macro_name);
+    write_quoted(macro_name, &mut hashed);
     hashed.push_str(", 'namespace': ");
-    python::write_string(&mut hashed, namespace.unwrap_or("None"));
+    write_quoted(namespace.unwrap_or("None"), &mut hashed);
     hashed.push('}');
     let hex = md5_hex(&hashed);
     hex[hex.len() - HASH_LENGTH..].to_owned()
@@ -90,7 +91,7 @@ fn write_hashable(out: &mut String, value: &Value) {
             }
             out.push(']');
         }
-        single => python::write_string(out, &python::text(single)),
+        single => write_quoted(&python::text(single), out),
     }
 }
 
@@ -102,7 +103,7 @@ fn write_hashable_map(out: &mut String, entries: &Map<String, Value>) {
         if index > 0 {
             out.push_str(", ");
         }
-        python::write_string(out, key);
+        write_quoted(key, out);
         out.push_str(": ");
         write_hashable(out, item);
     }

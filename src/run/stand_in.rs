@@ -45,9 +45,9 @@ impl Places {
 
 impl Runner<'_> {
     /// Decides where each unit test runs, and says which run on the target and why.
-    pub(super) fn find_places(&mut self, embedded: &Arc<Runtime>) {
-        let worker = embedded.worker("unit-tests");
-        let rendering = Rendering { runtime: embedded, worker: &worker };
+    pub(super) fn find_places(&mut self, runtime: &Arc<Runtime>) {
+        let worker = runtime.worker("unit-tests");
+        let rendering = Rendering { runtime, worker: &worker };
         let mut by_task = HashMap::new();
         for task in 0..self.ids.len() {
             let Some(Resource::UnitTest(test)) = self.resource(task) else { continue };
@@ -61,13 +61,13 @@ impl Runner<'_> {
             by_task.insert(task, refused);
         }
         worker.session.close();
-        let (there, here) = (by_task.values().filter(|reason| reason.is_none()).count(), by_task.len());
-        if here > 0 {
-            let text = format!("{there} of {here} unit tests run on DuckDB");
-            let data = json!({"embedded": there, "unit_tests": here});
+        let (embedded, all) = (by_task.values().filter(|reason| reason.is_none()).count(), by_task.len());
+        if all > 0 {
+            let text = format!("{embedded} of {all} unit tests run on DuckDB");
+            let data = json!({"embedded": embedded, "unit_tests": all});
             self.runtime.emit(Event::notice_with("UnitTestsOnDuckdb", Level::Info, text, data));
         }
-        self.places = Some(Places { runtime: embedded.clone(), by_task });
+        self.places = Some(Places { runtime: runtime.clone(), by_task });
     }
 
     /// Whether anything that is to be run is run by the warehouse.

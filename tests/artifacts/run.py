@@ -7,9 +7,11 @@ compares `manifest.json`, `run_results.json`, `catalog.json` and `sources.json` 
 the known differences). Then dbt's readers read what tform wrote: `dbt-artifacts-parser`, the JSON
 schemas of dbt's own classes, `dbt ls --state`, and the documentation page of the dbt-core wheel;
 OpenLineage's client reads `lineage --format openlineage`, and sqlglot tells where columns come from.
+Both render the Jinja of the end-to-end cases `jinja/as_dbt_*` too.
 Ends as cargo does.
 """
 
+import itertools
 import json
 import os
 import re
@@ -295,7 +297,44 @@ def docs_page(project):
     return check
 
 
+def jinja(tform, python, scratch):
+    """The lines of the cases `jinja/as_dbt_*`: what either program makes of them."""
+    cases = sorted((HERE.parent / "e2e" / "cases" / "jinja").glob("as_dbt_*.txt"))
+    rendered = {}
+    for program in ["dbt", "tform"]:
+        folder = scratch / "jinja"
+        for case in cases:
+            parts = re.split(r"(?m)^-- (\S+) --\n|^\$ .*\n", case.read_text(encoding="utf-8"))
+            for path, text in zip(parts[1::2], parts[2::2]):
+                if path:
+                    (folder / path).parent.mkdir(parents=True, exist_ok=True)
+                    (folder / path).write_text(text, encoding="utf-8", newline="")
+        (folder / "target").mkdir()
+        (folder / "dbt_project.yml").write_text("name: test\nversion: '1.0'\nconfig-version: 2\nprofile: test\n")
+        (folder / "profiles.yml").write_text("test:\n  target: dev\n  outputs:\n    dev: {type: duckdb, path: target/test.duckdb}\n")
+        for command in [["run", "--select", "base"], ["compile"]]:
+            words = [tform, *command] if program == "tform" else [python, "-c", DBT_SESSION, json.dumps([command]), "target"]
+            done = subprocess.run(
+                list(map(str, words)), cwd=folder, env={**os.environ, **ENVIRONMENT, "TZ": "UTC"}, text=True, capture_output=True, timeout=600,
+            )
+            if done.returncode:
+                raise AssertionError(f"{program} {command}: {done.stdout[-3000:]}\n{done.stderr[-3000:]}")
+        compiled = folder / "target" / "compiled" / "test" / "models"
+        rendered[program] = {path.stem: path.read_text(encoding="utf-8") for path in compiled.glob("*.sql")}
+        shutil.rmtree(folder)
+
+    def check(topic):
+        lines = {program: texts[topic].split("\n") for program, texts in rendered.items()}
+        pairs = itertools.zip_longest(lines["dbt"], lines["tform"])
+        return [f"dbt: {ours!r}, tform: {theirs!r}" for ours, theirs in pairs if ours != theirs]
+
+    for case in cases:
+        topic = case.stem.removeprefix("as_dbt_")
+        yield f"jinja_renders_{topic}_as_dbt", lambda topic=topic: check(topic)
+
+
 def tests(tform, python, scratch):
+    yield from jinja(tform, python, scratch)
     projects = [Project(name, write, python, tform, scratch) for name, write in [("example", write_example), ("features", write_features)]]
     for project in projects:
         for name, check in comparisons(project):

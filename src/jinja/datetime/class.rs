@@ -4,7 +4,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use chrono::{DateTime, Local, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc};
+use chrono::{DateTime, Local, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc, Weekday};
 use minijinja::value::{Object, ObjectRepr};
 use minijinja::{Error, ErrorKind, State, Value};
 
@@ -13,6 +13,7 @@ use super::text::{from_iso, strptime, time_from_iso};
 use super::{Date, Delta, Moment, Time, date, delta_of, timedelta};
 use crate::jinja::arguments::{Arguments, integer, required};
 use crate::jinja::library::Module;
+use crate::jinja::methods;
 use crate::jinja::render::Stop;
 use crate::jinja::timezone::{Zone, zone_argument};
 use crate::jinja::values::{Fault, Number, type_name};
@@ -29,6 +30,8 @@ pub fn module() -> Value {
             ("timedelta", class(Class::Delta)),
             ("timezone", class(Class::Zone)),
             ("tzinfo", class(Class::Zone)),
+            ("MINYEAR", Value::from(1)),
+            ("MAXYEAR", Value::from(9999)),
         ],
     )
 }
@@ -40,6 +43,29 @@ enum Class {
     Time,
     Delta,
     Zone,
+}
+
+impl Class {
+    /// The functions that [`Object::call_method`] knows.
+    fn functions(self) -> &'static [&'static str] {
+        match self {
+            Class::Moment => &[
+                "now",
+                "today",
+                "utcnow",
+                "strptime",
+                "fromisoformat",
+                "fromisocalendar",
+                "fromordinal",
+                "combine",
+                "fromtimestamp",
+                "utcfromtimestamp",
+            ],
+            Class::Date => &["today", "fromisoformat", "fromisocalendar", "fromordinal", "fromtimestamp"],
+            Class::Time => &["fromisoformat"],
+            Class::Delta | Class::Zone => &[],
+        }
+    }
 }
 
 impl Object for Class {
@@ -65,6 +91,9 @@ impl Object for Class {
             (Class::Delta, "min") => whole.map(|whole| timedelta(-whole)),
             (Class::Moment | Class::Time | Class::Delta, "resolution") => Some(timedelta(microsecond)),
             (Class::Zone, "utc") => Some(Value::from_object(Zone::utc())),
+            (class, name) if class.functions().contains(&name) => {
+                Some(methods::bound_to(Value::from_dyn_object(self.clone()), name))
+            }
             _ => None,
         }
     }
@@ -138,7 +167,7 @@ fn new_moment(arguments: Arguments) -> Result<Value, Fault> {
     let names = ["year", "month", "day", "hour", "minute", "second", "microsecond", "tzinfo", "fold"];
     let [year, month, of_month, hour, minute, second, microsecond, zone, _fold] = arguments.bind("datetime", names)?;
     let naive = day([year, month, of_month])?.and_time(time_of_day([hour, minute, second, microsecond])?);
-    let zone = optional_zone(zone)?.map(|zone| zone.at_local(naive));
+    let zone = optional_zone(zone)?;
     Ok(Moment { naive, zone }.value())
 }
 
@@ -226,6 +255,8 @@ fn moment_function(name: &str, arguments: Arguments) -> Option<Result<Value, Fau
             let text = text.as_str().ok_or("`fromisoformat` needs a string")?;
             from_iso(text).map(|(naive, zone)| Moment { naive, zone }.value())
         }),
+        "fromisocalendar" => week_day(arguments).map(|day| super::naive_datetime(day.into())),
+        "fromordinal" => ordinal_day(arguments).map(|day| super::naive_datetime(day.into())),
         "combine" => arguments.bind(name, ["date", "time", "tzinfo"]).and_then(combine),
         "fromtimestamp" => arguments.bind(name, ["timestamp", "tz"]).and_then(|[timestamp, zone]| {
             let utc = instant(&required(timestamp, name, "timestamp")?)?;
@@ -242,6 +273,25 @@ fn moment_function(name: &str, arguments: Arguments) -> Option<Result<Value, Fau
     })
 }
 
+/// The arguments of `fromordinal`.
+fn ordinal_day(arguments: Arguments) -> Result<NaiveDate, Fault> {
+    let [ordinal] = arguments.bind("fromordinal", ["ordinal"])?;
+    let ordinal = integer(ordinal.as_ref(), "fromordinal", "ordinal")?.and_then(|days| i32::try_from(days).ok());
+    let day = ordinal.and_then(NaiveDate::from_num_days_from_ce_opt);
+    day.ok_or_else(|| "the ordinal is out of range".to_owned())
+}
+
+/// The arguments of `fromisocalendar`: a year, a week of it, and a day of that from Monday, which is 1.
+fn week_day(arguments: Arguments) -> Result<NaiveDate, Fault> {
+    let [year, week, day] = arguments.bind("fromisocalendar", ["year", "week", "day"])?;
+    let year = i32::try_from(part(year.as_ref(), "year", None)?).unwrap_or(i32::MAX);
+    let (week, day) = (part(week.as_ref(), "week", None)?, part(day.as_ref(), "day", None)?);
+    let weekday = u8::try_from(day).ok().and_then(|day| Weekday::try_from(day.checked_sub(1)?).ok());
+    weekday
+        .and_then(|weekday| NaiveDate::from_isoywd_opt(year, week, weekday))
+        .ok_or_else(|| format!("there is no day {day} of week {week} in {year}"))
+}
+
 fn combine([day, clock, zone]: [Option<Value>; 3]) -> Result<Value, Fault> {
     let day = required(day, "combine", "date")?;
     let clock = required(clock, "combine", "time")?;
@@ -252,7 +302,7 @@ fn combine([day, clock, zone]: [Option<Value>; 3]) -> Result<Value, Fault> {
     };
     let clock = clock.downcast_object_ref::<Time>().ok_or("`combine` needs a time")?;
     let naive = day.and_time(clock.naive);
-    let zone = optional_zone(zone)?.or_else(|| clock.zone.clone()).map(|zone| zone.at_local(naive));
+    let zone = optional_zone(zone)?.or_else(|| clock.zone.clone());
     Ok(Moment { naive, zone }.value())
 }
 
@@ -273,11 +323,8 @@ fn date_function(name: &str, arguments: Arguments) -> Option<Result<Value, Fault
             let local = utc.checked_add_offset(Zone::local_at(utc).offset()).unwrap_or(utc);
             Ok(date(local.date()))
         }),
-        "fromordinal" => arguments.bind(name, ["ordinal"]).and_then(|[ordinal]| {
-            let ordinal = integer(ordinal.as_ref(), name, "ordinal")?.and_then(|days| i32::try_from(days).ok());
-            let day = ordinal.and_then(NaiveDate::from_num_days_from_ce_opt);
-            day.map(date).ok_or_else(|| "the ordinal is out of range".to_owned())
-        }),
+        "fromisocalendar" => week_day(arguments).map(date),
+        "fromordinal" => ordinal_day(arguments).map(date),
         _ => return None,
     })
 }

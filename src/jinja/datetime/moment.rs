@@ -8,6 +8,7 @@ use minijinja::Value;
 use super::text::{clock_text, offset_text, strftime};
 use super::{Date, Moment, Time, calendar_attribute, clock_attribute, date, number, timedelta, zone_attribute};
 use crate::jinja::arguments::{Arguments, integer, required, string};
+use crate::jinja::named_tuple;
 use crate::jinja::timezone::{Zone, zone_argument};
 use crate::jinja::values::{self, Fault};
 
@@ -63,10 +64,10 @@ impl Moment {
             "utcoffset" => Ok(self.zone.as_ref().map_or_else(values::none, |zone| {
                 timedelta(TimeDelta::seconds(i64::from(zone.offset().local_minus_utc())))
             })),
-            "dst" => Ok(self.zone.as_ref().map_or_else(values::none, |zone| timedelta(zone.saving(self.naive)))),
+            "dst" => Ok(self.zone.as_ref().map_or_else(values::none, |zone| timedelta(zone.saving()))),
             "tzname" => Ok(self.zone.as_ref().map_or_else(values::none, |zone| Value::from(zone.abbreviation()))),
             "utctimetuple" | "timetuple" => Ok(time_tuple(self.naive)),
-            _ => return day_method(day, name, arguments),
+            _ => return day_method(self.naive, name, arguments),
         })
     }
 
@@ -95,7 +96,7 @@ impl Moment {
         let naive = day.and_time(clock);
         let zone = match zone {
             None => self.zone.clone(),
-            Some(zone) => zone_argument(&zone)?.map(|zone| zone.at_local(naive)),
+            Some(zone) => zone_argument(&zone)?,
         };
         Ok(Moment { naive, zone }.value())
     }
@@ -146,7 +147,7 @@ impl Date {
                 .and_then(|parts| replace_day(self.0, parts))
                 .map(date),
             "timetuple" => Ok(time_tuple(self.0.into())),
-            _ => return day_method(self.0, name, arguments),
+            _ => return day_method(self.0.into(), name, arguments),
         })
     }
 }
@@ -206,16 +207,18 @@ fn formatted(arguments: Arguments, naive: NaiveDateTime, zone: Option<&Zone>) ->
 }
 
 /// Methods that a date and a datetime share.
-fn day_method(day: NaiveDate, name: &str, arguments: Arguments) -> Option<Result<Value, Fault>> {
+fn day_method(moment: NaiveDateTime, name: &str, arguments: Arguments) -> Option<Result<Value, Fault>> {
+    let day = moment.date();
     let value = match name {
         "weekday" => number(day.weekday().num_days_from_monday()),
         "isoweekday" => number(day.weekday().number_from_monday()),
         "toordinal" => number(day.num_days_from_ce()),
         "isocalendar" => {
             let week = day.iso_week();
-            values::tuple(vec![number(week.year()), number(week.week()), number(day.weekday().number_from_monday())])
+            let numbers = [number(week.year()), number(week.week()), number(day.weekday().number_from_monday())];
+            named_tuple::value(&named_tuple::ISO_CALENDAR_DATE, numbers.to_vec())
         }
-        "ctime" => return Some(strftime("%a %b %e %H:%M:%S %Y", day.into(), None).map(Value::from)),
+        "ctime" => return Some(strftime("%a %b %e %H:%M:%S %Y", moment, None).map(Value::from)),
         _ => return None,
     };
     Some(arguments.none(name).map(|()| value))
@@ -235,7 +238,7 @@ fn clock_parts(time: NaiveTime) -> String {
 
 fn time_tuple(naive: NaiveDateTime) -> Value {
     let (day, clock) = (naive.date(), naive.time());
-    values::tuple(vec![
+    let numbers = vec![
         number(day.year()),
         number(day.month()),
         number(day.day()),
@@ -245,7 +248,8 @@ fn time_tuple(naive: NaiveDateTime) -> Value {
         number(day.weekday().num_days_from_monday()),
         number(day.ordinal()),
         number(-1),
-    ])
+    ];
+    named_tuple::value(&named_tuple::STRUCT_TIME, numbers)
 }
 
 fn part(value: Option<&Value>, name: &str, default: u32) -> Result<u32, Fault> {
