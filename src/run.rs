@@ -568,6 +568,10 @@ impl Work for Runner<'_> {
         self.add_skipped(task, None);
     }
 
+    fn has_begun(&self, task: usize) -> bool {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&task)
+    }
+
     fn interrupted(&self) -> bool {
         self.interrupt.is_set()
     }

@@ -104,12 +104,14 @@ struct State<'a> {
 }
 
 impl State<'_> {
-    fn next(&mut self) -> Option<Step> {
-        if self.left == 0 || (self.stopped && self.running == 0) {
-            return Some(Step::Finished);
-        }
+    /// After a stop only tasks of which `has_begun` are still run.
+    fn next(&mut self, has_begun: impl Fn(usize) -> bool) -> Option<Step> {
         if self.stopped {
-            return None;
+            let blocked_by = &self.blocked_by;
+            self.ready.retain(|(_, Reverse(task))| blocked_by[*task].is_none() && has_begun(*task));
+        }
+        if self.left == 0 || (self.stopped && self.running == 0 && self.ready.is_empty()) {
+            return Some(Step::Finished);
         }
         let (_, Reverse(task)) = self.ready.pop()?;
         self.running += 1;
@@ -150,6 +152,12 @@ pub trait Work: Sync {
 
     /// Called on the worker's thread when nothing is left to do.
     fn close(&self, _worker: Self::Worker) {}
+
+    /// Whether a part of a task's work has been done along with another task: it is brought to its end
+    /// when nothing new is to begin (`--fail-fast`).
+    fn has_begun(&self, _task: usize) -> bool {
+        false
+    }
 
     /// Whether to begin no further task (an interrupt).
     fn interrupted(&self) -> bool {
@@ -238,10 +246,9 @@ fn run_worker<W: Work>(work: &W, thread: usize, state: &Mutex<State<'_>>, begun:
 
 fn wait_for_step<'a, 'b, W: Work>(work: &W, mut guard: MutexGuard<'a, State<'b>>, changed: &Condvar) -> Step {
     loop {
-        if work.interrupted() {
-            guard.stopped = true;
-        }
-        if let Some(step) = guard.next() {
+        let interrupted = work.interrupted();
+        guard.stopped |= interrupted;
+        if let Some(step) = guard.next(|task| !interrupted && work.has_begun(task)) {
             return step;
         }
         guard.idle += 1;
@@ -264,6 +271,7 @@ mod tests {
         order: Mutex<Vec<usize>>,
         skipped: Mutex<Vec<usize>>,
         failing: Vec<usize>,
+        begun: Vec<usize>,
         stop: bool,
     }
 
@@ -284,6 +292,15 @@ mod tests {
         fn skip(&self, task: usize, _parent: usize) {
             lock(&self.skipped).push(task);
         }
+
+        fn has_begun(&self, task: usize) -> bool {
+            self.begun.contains(&task)
+        }
+    }
+
+    fn recorder(failing: &[usize], begun: &[usize], stop: bool) -> Recorder {
+        let (failing, begun) = (failing.to_vec(), begun.to_vec());
+        Recorder { order: Mutex::default(), skipped: Mutex::default(), failing, begun, stop }
     }
 
     fn run(
@@ -292,7 +309,7 @@ mod tests {
         failing: &[usize],
         stop: bool,
     ) -> (Vec<usize>, Vec<usize>, Vec<usize>) {
-        let recorder = Recorder { order: Mutex::default(), skipped: Mutex::default(), failing: failing.to_vec(), stop };
+        let recorder = recorder(failing, &[], stop);
         let left = execute(&Plan::from_parents(parents), threads, &recorder);
         let mut skipped = recorder.skipped.into_inner().unwrap();
         skipped.sort_unstable();
@@ -346,6 +363,15 @@ mod tests {
     fn stopping_leaves_the_rest_unbegun() {
         let (order, _, left) = run(&[vec![], vec![0], vec![1]], 1, &[0], true);
         assert_eq!((order, left), (vec![0], vec![1, 2]));
+    }
+
+    #[test]
+    fn stopping_brings_to_its_end_what_has_begun() {
+        let recorder = recorder(&[1], &[2, 4], true);
+        // 0 <- 1, 2, 3; 1 <- 4
+        let plan = Plan::from_parents(&[vec![], vec![0], vec![0], vec![0], vec![1]]);
+        let left = execute(&plan, 1, &recorder);
+        assert_eq!((recorder.order.into_inner().unwrap(), left), (vec![0, 1, 2], vec![3, 4]));
     }
 
     proptest! {
