@@ -433,4 +433,8 @@ pub static BEHAVIOURS: &[(&str, bool)] = &[
     ("enable_grouped_warn_error_parser_logs", false),
     ("use_catalogs_v2", false),
     ("latest_version_pointer_enabled_by_default", false),
+    // Of dbt's adapters.
+    ("enable_truthy_nulls_equals_macro", false),
+    ("redshift_grants_extended", false),
+    ("redshift_skip_autocommit_transaction_statements", false),
 ];

@@ -27,7 +27,7 @@
     counts: what others gave, or what comes by a group, is not ours to take. -#}
 {%- macro redshift__tf_standing_grants(relation) -%}
   {%- if redshift__use_show_apis() or redshift__use_grants_extended() -%}
-    {{ return(default__tf_standing_grants(relation)) }}
+    {{ return(tf_grants_by_kind(relation)) }}
   {%- endif -%}
   {%- set names = {'r': 'select', 'a': 'insert', 'w': 'update', 'd': 'delete', 'x': 'references'} -%}
   {%- set found = {} -%}
@@ -42,6 +42,25 @@
         {%- endfor -%}
       {%- endif -%}
     {%- endfor -%}
+  {%- endfor -%}
+  {{ return(found) }}
+{%- endmacro -%}
+
+{#- Of users, and with `redshift_grants_extended` of groups and roles too, then with their kind. What is everybody's,
+    the cluster's own and our own is not ours to change. `show` calls groups roles with a stroke before the name. -#}
+{%- macro tf_grants_by_kind(relation) -%}
+  {%- set extended = redshift__use_grants_extended() -%}
+  {%- set own = adapter.tf_query_once('select current_user::text').rows[0][0] | lower -%}
+  {%- set found = {} -%}
+  {%- for row in run_query(get_show_grant_sql(relation)).rows -%}
+    {%- set is_group = row['identity_name'].startswith('/') and row['identity_type'] | lower == 'role' -%}
+    {%- set kind = 'group' if is_group else row['identity_type'] | lower -%}
+    {%- set name = row['identity_name'][1:] if is_group else row['identity_name'] -%}
+    {%- set is_own = kind == 'user' and name | lower == own -%}
+    {%- set is_fixed = kind == 'public' or name.startswith('ds:') or name.startswith('sys:') -%}
+    {%- if not is_own and not is_fixed and (extended or kind == 'user') -%}
+      {%- do found.setdefault(row['privilege_type'] | lower, []).append(kind ~ ':' ~ name if extended else name) -%}
+    {%- endif -%}
   {%- endfor -%}
   {{ return(found) }}
 {%- endmacro -%}

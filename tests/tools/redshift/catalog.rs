@@ -102,7 +102,8 @@ from own_relations left join attributes using (oid) where relkind = 'm';
 
 create view svv_relation_privileges as
 select schema as namespace_name, name as relation_name, privilege_type::text, coalesce(rolname, 'public')::text as identity_name,
-  case when rolname is null then 'public' when rolcanlogin then 'user' else 'role' end as identity_type
+  -- PostgreSQL's groups are its roles.
+  case when rolname is null then 'public' when rolcanlogin then 'user' when rolname like 'group%' then 'group' else 'role' end as identity_type
 from own_relations join pg_class using (oid), aclexplode(relacl) as acl left join pg_roles on pg_roles.oid = grantee;
 
 create view stv_sessions as

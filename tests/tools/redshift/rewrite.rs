@@ -101,6 +101,14 @@ impl Statement {
         if self.begins("set search_path") {
             return Ok(plain(format!("{}, stand_in", self.whole())));
         }
+        // With a datashare in the cluster, schemas of any of its databases are made and dropped by their whole name.
+        if let Some(head) =
+            ["create schema if not exists", "drop schema if exists"].into_iter().find(|head| self.begins(head))
+        {
+            let (name, end) = self.name(head.split(' ').count());
+            let own = name.rsplit('.').next().unwrap_or(&name).to_owned();
+            return Ok(plain(format!("{head} {own} {}", self.text(end, usize::MAX))));
+        }
         if self.begins("alter materialized view") {
             let (name, end) = self.name(3);
             let on = self.words.get(end + 2).is_some_and(|word| word == "yes");
@@ -210,8 +218,9 @@ impl Statement {
         if self.begins("show grants on table") {
             let name = bare(4);
             return Some(format!(
-                "select namespace_name as schema_name, relation_name as object_name, privilege_type, identity_name, identity_type \
-                 from stand_in.svv_relation_privileges where namespace_name = '{}' and relation_name = '{}'",
+                "select namespace_name as schema_name, relation_name as object_name, privilege_type, \
+                 case identity_type when 'group' then '/' else '' end || identity_name as identity_name, \
+                 case identity_type when 'group' then 'role' else identity_type end as identity_type from stand_in.svv_relation_privileges where namespace_name = '{}' and relation_name = '{}'",
                 name.get(name.len().checked_sub(2)?)?,
                 name.last()?
             ));
@@ -381,11 +390,13 @@ fn in_postgres(sql: &str) -> String {
                 "string_agg($1::text, $2 $3)",
             ),
             (r"(?i)\blistagg\(\s*([^(),]+),\s*('[^']*')\s*\)", "string_agg($1::text, $2)"),
-            (r"(?i)\b(grant|revoke)\b(.*)\b(to|from) role\b", "$1$2$3"),
         ];
         rules.into_iter().filter_map(|(pattern, word)| Some((Regex::new(pattern).ok()?, word))).collect()
     });
     let mut text = RULES.iter().fold(sql.to_owned(), |text, (rule, word)| rule.replace_all(&text, *word).into_owned());
+    if text.split_whitespace().next().is_some_and(|word| ["grant", "revoke"].contains(&word.to_lowercase().as_str())) {
+        text = text.replace(" role ", " ").replace(" ROLE ", " ");
+    }
     if text.contains("attisdistkey") {
         text = text.replace("pg_attribute", "stand_in.attribute").replace("pg_class", "stand_in.class");
     }
