@@ -110,6 +110,11 @@ pub fn column_cells(table: &Value, index: usize) -> Vec<Cell> {
 /// seed are made one after the other.
 pub fn row_texts(table: &Value) -> Box<dyn Iterator<Item = Vec<Option<String>>> + '_> {
     let text = |cell: Cell| if cell.is_null() { None } else { Some(cell.to_string()) };
+    Box::new(row_cells(table).map(move |row| row.into_iter().map(text).collect()))
+}
+
+/// The rows of a table. Those of a seed are made one after the other.
+pub fn row_cells(table: &Value) -> Box<dyn Iterator<Item = Vec<Cell>> + '_> {
     match table::seed(table) {
         Some(seed) => {
             // `76.0` is a whole number to dbt, and a column of such ones has integers.
@@ -120,12 +125,12 @@ pub fn row_texts(table: &Value) -> Box<dyn Iterator<Item = Vec<Option<String>>> 
                 cell => cell,
             };
             Box::new(seed.rows().map(move |row| {
-                row.into_iter().zip(&whole).map(|(cell, &is_whole)| text(shortened(cell, is_whole))).collect()
+                row.into_iter().zip(&whole).map(|(cell, &is_whole)| shortened(cell, is_whole)).collect()
             }))
         }
         None => {
             let rows = table::rows(table).into_iter();
-            Box::new(rows.map(move |row| row.iter().map(|value| text(cell_of(value))).collect()))
+            Box::new(rows.map(move |row| row.iter().map(cell_of).collect()))
         }
     }
 }

@@ -3,9 +3,10 @@
   Docs: reference/resource-configs/redshift-configs
 -#}
 
-{#- Redshift copies from S3 only. -#}
+{#- Redshift copies from S3 only: rows are inserted, as they are read. -#}
 {%- macro redshift__load_csv_rows(model, agate_table) -%}
-  {{ return(basic_load_csv_rows(model, get_batch_size(), agate_table)) }}
+  {%- set columns = get_seed_column_quoted_csv(model, agate_table.column_names) -%}
+  {{ return(adapter.tf_insert_rows('insert into ' ~ this.render() ~ ' (' ~ columns ~ ') values', agate_table, get_batch_size())) }}
 {%- endmacro -%}
 
 {%- macro redshift__use_show_apis() -%}

@@ -27,6 +27,7 @@ pub fn call(call: &mut Call<'_, '_, '_, '_>) -> Option<Answer> {
         "location_exists" => location_exists(call),
         "warn_once" => warn_once(call),
         "tf_copy_rows" => copy_rows(call),
+        "tf_insert_rows" => insert_rows(call),
         "nice_connection_name" => {
             let name = call.adapter.session.as_ref().map_or_else(|| "<None>".to_owned(), |session| session.name());
             Ok(Value::from(name))
@@ -94,6 +95,37 @@ fn copy_rows(call: &mut Call<'_, '_, '_, '_>) -> Answer {
         seed.check(count).map_err(crate::jinja::error)?;
     }
     Ok(Value::from(count))
+}
+
+/// Inserts a table's rows, so many by one statement, which begins with `head`; gives the first statement's text.
+/// Not one of dbt's methods.
+fn insert_rows(call: &mut Call<'_, '_, '_, '_>) -> Answer {
+    let [head, rows, size] = call.bind(["head", "agate_table", "batch_size"])?;
+    let (head, rows) = (values::text(&head.unwrap_or_default()), rows.unwrap_or_default());
+    let size = size.and_then(|size| usize::try_from(size).ok()).filter(|size| *size > 0).unwrap_or(1);
+    let width = crate::jinja::table::column_names(&rows).len();
+    let one_row = format!("({})", vec![call.capabilities().binding_character; width].join(", "));
+    let (session, mut all, mut count, mut first) = (session(call)?, cells::row_cells(&rows), 0, None);
+    loop {
+        let (mut bindings, mut taken) = (Vec::with_capacity(size * width), 0);
+        for row in all.by_ref().take(size) {
+            bindings.extend(row);
+            taken += 1;
+        }
+        if taken == 0 {
+            break;
+        }
+        let sql = format!("{head}\n{}", vec![one_row.as_str(); taken].join(",\n"));
+        let (auto_begin, abridged, with_comment) = (true, true, false);
+        let statement = Statement { auto_begin, abridged, with_comment, bindings: &bindings, ..Statement::query(&sql) };
+        session.run(statement).map_err(refused)?;
+        count += taken as u64;
+        first.get_or_insert(sql);
+    }
+    if let Some(seed) = crate::jinja::table::seed(&rows) {
+        seed.check(count).map_err(crate::jinja::error)?;
+    }
+    Ok(Value::from(first.unwrap_or_default()))
 }
 
 fn commit(call: &mut Call<'_, '_, '_, '_>) -> Answer {
