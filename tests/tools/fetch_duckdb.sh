@@ -71,7 +71,7 @@ from_release() {
 }
 
 echo "fetching $package"
-work=$(mktemp -d "$folder/.fetch.XXXXXX")
+work=$(mktemp -d -p "$folder") # beside the place, so that what is whole can be moved there
 trap 'rm -rf "$work"' EXIT INT TERM
 case $system in
 Linux-*) from_wheel ;;
