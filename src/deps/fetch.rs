@@ -197,7 +197,7 @@ impl<'a> Fetcher<'a> {
             Some(folder) => folder,
             None => {
                 let folder = self.fresh()?;
-                checkout(&git.url, revision, &folder)?;
+                checkout(git, revision, &folder).map_err(|problem| without_token(git, problem))?;
                 self.folders.borrow_mut().insert(key, folder.clone());
                 folder
             }
@@ -256,8 +256,21 @@ fn stays_inside(path: &Path) -> bool {
     true
 }
 
+/// What git said, without what lets in to a private repository.
+fn without_token(git: &Git, mut problem: Diagnostic) -> Diagnostic {
+    let token = git.private.as_ref().and_then(|_| Some(git.url.split_once("://")?.1.rsplit_once('@')?.0));
+    if let Some(token) = token.filter(|token| !token.is_empty()) {
+        let notes = problem.notes.iter_mut().map(|(text, _)| text);
+        for text in notes.chain([&mut problem.message]) {
+            *text = text.replace(token, "*****");
+        }
+    }
+    problem
+}
+
 /// Fetches one revision (a branch, a tag or a commit) as shallowly as the server allows.
-fn checkout(url: &str, revision: &str, folder: &Path) -> Result<(), Diagnostic> {
+fn checkout(git: &Git, revision: &str, folder: &Path) -> Result<(), Diagnostic> {
+    let url = git.url.as_str();
     run_git(folder, &["init", "--quiet", "."])?;
     run_git(folder, &["remote", "add", "--", "origin", url])?;
     let shallow = run_git(folder, &["fetch", "--quiet", "--depth", "1", "origin", revision]);
@@ -268,7 +281,7 @@ fn checkout(url: &str, revision: &str, folder: &Path) -> Result<(), Diagnostic> 
             let is_commit = revision.len() >= 7 && revision.bytes().all(|byte| byte.is_ascii_hexdigit());
             if !is_commit {
                 let problem = problem.note(format!("Error checking out spec='{revision}'"));
-                return Err(match url.contains(char::is_whitespace) {
+                return Err(match git.private.is_none() && url.contains(char::is_whitespace) {
                     // What a filter made of a secret's name; the value is put in after rendering.
                     true => problem
                         .note(format!("the address has blanks in it: `{url}`"))
@@ -310,6 +323,25 @@ fn run_git(folder: &Path, arguments: &[&str]) -> Result<String, Diagnostic> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_error_of_git_shows_a_token() {
+        for name in ["tools", "my tools"] {
+            let git = Git {
+                url: format!("file://t0ken@localhost/nowhere/shop/{name}.git"),
+                unrendered: format!("shop/{name}"),
+                revisions: Vec::new(),
+                subdirectory: None,
+                warns_unpinned: false,
+                private: Some(super::super::list::Private { provider: None }),
+            };
+            let folder = tempfile::tempdir().unwrap();
+            let refused = checkout(&git, "main", folder.path()).unwrap_err();
+            let shown = without_token(&git, refused).to_string();
+            assert!(shown.contains("git fetch failed") && !shown.contains("t0ken"), "{shown}");
+            assert!(!shown.contains("has blanks"), "{shown}");
+        }
+    }
 
     #[test]
     fn paths_that_leave_the_folder_are_seen() {

@@ -18,7 +18,9 @@ const AZURE: [&str; 3] = ["ado", "azure_devops", "azure_active_directory"];
 /// Why there is none, in words for people.
 pub(super) fn address(name: &str, provider: Option<&str>, providers: Option<&str>) -> Result<String, String> {
     if let Some(provider) = provider.filter(|provider| !is_known(provider)) {
-        return Err(format!("`{provider}` is no provider: those are github, gitlab, ado and azure_devops"));
+        return Err(format!(
+            "`{provider}` is no provider: those are github, gitlab, ado, azure_devops and azure_active_directory"
+        ));
     }
     let listed: Vec<Value> = match providers.map(str::trim).filter(|text| !text.is_empty()) {
         Some(text) => serde_json::from_str(text).map_err(|_| format!("{PROVIDERS} is not a JSON list"))?,
