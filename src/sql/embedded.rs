@@ -24,7 +24,7 @@ use super::read::{NESTING, grammar, measured, tokens};
 pub use types::type_on_duckdb;
 
 /// Functions whose result has another type on DuckDB, so that dividing it means something else.
-const UNSURE: [&str; 7] = ["sum", "round", "trunc", "ceil", "ceiling", "floor", "date_part"];
+const UNSURE: [&str; 6] = ["sum", "round", "ceil", "ceiling", "floor", "date_part"];
 /// Functions whose result is a number with a fraction on all.
 const FRACTIONS: [&str; 14] = [
     "avg",

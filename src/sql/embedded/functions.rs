@@ -9,7 +9,7 @@ use super::{Check, Step, UNSURE, last_name, refuse};
 
 /// Functions that mean the same on PostgreSQL, Redshift and DuckDB, and those that dbt's
 /// cross-database macros put in for DuckDB.
-const SAME: &str = "abs any_value arbitrary ascii avg bool_and bool_or ceil ceiling char_length character_length chr \
+const SAME: &str = "abs any_value arbitrary ascii bool_and bool_or ceil ceiling char_length character_length chr \
     coalesce concat_ws corr count cume_dist current_date current_timestamp date_diff date_part \
     date_trunc dense_rank exp first_value floor greatest lag last_value lead least left length ln \
     localtimestamp log lower lpad ltrim make_date max md5 min mod now nth_value ntile nullif \
@@ -17,7 +17,7 @@ const SAME: &str = "abs any_value arbitrary ascii avg bool_and bool_or ceil ceil
     round row_number rpad rtrim sign split_part sqrt stddev stddev_pop stddev_samp string_agg \
     string_split strpos sum translate trim upper variance";
 /// Those that do so on PostgreSQL alone.
-const SAME_AS_POSTGRES: &str = "concat every cbrt var_pop var_samp";
+const SAME_AS_POSTGRES: &str = "avg concat cbrt var_pop var_samp";
 /// Those that do so on Redshift alone.
 const SAME_AS_REDSHIFT: &str = "last_day median var_samp";
 /// Parts of a date that `dateadd` and `datediff` count in the same way, with DuckDB's word for an interval of them.
