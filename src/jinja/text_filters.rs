@@ -190,7 +190,7 @@ fn wrap_line(line: &str, width: usize, long_words: bool) -> Vec<String> {
         }
         let breaks = long_words || current.is_empty();
         if let Some(piece) = take(&|piece| breaks && size(piece) > width) {
-            let room = if long_words { width.saturating_sub(used).max(1) } else { usize::MAX };
+            let room = if long_words { width.max(1).saturating_sub(used) } else { usize::MAX };
             let head: String = piece.chars().take(room).collect();
             // A word that is too long breaks behind a hyphen before it breaks anywhere.
             let head = match head.rfind('-').filter(|at| long_words && head[..*at].contains(|c| c != '-')) {
