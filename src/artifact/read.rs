@@ -44,8 +44,8 @@ pub fn run_results(path: &Path) -> Result<Option<RunResults>, Diagnostic> {
     read(path)
 }
 
-/// Reads how long each node took, in seconds, from `run_results.json`, and nothing else of it;
-/// `None` if there is no such file.
+/// Reads how long each node took to be built or asked, in seconds, from `run_results.json`, and nothing else of
+/// it; `None` if there is no such file, or if it is of a command that only compiled.
 ///
 /// # Errors
 /// The file cannot be read or is not what it should be.
@@ -53,6 +53,13 @@ pub fn durations(path: &Path) -> Result<Option<HashMap<UniqueId, f64>>, Diagnost
     #[derive(Deserialize)]
     struct Results {
         results: Vec<Taken>,
+        #[serde(default)]
+        args: Arguments,
+    }
+    #[derive(Deserialize, Default)]
+    struct Arguments {
+        #[serde(default)]
+        which: Option<String>,
     }
     #[derive(Deserialize)]
     struct Taken {
@@ -60,8 +67,10 @@ pub fn durations(path: &Path) -> Result<Option<HashMap<UniqueId, f64>>, Diagnost
         #[serde(default)]
         execution_time: f64,
     }
-    let taken = |read: Results| read.results.into_iter().map(|taken| (taken.unique_id, taken.execution_time)).collect();
-    Ok(read::<Results>(path)?.map(taken))
+    const BUILD: [&str; 6] = ["build", "run", "test", "seed", "snapshot", "retry"];
+    let built = read::<Results>(path)?.filter(|read| read.args.which.as_deref().is_none_or(|it| BUILD.contains(&it)));
+    let taken = |taken: Taken| (taken.unique_id, taken.execution_time);
+    Ok(built.map(|read| read.results.into_iter().map(taken).collect()))
 }
 
 /// Reads `sources.json`; `None` if there is no such file.
@@ -104,13 +113,7 @@ pub fn parse_manifest(text: &str) -> Result<Manifest, String> {
         &mut metadata,
         &json!({"dbt_schema_version": "", "dbt_version": "", "generated_at": "", "env": {}, "invocation_id": null}),
     );
-    let selectors = match raw.get("selectors") {
-        Some(section) => {
-            let section: Value = serde_json::from_str(section.get()).map_err(|problem| problem.to_string())?;
-            serde_json::from_value(section).unwrap_or_default()
-        }
-        None => IndexMap::new(),
-    };
+    let selectors = raw.get("selectors").and_then(|section| serde_json::from_str(section.get()).ok());
     Ok(Manifest {
         metadata: serde_json::from_value(metadata).map_err(|problem| format!("metadata: {problem}"))?,
         nodes: section(&raw, "nodes", node)?,
@@ -131,7 +134,7 @@ pub fn parse_manifest(text: &str) -> Result<Manifest, String> {
         groups: section(&raw, "groups", |value| {
             from::<Group>(value, &json!({"path": "", "original_file_path": "", "owner": {}}))
         })?,
-        selectors,
+        selectors: selectors.unwrap_or_default(),
         disabled: disabled(&raw)?,
         saved_queries: section(&raw, "saved_queries", |value| semantic(value, ResourceType::SavedQuery))?,
         semantic_models: section(&raw, "semantic_models", |value| semantic(value, ResourceType::SemanticModel))?,

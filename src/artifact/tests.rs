@@ -101,6 +101,24 @@ fn files_appear_whole_and_nothing_stays_beside_them() {
 }
 
 #[test]
+fn how_long_nodes_took_is_known_from_commands_that_ran_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(RUN_RESULTS);
+    let id = UniqueId::from("model.p.a");
+    for (which, known) in [("build", Some(1.5)), ("retry", Some(1.5)), ("compile", None), ("generate", None)] {
+        let mut results = RunResults {
+            results: vec![RunResult { execution_time: 1.5, ..RunResult::new(&id, Status::Success) }],
+            ..RunResults::default()
+        };
+        results.args.insert("which".to_owned(), which.into());
+        write(folder.path(), RUN_RESULTS, &results).unwrap();
+        let durations = read::durations(&path).unwrap();
+        assert_eq!(durations.and_then(|durations| durations.get(&id).copied()), known, "{which}");
+    }
+    assert_eq!(read::durations(&folder.path().join("nowhere.json")).unwrap(), None);
+}
+
+#[test]
 fn freshness_is_a_measurement_or_an_error() {
     let text = r#"{"metadata": {}, "elapsed_time": 0.1, "results": [
         {"unique_id": "source.p.raw.t", "status": "pass", "max_loaded_at": "2026-01-01T00:00:00+00:00",
