@@ -109,8 +109,7 @@ pub fn message_of(node: &Node, diagnostic: &Diagnostic, engine: Option<&AdapterE
         Some(error) => {
             let mut shown = Diagnostic { span: None, notes: Vec::new(), ..diagnostic.clone() };
             if let Some((key, column)) = key_of_missing_column(node, error) {
-                shown =
-                    shown.hint(format!("the model's config `{key}` names `{column}`, which its query does not give"));
+                shown = shown.hint(format!("the model's config `{key}` names `{column}`: does its query give that?"));
             }
             shown.to_string()
         }
@@ -123,14 +122,17 @@ pub fn message_of(node: &Node, diagnostic: &Diagnostic, engine: Option<&AdapterE
     text
 }
 
-/// The config (`dist`, `sort`, `unique_key`) that names the column which the warehouse does not find.
+/// Configs whose values are columns of the model.
+const OF_COLUMNS: [&str; 6] = ["dist", "sort", "unique_key", "updated_at", "check_cols", "event_time"];
+
+/// The config that names the column which the warehouse does not find.
 fn key_of_missing_column<'a>(node: &'a Node, error: &AdapterError) -> Option<(&'a str, &'a str)> {
     let line = error.message.lines().next()?.to_lowercase();
     if !line.contains("column") || !["does not exist", "not found"].iter().any(|words| line.contains(words)) {
         return None;
     }
     let is_missing = |name: &&str| line.contains(&format!("\"{}\"", name.to_lowercase()));
-    node.config.entries().find_map(|(key, value)| {
+    node.config.entries().filter(|(key, _)| OF_COLUMNS.contains(key)).find_map(|(key, value)| {
         let names = value.as_str().into_iter().chain(value.as_array().into_iter().flatten().filter_map(Json::as_str));
         names.filter(|name| !name.is_empty()).find(is_missing).map(|name| (key, name))
     })
