@@ -148,12 +148,14 @@ impl Connection for DuckdbConnection {
         if rendered.contains(['(', '\'']) {
             return Ok(true);
         }
-        let shown = |part: &&str| rendered.contains(*part);
-        let parts = [("table_name", Some(identifier)), ("schema_name", relation.schema().filter(shown))];
-        let parts = parts.into_iter().chain([("database_name", relation.database().filter(shown))]);
+        let parts = [
+            ("table_name", Some(identifier)),
+            ("schema_name", relation.schema().filter(|_| relation.include.schema)),
+            ("database_name", relation.database().filter(|_| relation.include.database)),
+        ];
         let condition =
             |(name, part): (&str, Option<&str>)| Some(format!("lower({name}) = {}", literal(&part?.to_lowercase())));
-        let conditions: Vec<String> = parts.filter_map(condition).collect();
+        let conditions: Vec<String> = parts.into_iter().filter_map(condition).collect();
         let sql = format!(
             "select 1 from (\n\
              select database_name, schema_name, table_name from duckdb_tables()\n\
