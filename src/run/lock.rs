@@ -105,17 +105,16 @@ pub fn hold(runtime: &Arc<Runtime>, worker: &Worker, ids: &[UniqueId]) -> Result
         let message = format!("waiting up to {seconds} seconds: {}", said(&holders));
         runtime.emit(Event::notice("AdapterEventInfo", Level::Info, message));
     }
-    wait(runtime, worker, (claim, holders))
+    wait(worker, claim, holders)
 }
 
 /// Waits until the claim is ours, or time is up.
-fn wait(
-    runtime: &Arc<Runtime>,
-    worker: &Worker,
-    (claim, mut holders): (Claim, Vec<Holder>),
-) -> Result<Option<Held>, Diagnostic> {
+///
+/// # Errors
+/// As [`hold`], and if the run is interrupted.
+fn wait(worker: &Worker, claim: Claim, mut holders: Vec<Holder>) -> Result<Option<Held>, Diagnostic> {
     let until = Instant::now() + claim.wait;
-    while Instant::now() < until && !runtime.warehouse.is_cancelled() {
+    while Instant::now() < until {
         match worker.session.wait_for_claim(&claim)? {
             Claimed::Theirs(others) => holders = others,
             Claimed::Ours => return Ok(Held::of(&worker.session, claim)),
