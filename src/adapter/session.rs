@@ -219,7 +219,6 @@ struct State {
     last_error: Option<AdapterError>,
     /// The statement that `last_error` is about, without the query comment.
     refused: Option<String>,
-    /// Whether a refusal that leaves the transaction whole is no reason to roll it back.
     /// A commit was tried within the present work: what came before it may stand.
     has_committed: bool,
     /// The last error was the end of its connection.

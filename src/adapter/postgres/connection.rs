@@ -570,7 +570,7 @@ impl Connection for WireConnection {
             let statistics = match self.run(&(more.statistics)(schemas), Fetch::All) {
                 Ok(found) => found.rows,
                 // Not everybody may read them; the catalog is of use without.
-                Err(error) if error.code.as_deref() == Some("42501") => Vec::new(),
+                Err(error) if error.code.as_deref() == Some(INSUFFICIENT_PRIVILEGE) => Vec::new(),
                 Err(error) => return Err(error),
             };
             add_more(&mut tables, more, owners, statistics);

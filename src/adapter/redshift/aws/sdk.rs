@@ -150,9 +150,12 @@ where
     E: ProvideErrorMetadata + Error + 'static,
 {
     let Some(service) = error.as_service_error() else {
-        let region = request.region.as_deref().unwrap_or("of the environment");
+        let region = match &request.region {
+            Some(region) => format!("`region: {region}` of the target in `profiles.yml`"),
+            None => "the region of the environment (`region` of the target in `profiles.yml` names another)".to_owned(),
+        };
         return AdapterError::new(ErrorKind::Connection, format!("AWS cannot be reached: {}", reasons(&error)))
-            .with_hint(format!("look at `region: {region}` of the target in `profiles.yml`, and at the network"));
+            .with_hint(format!("look at {region}, and at the network"));
     };
     let code = service.code().unwrap_or("unknown error").to_owned();
     let message = service.message().unwrap_or("no reason given");
