@@ -27,8 +27,8 @@ pub(in crate::parse) fn add(
     let Some(semantics) = properties.semantics.as_deref().filter(|_| properties.versions.is_empty()) else {
         return Ok(());
     };
-    let is_there = |node: &crate::manifest::Node| node.name == properties.name && node.model().is_some();
-    if !manifest.nodes.values().any(|node| is_there(node)) {
+    let id = format!("model.{}.{}", workspace.packages[file.package].name, properties.name);
+    if !manifest.nodes.contains_key(id.as_str()) {
         return Ok(());
     }
     let failed = |message: String| Diagnostic::error(message).at(properties.span.clone());
