@@ -395,6 +395,10 @@ fn suffer(files: &[(&str, &str)], arguments: &'static [&'static str], filter: &s
     suffer_on(Warehouse::Postgres, files, arguments, filter);
 }
 
+fn suffer_model(warehouse: Warehouse, config: &str, arguments: &'static [&'static str]) {
+    suffer_on(warehouse, &[("models/subject.sql", &model(config))], arguments, "");
+}
+
 fn suffer_on(warehouse: Warehouse, files: &[(&str, &str)], arguments: &'static [&'static str], filter: &str) {
     let world = World::on(warehouse, postgres::server().unwrap(), files, arguments);
     let faults = match warehouse {
@@ -429,6 +433,8 @@ fn suffer_one(world: &World, fault: Fault, from: usize, filter: &str) {
     }
 }
 
+const BY_DELETING: &str = "materialized='incremental', unique_key='n', incremental_strategy='delete+insert'";
+const BY_MERGING: &str = "materialized='incremental', unique_key='n', incremental_strategy='merge'";
 const ROWS_OF: &str = "select n, {{ var('version') }} as version from public.numbers";
 
 fn model(config: &str) -> String {
@@ -437,18 +443,21 @@ fn model(config: &str) -> String {
 
 #[test]
 fn table() {
-    let text = model("materialized='table', indexes=[{'columns': ['n']}]");
-    suffer(&[("models/subject.sql", &text)], &[], "");
+    suffer_model(Warehouse::Postgres, "materialized='table', indexes=[{'columns': ['n']}]", &[]);
 }
 
 /// What happens before the first node, in a run of any kind.
-#[test]
-fn from_the_start() {
+fn suffer_from_the_start(warehouse: Warehouse) {
     let text = model("materialized='view'");
-    let world = World::new(postgres::server().unwrap(), &[("models/subject.sql", &text)], &[]);
+    let world = World::on(warehouse, postgres::server().unwrap(), &[("models/subject.sql", &text)], &[]);
     for fault in [Fault::LostBefore, Fault::KilledAfter, Fault::Interrupted] {
         suffer_one(&world, fault, 1, "");
     }
+}
+
+#[test]
+fn from_the_start() {
+    suffer_from_the_start(Warehouse::Postgres);
 }
 
 /// A serialization failure that comes again at every attempt.
@@ -462,19 +471,17 @@ fn refused_again_and_again() {
 
 #[test]
 fn view() {
-    suffer(&[("models/subject.sql", &model("materialized='view'"))], &[], "");
+    suffer_model(Warehouse::Postgres, "materialized='view'", &[]);
 }
 
 #[test]
 fn incremental() {
-    let text = model("materialized='incremental', unique_key='n', incremental_strategy='delete+insert'");
-    suffer(&[("models/subject.sql", &text)], &[], "");
+    suffer_model(Warehouse::Postgres, BY_DELETING, &[]);
 }
 
 #[test]
 fn incremental_by_merge() {
-    let text = model("materialized='incremental', unique_key='n', incremental_strategy='merge'");
-    suffer(&[("models/subject.sql", &text)], &[], "");
+    suffer_model(Warehouse::Postgres, BY_MERGING, &[]);
 }
 
 /// One batch, so that the data is whole after each statement.
@@ -488,8 +495,7 @@ fn microbatch() {
 
 #[test]
 fn incremental_from_nothing() {
-    let text = model("materialized='incremental', unique_key='n'");
-    suffer(&[("models/subject.sql", &text)], &["--full-refresh"], "");
+    suffer_model(Warehouse::Postgres, "materialized='incremental', unique_key='n'", &["--full-refresh"]);
 }
 
 #[test]
@@ -531,9 +537,7 @@ fn materialized_view_from_nothing() {
 fn crash_of_the_server() {
     static SERVER: std::sync::OnceLock<Server> = std::sync::OnceLock::new();
     let server = SERVER.get_or_init(|| Server::start().unwrap());
-    let files = [("models/subject.sql", model("materialized='table'"))];
-    let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (*path, text.as_str())).collect();
-    let world = World::new(server, &files, &[]);
+    let world = World::new(server, &[("models/subject.sql", &model("materialized='table'"))], &[]);
     // What was committed is in the log, else it would be lost with the server's memory.
     world.query(&format!("alter database {} set synchronous_commit = on", world.database));
     suffer_one(&world, Fault::Crashed, BEFORE_NODES + 1, "");
@@ -626,49 +630,39 @@ fn two_runs_at_once() {
 mod on_redshift {
     use super::*;
 
-    fn suffer(files: &[(&str, &str)], arguments: &'static [&'static str], filter: &str) {
-        suffer_on(Warehouse::Redshift, files, arguments, filter);
-    }
-
     #[test]
     fn table() {
-        suffer(&[("models/subject.sql", &model("materialized='table', dist='n', sort='n'"))], &[], "");
+        suffer_model(Warehouse::Redshift, "materialized='table', dist='n', sort='n'", &[]);
     }
 
     #[test]
     fn late_binding_view() {
-        suffer(&[("models/subject.sql", &model("materialized='view', bind=false"))], &[], "");
+        suffer_model(Warehouse::Redshift, "materialized='view', bind=false", &[]);
     }
 
     #[test]
     fn incremental() {
-        let text = model("materialized='incremental', unique_key='n', incremental_strategy='delete+insert'");
-        suffer(&[("models/subject.sql", &text)], &[], "");
+        suffer_model(Warehouse::Redshift, BY_DELETING, &[]);
     }
 
     #[test]
     fn incremental_by_merge() {
-        let text = model("materialized='incremental', unique_key='n', incremental_strategy='merge'");
-        suffer(&[("models/subject.sql", &text)], &[], "");
+        suffer_model(Warehouse::Redshift, BY_MERGING, &[]);
     }
 
     #[test]
     fn seed() {
-        suffer(&[("seeds/subject.csv", "")], &[], "");
+        suffer_on(Warehouse::Redshift, &[("seeds/subject.csv", "")], &[], "");
     }
 
     #[test]
     fn snapshot() {
-        suffer(&[("snapshots/subject.sql", &snapshot_of_rows())], &[], "where dbt_valid_to is null");
+        let files = [("snapshots/subject.sql", &*snapshot_of_rows())];
+        suffer_on(Warehouse::Redshift, &files, &[], "where dbt_valid_to is null");
     }
 
     #[test]
     fn from_the_start() {
-        let files = [("models/subject.sql", model("materialized='view'"))];
-        let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (*path, text.as_str())).collect();
-        let world = World::on(Warehouse::Redshift, postgres::server().unwrap(), &files, &[]);
-        for fault in [Fault::LostBefore, Fault::KilledAfter, Fault::Interrupted] {
-            suffer_one(&world, fault, 1, "");
-        }
+        suffer_from_the_start(Warehouse::Redshift);
     }
 }
