@@ -71,7 +71,8 @@ from_release() {
 }
 
 echo "fetching $package"
-work=$(mktemp -d -p "$folder") # beside the place, so that what is whole can be moved there
+work=$folder/.fetch.$$ # beside the place, so that what is whole can be moved there
+mkdir "$work"
 trap 'rm -rf "$work"' EXIT INT TERM
 case $system in
 Linux-*) from_wheel ;;
