@@ -613,8 +613,7 @@ fn tick(shared: &Shared) {
 
 /// Writes the log file's lines soon after they came, until the reporter is dropped.
 fn write_log(shared: &Shared) {
-    let lock = || shared.state.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut state = lock();
+    let mut state = shared.state.lock().unwrap_or_else(PoisonError::into_inner);
     while !state.over {
         if !state.file.as_ref().is_some_and(LogFile::is_due) {
             state = shared.due.wait(state).unwrap_or_else(PoisonError::into_inner);

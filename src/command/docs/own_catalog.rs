@@ -10,9 +10,9 @@ use indexmap::IndexMap;
 use minijinja::Value;
 
 use crate::adapter::{CatalogColumn, CatalogStat, CatalogTable, Path, Relation, Schemas};
+use crate::compile;
 use crate::compile::host::NodeHost;
 use crate::compile::runtime::{Runtime, Worker};
-use crate::compile::{self};
 use crate::diagnostic::Diagnostic;
 use crate::jinja::{Arguments, Scope, cells, relation_object, table, values};
 use crate::load;
@@ -35,13 +35,13 @@ pub(super) fn read(
         return None;
     }
     let tables = schemas.iter().map(|schemas| {
-        let wanted = if narrow {
+        let (key, wanted) = if narrow {
             let of_database = relations.iter().filter(|relation| relation.database() == Some(&schemas.database));
-            values::list(of_database.cloned().map(relation_object::value_of).collect())
+            ("relations", of_database.cloned().map(relation_object::value_of).collect())
         } else {
-            values::list(schemas.schemas.iter().map(|schema| Value::from(schema.as_str())).collect())
+            ("schemas", schemas.schemas.iter().map(|schema| Value::from(schema.as_str())).collect())
         };
-        call(runtime, worker, name, (&schemas.database, if narrow { "relations" } else { "schemas" }, wanted))
+        call(runtime, worker, name, (&schemas.database, key, values::list(wanted)))
     });
     let tables: Result<Vec<Vec<CatalogTable>>, Diagnostic> = tables.collect();
     Some(tables.map(|tables| tables.into_iter().flatten().collect()))
