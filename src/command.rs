@@ -5,6 +5,7 @@
 //! everything goes through the [`Reporter`].
 
 mod clean;
+mod contracts;
 mod debug;
 mod deps;
 mod docs;

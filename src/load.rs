@@ -22,7 +22,7 @@ use crate::target::Target;
 pub use builtin::{BuiltinPackage, OWN, builtin_packages, is_builtin};
 use files::read_optional;
 pub use files::{Checksum, File, FileKind, MAX_TEXT_BYTES, MAX_YAML_BYTES};
-pub(crate) use files::{hex, reason};
+pub(crate) use files::{hex, read_properties, reason};
 pub use render::{ConfigRenderer, RenderContext};
 pub use settings::{
     PackageContents, PackageList, Request, Settings, lock_file, package_contents, package_list, project_flags, root,

@@ -7,6 +7,7 @@
 //! Source: schemas.getdbt.com/dbt/manifest/v12, docs.getdbt.com/reference/artifacts/manifest-json.
 
 mod columns;
+pub mod contract;
 mod entry;
 mod node;
 mod version;

@@ -25,7 +25,7 @@ use crate::run::{self, Request, Run, Task};
 use crate::state;
 
 use super::prepare::{self, Prepared};
-use super::{Call, embedded, last_change, leave, preflight, show};
+use super::{Call, contracts, embedded, last_change, leave, preflight, show};
 
 pub(super) const NOTHING_TO_DO: &str = "Nothing to do. Try checking your model configs and model specification args";
 
@@ -155,6 +155,8 @@ fn execute(
     };
     drop(request);
     last_change::remark(&runtime, &mut run);
+    contracts::remark(&runtime, &mut run);
+    let broken = if which == Which::Compile { contracts::warnings(&runtime, &run) } else { Diagnostics::new() };
     if let Command::Compile(preview) = &invocation.command {
         show_compiled(call, &runtime, &run, preview);
     }
@@ -171,6 +173,7 @@ fn execute(
         };
         write_manifest(&target_path, Arc::unwrap_or_clone(graph).into_manifest(), &run)?;
     }
+    call.warnings(broken)?;
     finish(call, run, which)
 }
 

@@ -11,6 +11,7 @@ use super::library::{Function, Module, builtin};
 use super::render::{Render, Stop};
 use super::values::{self, text};
 use crate::diagnostic::Diagnostic;
+use crate::manifest::contract;
 
 const FUNCTIONS: [(&str, Function); 23] = [
     ("warn", warn),
@@ -113,38 +114,15 @@ fn ambiguous_alias(_render: &Arc<Render>, arguments: Arguments) -> Result<Value,
 fn contract_error(_render: &Arc<Render>, arguments: Arguments) -> Result<Value, Stop> {
     let name = "raise_contract_error";
     let [contract, query] = arguments.bind(name, ["yaml_columns", "sql_columns"])?;
-    let contract = described(&required(contract, name, "yaml_columns")?)?;
-    let query = described(&required(query, name, "sql_columns")?)?;
-    if contract.is_empty() {
+    let promised = described(&required(contract, name, "yaml_columns")?)?;
+    let given = described(&required(query, name, "sql_columns")?)?;
+    if promised.is_empty() {
         let message = "This model has an enforced contract, and its 'columns' specification is missing";
         return Err(Diagnostic::error(message).into());
     }
-    let find = |columns: &[(String, String)], name: &str| {
-        columns.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, kind)| kind.clone())
-    };
-    let mut rows = Vec::new();
-    for (name, kind) in &query {
-        match find(&contract, name) {
-            None => rows.push([name.clone(), kind.clone(), String::new(), "missing in contract".to_owned()]),
-            Some(wanted) if !wanted.eq_ignore_ascii_case(kind) => {
-                rows.push([name.clone(), kind.clone(), wanted, "data type mismatch".to_owned()]);
-            }
-            Some(_) => {}
-        }
-    }
-    for (name, kind) in &contract {
-        if find(&query, name).is_none() {
-            rows.push([name.clone(), String::new(), kind.clone(), "missing in definition".to_owned()]);
-        }
-    }
-    rows.sort_by(|one, other| one[0].cmp(&other[0]));
-    let mut problem = Diagnostic::error("This model has an enforced contract that failed.")
-        .note(format!("the differences are\n{}", table(&rows)))
-        .hint(
-            "Please ensure the name, data_type, and number of columns in your contract match the columns in your model's \
-             definition",
-        );
-    if rows.iter().flatten().any(|cell| cell.starts_with(NAMELESS)) {
+    let differences = contract::differences(&promised, &given);
+    let mut problem = contract::broken(contract::CONTRACT_FAILED, &differences);
+    if differences.iter().any(|difference| difference.mentions(NAMELESS)) {
         problem = problem.hint("`select N::regtype` says which type has the code N");
     }
     Err(problem.into())
@@ -169,25 +147,6 @@ fn described(columns: &Value) -> Result<Vec<(String, String)>, values::Fault> {
 
 /// How a type begins that dbt's driver has no name for.
 const NAMELESS: &str = "unknown type_code";
-
-const HEADER: [&str; 4] = ["column_name", "definition_type", "contract_type", "mismatch_reason"];
-
-/// The differences in the form of dbt, which people and their tools look for.
-fn table(rows: &[[String; 4]]) -> String {
-    let width = |index: usize| {
-        let cells = rows.iter().map(|row| row[index].chars().count());
-        cells.max().unwrap_or(0).max(HEADER[index].len())
-    };
-    let widths: Vec<usize> = (0..4).map(width).collect();
-    let line = |cells: [&str; 4]| {
-        let cells = cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
-        format!("    | {} |", cells.collect::<Vec<_>>().join(" | "))
-    };
-    let rule = widths.iter().map(|width| "-".repeat(*width)).collect::<Vec<_>>().join(" | ");
-    let mut lines = vec![line(HEADER), format!("    | {rule} |")];
-    lines.extend(rows.iter().map(|row| line([&row[0], &row[1], &row[2], &row[3]])));
-    lines.join("\n")
-}
 
 fn column_type_missing(_render: &Arc<Render>, arguments: Arguments) -> Result<Value, Stop> {
     let [columns] = arguments.bind("column_type_missing", ["column_names"])?;

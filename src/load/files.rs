@@ -401,6 +401,14 @@ pub(crate) fn read_text(path: &Path, shown: &str, limit: u64) -> Result<Arc<Sour
     }
 }
 
+/// Reads a properties file again, to say where something in it stands; `shown` is its path in the project.
+///
+/// # Errors
+/// As for [`read_text`].
+pub(crate) fn read_properties(project_dir: &Path, shown: &str) -> Result<Arc<SourceFile>, Diagnostic> {
+    read_text(&project_dir.join(shown), shown, MAX_YAML_BYTES)
+}
+
 /// As [`read_text`] for a file that need not exist.
 pub(crate) fn read_optional(path: &Path, shown: &str) -> Result<Option<Arc<SourceFile>>, Diagnostic> {
     match fs::metadata(path) {

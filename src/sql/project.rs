@@ -89,8 +89,23 @@ pub struct ColumnInfluence {
 
 /// The lineage of every node, by id.
 pub fn lineage(nodes: &[NodeInput<'_>], dialect: Dialect) -> HashMap<UniqueId, NodeLineage> {
-    let mut project = Project::new(nodes);
     let mut found = HashMap::with_capacity(nodes.len());
+    walk(nodes, dialect, |id, lineage| {
+        found.insert(id.clone(), lineage);
+    });
+    found
+}
+
+/// The columns of those nodes of which all columns are known, by id.
+pub fn whole_columns(nodes: &[NodeInput<'_>], dialect: Dialect) -> HashMap<UniqueId, Vec<KnownColumn>> {
+    let known = nodes.iter().zip(walk(nodes, dialect, |_, _| {}));
+    let whole = known.filter(|(_, known)| known.completeness == Completeness::Complete);
+    whole.map(|(node, known)| (node.id.clone(), known.columns)).collect()
+}
+
+/// Reads the nodes, a layer at a time; gives what is known of the columns of each in the end.
+fn walk(nodes: &[NodeInput<'_>], dialect: Dialect, mut tell: impl FnMut(&UniqueId, NodeLineage)) -> Vec<KnownColumns> {
+    let mut project = Project::new(nodes);
     for layer in layers(nodes) {
         let read: Vec<(usize, NodeLineage, KnownColumns)> = layer
             .into_par_iter()
@@ -102,11 +117,11 @@ pub fn lineage(nodes: &[NodeInput<'_>], dialect: Dialect) -> HashMap<UniqueId, N
         for (place, lineage, known) in read {
             if let (Some(slot), Some(node)) = (project.known.get_mut(place), nodes.get(place)) {
                 *slot = known;
-                found.insert(node.id.clone(), lineage);
+                tell(&node.id, lineage);
             }
         }
     }
-    found
+    project.known
 }
 
 /// The places of the nodes, each layer behind those that it reads.
