@@ -385,8 +385,8 @@ fn version_text(fields: &mut Fields<'_>) -> Option<String> {
         _ => {
             let text = fields.text("version")?;
             if !is_version(&text) {
-                let message = misfit("version", node);
-                fields.error("version", message);
+                let problem = Diagnostic::error(misfit("version", node)).at(node.span(fields.file));
+                fields.problems.push(problem.hint("write two or three numbers with dots between: `1.0.0`"));
             }
             Some(text)
         }

@@ -282,7 +282,8 @@ fn find_output<'a>(
         return Err(Diagnostic::error(format!("profile `{}` has no target `{name}`", request.profile_name))
             .at_opt(place)
             .note(format!("targets of this profile: {}", list_names(available())))
-            .suggest(&name, available()));
+            .suggest(&name, available())
+            .hint("name one of them by `target:` in the profile or by `--target`"));
     };
     if output.as_map().is_none() {
         return Err(Diagnostic::error(format!("target `{name}` must be a mapping, this is {}", output.value.kind()))

@@ -356,7 +356,8 @@ fn title(resource_type: ResourceType) -> String {
 
 fn with_hint(diagnostic: Diagnostic, lookup: &Lookup, missing: &Missing) -> Diagnostic {
     let name = missing.name.as_str();
-    match missing.kind {
+    let hinted = diagnostic.hints.len();
+    let diagnostic = match missing.kind {
         "source" => diagnostic.suggest(name, lookup.source_names()),
         "node" => {
             let versions: Vec<&str> =
@@ -378,6 +379,16 @@ fn with_hint(diagnostic: Diagnostic, lookup: &Lookup, missing: &Missing) -> Diag
                 diagnostic.suggest(name, lookup.ref_names())
             }
         }
+        _ => diagnostic,
+    };
+    if diagnostic.hints.len() > hinted {
+        return diagnostic;
+    }
+    match missing.kind {
+        "source" => diagnostic.hint("describe it under `sources:` in a properties file"),
+        "node" if missing.package.is_some() => diagnostic.hint("check the names of the package and of the model"),
+        "node" => diagnostic
+            .hint("no file is named like that in the folders of `model-paths`, `seed-paths` and `snapshot-paths`"),
         _ => diagnostic,
     }
 }

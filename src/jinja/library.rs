@@ -268,7 +268,8 @@ fn range(_render: &Arc<Render>, arguments: Arguments) -> Result<Value, Stop> {
     };
     let length = if step > 0 { (stop - start + step - 1) / step } else { (start - stop - step - 1) / -step };
     if length > MAX_RANGE {
-        return Err(format!("`range` gives at most {MAX_RANGE} numbers").into());
+        let problem = Diagnostic::error(format!("`range` gives at most {MAX_RANGE} numbers"));
+        return Err(problem.hint("so many rows are for SQL to make: a seed, `generate_series`, a date spine").into());
     }
     let length = usize::try_from(length.max(0)).unwrap_or(0);
     Ok(Value::from_object(Range { start, stop, step, length }))

@@ -205,7 +205,15 @@ impl<'a> Parser<'a> {
     }
 
     fn expected(&self, what: &str) -> Diagnostic {
-        self.fail(format!("expected {what}, found {}", self.describe()), self.place())
+        let problem = self.fail(format!("expected {what}, found {}", self.describe()), self.place());
+        match what {
+            "an expression" => problem
+                .hint("what stands before it needs a value behind it: a name, a text in quotes, a number, a call"),
+            "`}}`" | "`%}`" => problem.hint(format!(
+                "close the tag with {what}, or join the two by an operator, `~`, `|` or `,`; texts stand in quotes"
+            )),
+            _ => problem,
+        }
     }
 
     fn expect_symbol(&mut self, symbol: &str) -> Parsed<Place> {

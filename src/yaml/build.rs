@@ -552,6 +552,12 @@ impl<'a> Builder<'a> {
             message if message.contains("was expected here") && !message.contains('`') => {
                 diagnostic.hint("check the indentation: what belongs together begins in the same column")
             }
+            "a `,` or `]` was expected here" => {
+                diagnostic.hint("close the list with `]`; a text that holds brackets needs quotes")
+            }
+            "a `,` or `}` was expected here" => {
+                diagnostic.hint("close the mapping with `}`; a text that holds braces needs quotes")
+            }
             message if message.contains("cannot begin") => diagnostic.hint("put the value in quotes"),
             _ => diagnostic,
         }
