@@ -86,6 +86,27 @@ function whole(scene: Scene): Drawing {
 
 interface View { x: number; y: number; k: number }
 
+/** The view, moved so that what came is in sight, as far as what it came from stays in sight too. */
+export function withInSight(view: View, came: { x: number; y: number; width: number; height: number }[], origin: { x: number; y: number; width: number; height: number }, size: { width: number; height: number }): View {
+  if (!came.length) return view;
+  const rim = 24;
+  const along = (offset: number, room: number, low: number, high: number, first: number, last: number) => {
+    const over = high * view.k + offset - (room - rim);
+    const under = rim - (low * view.k + offset);
+    // At most so far that the origin does not leave at the other side.
+    if (over > 0) return offset - Math.min(over, Math.max(0, first * view.k + offset - rim));
+    if (under > 0) return offset + Math.min(under, Math.max(0, room - rim - (last * view.k + offset)));
+    return offset;
+  };
+  const [left, top] = [Math.min(...came.map((it) => it.x)), Math.min(...came.map((it) => it.y))];
+  const [right, bottom] = [Math.max(...came.map((it) => it.x + it.width)), Math.max(...came.map((it) => it.y + it.height))];
+  return {
+    k: view.k,
+    x: along(view.x, size.width, left, right, origin.x, origin.x + origin.width),
+    y: along(view.y, size.height, top, bottom, origin.y, origin.y + origin.height),
+  };
+}
+
 export interface GraphProps extends Handlers { scene: Scene; selected: string | null; height?: string; label: string; fitKey?: string; focus?: string; inset?: number; onDrawn?(export_svg: () => string): void }
 
 export function Graph({ scene, selected, height, label, fitKey, focus, inset = 0, onSelect, onOpen, onExpand, onRow, onDrawn }: GraphProps) {
@@ -114,17 +135,18 @@ export function Graph({ scene, selected, height, label, fitKey, focus, inset = 0
     return () => observer.disconnect();
   }, []);
   const fittedFor = useRef('');
-  const anchor = useRef<{ key: string; x: number; y: number } | null>(null);
   useLayoutEffect(() => {
     const wanted = `${fitKey ?? ''} ${size.width} ${size.height}`;
-    const kept = anchor.current && drawing.places.get(anchor.current.key);
-    anchor.current = null;
     if (fittedFor.current === wanted) {
       // What was expanded stays where the eye is.
       const key = selected ?? '';
       const place = drawing.places.get(key);
       const old = lastPlace.current.get(key);
-      if (!kept && place && old) setView((now) => ({ ...now, x: now.x + (old.x - place.x) * now.k, y: now.y + (old.y - place.y) * now.k }));
+      if (place && old) {
+        const came = [...drawing.places].filter(([other]) => !lastPlace.current.has(other)).map(([, it]) => it);
+        const free = { ...size, width: size.width > 900 ? size.width - inset : size.width };
+        setView((now) => withInSight({ ...now, x: now.x + (old.x - place.x) * now.k, y: now.y + (old.y - place.y) * now.k }, came, place, free));
+      }
     } else {
       fittedFor.current = wanted;
       fit();

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import type { VNode } from 'preact';
 import { Site, type Core, type Text } from '../src/data';
+import { withInSight } from '../src/graph';
 import { layout } from '../src/layout';
 import { between, sceneOf } from '../src/lineage';
 import { Markdown, safeImage, safeLink } from '../src/markdown';
@@ -225,4 +226,20 @@ test('colouring_sql_loses_no_letter', () => {
   assert.ok(pieces(code).some(([kind, text]) => kind === 'keyword' && text === 'select'));
   assert.ok(pieces(code).some(([kind, text]) => kind === 'function' && text === 'sum'));
   assert.ok(pieces(code).some(([kind, text]) => kind === 'comment' && text.includes('{{ x }}')));
+});
+
+test('what an expansion brings comes into sight, and what it came from stays there', () => {
+  const box = (x: number, y = 100) => ({ x, y, width: 200, height: 40 });
+  const size = { width: 1000, height: 500 };
+  const view = { x: 0, y: 0, k: 1 };
+  // In sight already, or nothing new: nothing moves.
+  assert.deepEqual(withInSight(view, [box(500)], box(200), size), view);
+  assert.deepEqual(withInSight(view, [], box(200), size), view);
+  // Behind the right rim: just so far that it is seen.
+  assert.deepEqual(withInSight(view, [box(900), box(900, 160)], box(600), size), { x: 1000 - 24 - 1100, y: 0, k: 1 });
+  // Never so far that the origin leaves at the left.
+  assert.equal(withInSight(view, [box(5000)], box(300), size).x, 24 - 300);
+  // Before the left rim, and below the lower one, at half the size.
+  assert.equal(withInSight({ x: 0, y: 0, k: 0.5 }, [box(-400)], box(0), size).x, 224);
+  assert.equal(withInSight({ x: 0, y: 0, k: 0.5 }, [box(100, 1200)], box(0, 1000), size).y, 500 - 24 - 620);
 });
