@@ -281,9 +281,11 @@ pub struct Schemas {
     pub schemas: Vec<String>,
 }
 
-/// The relations of some schemas.
+/// What some schemas hold.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Listing {
+    /// Those of the schemas that exist, each with its database.
+    pub schemas: Vec<(String, String)>,
     pub relations: Vec<Relation>,
     pub bound: Vec<BoundView>,
     pub kept: Vec<(CacheKey, Kept)>,
@@ -303,12 +305,6 @@ pub struct Kept {
 pub struct BoundView {
     pub view: CacheKey,
     pub origin: CacheKey,
-}
-
-impl From<Vec<Relation>> for Listing {
-    fn from(relations: Vec<Relation>) -> Listing {
-        Listing { relations, ..Listing::default() }
-    }
 }
 
 /// A warehouse that connections can be opened to.
@@ -437,11 +433,8 @@ pub trait Connection: Send {
         Ok(true)
     }
 
-    /// All relations of the given schemas, by one query per database.
+    /// Which of the given schemas exist, and all their relations, by one query per database.
     fn list_relations(&mut self, schemas: &[Schemas]) -> Result<Listing, AdapterError>;
-
-    /// The schemas of a database.
-    fn list_schemas(&mut self, database: &str) -> Result<Vec<String>, AdapterError>;
 
     /// The tables of the given schemas with their columns, by one query per database.
     fn catalog(&mut self, schemas: &[Schemas]) -> Result<Vec<CatalogTable>, AdapterError>;

@@ -394,6 +394,13 @@ impl Engine {
         (!self.0.registry.is_internal(&found.source.package)).then_some(&found.source)
     }
 
+    /// Whether a macro of a project or a package takes the place of dbt's macro `name`, or of what that
+    /// dispatches to.
+    pub fn is_replaced(&self, name: &str, package: &str) -> bool {
+        let is_own = |found: &MacroSource| !self.0.registry.is_internal(&found.package);
+        self.resolve(name, package).is_some_and(is_own) || self.replacing(name, package).is_some()
+    }
+
     /// The names that a dispatch tries, in their order.
     fn candidates(&self, name: &str, namespace: Option<&str>) -> Vec<String> {
         let options = &self.0.options;

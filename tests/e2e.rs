@@ -130,16 +130,22 @@ fn run(jobs: &[Job], update: Update) -> Vec<Outcome> {
 fn run_case(job: &Job, update: Update) -> Result<(), String> {
     let mut case = Case::read(&job.path)?;
     let results = step::run_all(&case, job.engine)?;
-    match update {
-        Update::Nothing => {}
-        Update::All => return case.update(&results, &job.path),
-        Update::New => case.fill(&results, &job.path)?,
+    if update != Update::Nothing {
+        // The case may run on another engine at this moment, which writes the file too.
+        static WRITING: Mutex<()> = Mutex::new(());
+        let _writing = WRITING.lock().map_err(|error| error.to_string())?;
+        case = Case::read(&job.path)?;
+        match update {
+            Update::All => return case.update(job.engine, &results, &job.path),
+            _ => case.fill(job.engine, &results, &job.path)?,
+        }
     }
     let mut problems = Vec::new();
     for (command, actual) in case.commands().zip(&results) {
-        if command.expected != *actual {
+        let expected = command.expected_on(job.engine);
+        if expected != *actual {
             let place = format!("{}:{}: $ {}", job.path.display(), command.line, command.text);
-            problems.push(format!("{place}\n{}", diff::unified(&command.expected, actual)));
+            problems.push(format!("{place}\n{}", diff::unified(&expected, actual)));
         }
     }
     if problems.is_empty() { Ok(()) } else { Err(problems.join("\n")) }

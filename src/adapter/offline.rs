@@ -90,10 +90,6 @@ impl Connection for Empty {
         Ok(Listing::default())
     }
 
-    fn list_schemas(&mut self, _database: &str) -> Result<Vec<String>, AdapterError> {
-        Ok(Vec::new())
-    }
-
     fn catalog(&mut self, _schemas: &[Schemas]) -> Result<Vec<CatalogTable>, AdapterError> {
         Ok(Vec::new())
     }

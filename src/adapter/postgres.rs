@@ -34,10 +34,9 @@ pub struct Dialect {
     pub kind_of: fn(&ServerError) -> ErrorKind,
     /// The name of a described column's type for contracts; the type's own, where it is none.
     pub type_name: fn(u32) -> Option<String>,
-    /// SQL for the relations of some schemas: schema, name, kind, and as a JSON list of pairs what a view reads.
+    /// SQL for the relations of some schemas: schema, name, kind, and as a JSON list of pairs what a view reads;
+    /// and for each of the schemas that exists its name and `schema` as kind.
     pub relations: fn(&[Schemas]) -> String,
-    /// SQL for the names of a database's schemas.
-    pub schemas: fn(&str) -> String,
     /// What the catalog asks beside its columns.
     pub more: Option<&'static MoreOfTables>,
     /// The questions for relations and for the catalog, of another database of the cluster.
@@ -86,7 +85,6 @@ pub static DIALECT: Dialect = Dialect {
     kind_of: server_error::kind,
     type_name: |oid| Some(types::driver_name(oid).unwrap_or_else(|| format!("unknown type_code {oid}"))),
     relations: catalog::relations,
-    schemas: catalog::schemas,
     more: None,
     elsewhere: None,
     tables: catalog::tables,
@@ -105,6 +103,9 @@ pub(super) trait Credentials: Send + Sync {
 
     /// What to do where the server refuses fresh credentials too.
     fn refused(&self) -> String;
+
+    /// What in the profile says as whom sessions sign in.
+    fn origin(&self) -> String;
 }
 
 /// A server that speaks PostgreSQL's protocol; each session is a connection of its own.
@@ -150,7 +151,8 @@ impl Server {
         let mut attempt = 1;
         loop {
             let (user, password) = credentials.get()?;
-            let settings = Settings { user, password, ..self.settings.clone() };
+            let signed_in_by = Some(credentials.origin());
+            let settings = Settings { user, password, signed_in_by, ..self.settings.clone() };
             match WireConnection::open(&settings, self.dialect) {
                 Err(error) if error.code.as_deref().is_some_and(|code| code.starts_with("28")) => {
                     credentials.forget(&settings.password);

@@ -123,12 +123,9 @@ impl Connection for Recording {
         for wanted in schemas {
             self.note(format!("list relations of {}: {}", wanted.database, wanted.schemas.join(", ")));
         }
-        Ok(self.0.relations.clone().into())
-    }
-
-    fn list_schemas(&mut self, database: &str) -> Result<Vec<String>, AdapterError> {
-        self.note(format!("list schemas of {database}"));
-        Ok(vec!["main".to_owned()])
+        let main = |wanted: &Schemas| (wanted.database.clone(), "main".to_owned());
+        let schemas = schemas.iter().map(main).collect();
+        Ok(Listing { schemas, relations: self.0.relations.clone(), ..Listing::default() })
     }
 
     fn catalog(&mut self, schemas: &[Schemas]) -> Result<Vec<CatalogTable>, AdapterError> {

@@ -30,7 +30,6 @@ static DIALECT: Dialect = Dialect {
     kind_of,
     type_name: types::driver_name,
     relations: catalog::relations,
-    schemas: catalog::schemas,
     more: Some(&catalog::MORE),
     elsewhere: Some(catalog::ELSEWHERE),
     tables: catalog::tables,

@@ -1,6 +1,7 @@
 //! Work with a warehouse within one invocation: sessions with their transactions, the
 //! query comment, the events about each statement, and cancelling all of them.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -67,7 +68,7 @@ pub struct Warehouse {
     emit: Emit,
     warned: Mutex<HashSet<String>>,
     /// Answers to questions that are asked once in an invocation.
-    answers: Mutex<HashMap<String, QueryResult>>,
+    answers: Mutex<HashMap<String, Answer>>,
     statements: AtomicUsize,
     cancelled: AtomicBool,
     sessions: Mutex<Vec<Weak<Session>>>,
@@ -168,19 +169,24 @@ impl Warehouse {
         self.cancelled.load(Ordering::SeqCst)
     }
 
-    /// Fills the cache with all relations of these schemas, by one query per database.
+    /// Fills the cache with all relations of these schemas, by one query per database; gives those of the
+    /// schemas that exist, each with its database.
     ///
     /// # Errors
     /// If the warehouse cannot be asked.
-    pub fn load_relations(&self, session: &Session, schemas: &[Schemas]) -> Result<(), AdapterError> {
+    pub fn load_relations(
+        &self,
+        session: &Session,
+        schemas: &[Schemas],
+    ) -> Result<Vec<(String, String)>, AdapterError> {
         if schemas.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let found = session.with_connection("list relations", |connection| connection.list_relations(schemas))?;
         self.cache.fill(schemas, found.relations);
         self.cache.link(found.bound);
         self.cache.keep(found.kept);
-        Ok(())
+        Ok(found.schemas)
     }
 
     /// [`Warehouse::load_relations`] for one schema, unless it is known already.
@@ -198,7 +204,33 @@ impl Warehouse {
         }
         let database = database.unwrap_or_else(|| self.adapter.default_database()).to_owned();
         let wanted = Schemas { database, schemas: schema.into_iter().map(str::to_owned).collect() };
-        self.load_relations(session, &[wanted])
+        self.load_relations(session, &[wanted]).map(drop)
+    }
+}
+
+/// What the warehouse said to a question that is asked once.
+struct Answer {
+    result: Arc<QueryResult>,
+    /// For columns by which rows were wanted: which rows have a text there, by the text in lower case.
+    rows: HashMap<String, HashMap<String, Vec<usize>>>,
+}
+
+impl Answer {
+    fn rows_where(&mut self, column: &str, text: &str) -> QueryResult {
+        let result = &self.result;
+        let by_text = self.rows.entry(column.to_owned()).or_insert_with(|| {
+            let index = result.columns.iter().position(|known| known.name.eq_ignore_ascii_case(column));
+            let mut by_text: HashMap<String, Vec<usize>> = HashMap::new();
+            for (number, row) in result.rows.iter().enumerate() {
+                if let Some(text) = index.and_then(|index| row.get(index)).and_then(Cell::as_str) {
+                    by_text.entry(text.to_lowercase()).or_default().push(number);
+                }
+            }
+            by_text
+        });
+        let numbers = by_text.get(&text.to_lowercase()).into_iter().flatten();
+        let rows = numbers.filter_map(|number| result.rows.get(*number)).cloned().collect();
+        QueryResult { columns: result.columns.clone(), rows, response: result.response.clone() }
     }
 }
 
@@ -403,15 +435,29 @@ impl Session {
     ///
     /// # Errors
     /// What the warehouse refuses.
-    pub fn query_once(&self, sql: &str) -> Result<QueryResult, AdapterError> {
-        // The others wait for the answer instead of asking too.
+    pub fn query_once(&self, sql: &str) -> Result<Arc<QueryResult>, AdapterError> {
         let mut answers = lock(&self.warehouse.answers);
-        if let Some(known) = answers.get(sql) {
-            return Ok(known.clone());
+        Ok(self.answer(&mut answers, sql)?.result.clone())
+    }
+
+    /// Of [`Session::query_once`] the rows in which `column` is `text`, in any case.
+    ///
+    /// # Errors
+    /// What the warehouse refuses.
+    pub fn rows_once(&self, sql: &str, column: &str, text: &str) -> Result<QueryResult, AdapterError> {
+        let mut answers = lock(&self.warehouse.answers);
+        Ok(self.answer(&mut answers, sql)?.rows_where(column, text))
+    }
+
+    /// The others wait for the answer instead of asking too.
+    fn answer<'a>(&self, answers: &'a mut HashMap<String, Answer>, sql: &str) -> Result<&'a mut Answer, AdapterError> {
+        match answers.entry(sql.to_owned()) {
+            Entry::Occupied(known) => Ok(known.into_mut()),
+            Entry::Vacant(unknown) => {
+                let result = Arc::new(self.query(sql)?);
+                Ok(unknown.insert(Answer { result, rows: HashMap::new() }))
+            }
         }
-        let answer = self.query(sql)?;
-        answers.insert(sql.to_owned(), answer.clone());
-        Ok(answer)
     }
 
     /// Runs a statement. If it fails, an open transaction is rolled back.
@@ -485,14 +531,6 @@ impl Session {
         self.send(&mut state, &what, |connection| connection.load_seed(load))
     }
 
-    /// The schemas of a database.
-    ///
-    /// # Errors
-    /// If the warehouse cannot be asked.
-    pub fn list_schemas(&self, database: &str) -> Result<Vec<String>, AdapterError> {
-        self.with_connection("list schemas", |connection| connection.list_schemas(database))
-    }
-
     /// The tables of some schemas with their columns.
     ///
     /// # Errors
@@ -522,13 +560,21 @@ impl Session {
         lock(&self.state).connection.as_ref().is_some_and(|connection| connection.claims_outlast())
     }
 
-    /// Shows that the run that claimed is still at work, unless the session is in a transaction.
+    /// Shows that the run that claimed is still at work; while the session is busy or in a transaction, by a
+    /// connection that is opened for it.
     pub fn renew_claim(&self, claim: &Claim) {
-        let mut state = lock(&self.state);
-        if !state.in_transaction && state.connection.is_some() {
-            // Who cannot say so now says so next time.
-            let _ = self.send(&mut state, "renew the claim", |connection| connection.renew_claim(claim));
+        const WORDS: &str = "renew the claim";
+        // Who cannot say so now says so next time.
+        if let Ok(mut state) = self.state.try_lock()
+            && !state.in_transaction
+        {
+            if state.connection.is_some() {
+                let _ = self.send(&mut state, WORDS, |connection| connection.renew_claim(claim));
+            }
+            return;
         }
+        let aside = self.warehouse.session("claim");
+        let _ = aside.with_connection(WORDS, |connection| connection.renew_claim(claim));
     }
 
     /// Gives up a claim, also after a cancel.

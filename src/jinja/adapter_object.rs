@@ -11,7 +11,7 @@ mod relations;
 mod statements;
 mod strategies;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -373,32 +373,28 @@ fn needs_session(adapter: &Value) -> Result<&Arc<Session>, Diagnostic> {
     session_of(adapter).ok_or_else(|| Diagnostic::error("no connection to the warehouse was opened"))
 }
 
-/// Fills the relation cache with these schemas, by one query per database.
+/// Fills the relation cache with these schemas, by one query per database; gives those that exist, each with
+/// its database.
 ///
 /// # Errors
 /// What the warehouse refuses.
-pub fn fill_cache(adapter: &Value, schemas: &[Schemas]) -> Result<(), Diagnostic> {
+pub fn fill_cache(adapter: &Value, schemas: &[Schemas]) -> Result<Vec<(String, String)>, Diagnostic> {
     let session = needs_session(adapter)?;
     session.warehouse().load_relations(session, &with_default_database(adapter, schemas)).map_err(Diagnostic::from)
 }
 
-/// Those of `wanted` that the warehouse does not have: relations without an identifier, as the
-/// macro `create_schema` takes them. One query per database.
-///
-/// # Errors
-/// What the warehouse refuses.
-pub fn missing_schemas(adapter: &Value, wanted: &[Schemas]) -> Result<Vec<Value>, Diagnostic> {
-    let session = needs_session(adapter)?;
+/// Those of `wanted` that are not among the `existing` schemas: relations without an identifier, as the
+/// macro `create_schema` takes them.
+pub fn missing_schemas(adapter: &Value, wanted: &[Schemas], existing: &[(String, String)]) -> Vec<Value> {
+    let key = |database: &str, schema: &str| (database.trim_matches('"').to_lowercase(), schema.to_lowercase());
+    let existing: HashSet<_> = existing.iter().map(|(database, schema)| key(database, schema)).collect();
     let mut missing = Vec::new();
     for Schemas { database, schemas } in with_default_database(adapter, wanted) {
-        let found = session.list_schemas(&database).map_err(Diagnostic::from)?;
-        for schema in schemas {
-            if !found.iter().any(|known| known.eq_ignore_ascii_case(&schema)) {
-                missing.push(super::relation_object::value_of(schema_relation(adapter, &database, &schema)));
-            }
-        }
+        let absent = schemas.iter().filter(|schema| !existing.contains(&key(&database, schema)));
+        let relation = |schema: &String| super::relation_object::value_of(schema_relation(adapter, &database, schema));
+        missing.extend(absent.map(relation));
     }
-    Ok(missing)
+    missing
 }
 
 fn with_default_database(adapter: &Value, schemas: &[Schemas]) -> Vec<Schemas> {

@@ -95,6 +95,8 @@ pub fn build(
             continue;
         }
         rendering.runtime.emit(Event::LogStartBatch(line.clone()));
+        // What an earlier batch failed by is not what this one may fail by.
+        rendering.worker.session.forget_error();
         let begun = std::time::Instant::now();
         // The first batch makes the table; from then on, it is added to.
         let incremental = window.incremental || !results.successful.is_empty();

@@ -12,21 +12,27 @@ use crate::diagnostic::Diagnostic;
 use crate::jinja::{Arguments, Scope, adapter_object};
 use crate::manifest::{Manifest, Node, ResourceType, UniqueId};
 
-/// Makes the schemas of the selected nodes that are missing, and fills the relation cache by
-/// one query per database.
+/// Fills the relation cache, and makes the schemas of the selected nodes that are missing. One query per
+/// database tells both which schemas exist and what is in them.
 ///
 /// # Errors
 /// What the warehouse refuses.
 pub fn prepare(rendering: &Rendering<'_>, ids: &[UniqueId]) -> Result<(), Diagnostic> {
-    let wanted = wanted(rendering.runtime, ids);
-    for database in &wanted {
-        name_work(rendering, format!("list_{}", named(rendering.runtime, &database.database)))?;
-    }
-    let missing = adapter_object::missing_schemas(&rendering.worker.adapter, &wanted)?;
+    let runtime = rendering.runtime;
+    let nodes = || ids.iter().filter_map(|id| runtime.manifest().node(id));
+    let places = || nodes().filter(|node| leaves_relation(runtime, node)).map(|node| schema_of(node));
+    let wanted = by_database(places());
+    let existing = list(rendering, places())?;
+    let missing = adapter_object::missing_schemas(&rendering.worker.adapter, &wanted, &existing);
+    let is_made = !missing.is_empty();
     for schema in missing {
         make(rendering, schema)?;
     }
-    fill_cache(rendering)
+    // A project's own way to make a schema may put something into it.
+    if is_made && runtime.engine.is_replaced("create_schema", &runtime.globals.project_name) {
+        list(rendering, places())?;
+    }
+    name_work(rendering, MAIN.to_owned())
 }
 
 /// What the session does, for the log, in dbt's words (`list_shop_main`).
@@ -44,17 +50,28 @@ fn named<'a>(runtime: &'a Runtime, database: &'a str) -> &'a str {
 /// # Errors
 /// What the warehouse refuses.
 pub fn fill_cache(rendering: &Rendering<'_>) -> Result<(), Diagnostic> {
+    list(rendering, std::iter::empty())?;
+    name_work(rendering, MAIN.to_owned())
+}
+
+/// [`fill_cache`], with some schemas more; gives all of them that exist, each with its database.
+fn list<'a>(
+    rendering: &'a Rendering<'_>,
+    more: impl Iterator<Item = (Option<&'a str>, &'a str)>,
+) -> Result<Vec<(String, String)>, Diagnostic> {
     let runtime = rendering.runtime;
     let read = runtime.deferred.values().filter(|other| other.is_read);
     let elsewhere = read.map(|other| (other.database.as_deref(), other.schema.as_str()));
-    let schemas = by_database(all(runtime.manifest()).chain(elsewhere));
-    if let [place] = &schemas[..]
-        && let [schema] = &place.schemas[..]
-    {
-        name_work(rendering, format!("list_{}_{schema}", named(runtime, &place.database)))?;
+    let schemas = by_database(all(runtime.manifest()).chain(elsewhere).chain(more));
+    if let [place] = &schemas[..] {
+        let database = named(runtime, &place.database);
+        let name = match &place.schemas[..] {
+            [schema] => format!("list_{database}_{schema}"),
+            _ => format!("list_{database}"),
+        };
+        name_work(rendering, name)?;
     }
-    adapter_object::fill_cache(&rendering.worker.adapter, &schemas)?;
-    name_work(rendering, MAIN.to_owned())
+    adapter_object::fill_cache(&rendering.worker.adapter, &schemas)
 }
 
 /// The session's name when it works for no node.
@@ -86,12 +103,6 @@ pub fn of_project(runtime: &Runtime) -> Vec<Schemas> {
     let sources = sources.map(|source| (source.database.as_deref().or(Some(default)), source.schema.as_str()));
     let nodes = all(runtime.manifest()).map(|(database, schema)| (database.or(Some(default)), schema));
     by_database(nodes.chain(sources))
-}
-
-/// The schemas into which the selected nodes are built.
-fn wanted(runtime: &Arc<Runtime>, ids: &[UniqueId]) -> Vec<Schemas> {
-    let nodes = ids.iter().filter_map(|id| runtime.manifest().node(id));
-    by_database(nodes.filter(|node| leaves_relation(runtime, node)).map(|node| schema_of(node)))
 }
 
 /// Whether running a node makes a relation: a model, or a test that keeps its failures.

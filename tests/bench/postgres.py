@@ -62,7 +62,8 @@ def bench(table: Table, tform: str, dbt: str | None, root: Path, server: Server,
     generate.generate(folder, views, 0, 0, flat=True, profile=server.profile(THREADS))
     table.head(f"run of {views} views on PostgreSQL, {THREADS} threads")
     fresh_run([tform, "--log-format-file", "json", "run"], folder, server)
-    statements = of_nodes(folder / "logs" / "dbt.log")
+    sent = statements_of(folder / "logs" / "dbt.log")
+    statements = of_nodes(sent)
     ours = [fresh_run([tform, "run"], folder, server) for _ in range(5)]
     cold(folder)
     parsed = min(run([tform, "parse"], folder).seconds for _ in range(3))
@@ -74,6 +75,7 @@ def bench(table: Table, tform: str, dbt: str | None, root: Path, server: Server,
     table.add("whole command over psql", seconds / by_hand, "", 1.3)
     table.add("run alone over psql", (seconds - parsed) / by_hand, "", 1.15)
     table.add("statements per view", sum(len(each) for each in statements.values()) / len(statements), "", 4)
+    table.add("questions to the catalog, for all views", sum(asks_catalog(sql) for _, sql in sent), "", 1)
     if dbt:
         theirs = fresh_run([dbt, "--no-partial-parse", "run"], folder, server)
         table.add("dbt", theirs.seconds, "s")
@@ -86,13 +88,23 @@ def fresh_run(command: list[str], folder: Path, server: Server) -> Run:
     return run(command, folder)
 
 
-def of_nodes(log: Path) -> dict[str, list[str]]:
+def statements_of(log: Path) -> list[tuple[str, str]]:
+    """The statements of a run, each with its connection's name."""
+    events = map(json.loads, log.read_text().splitlines())
+    return [(event["data"]["conn_name"], event["data"]["sql"]) for event in events if event["info"]["name"] == "SQLQuery"]
+
+
+def asks_catalog(sql: str) -> bool:
+    """tform's own question is logged by its name."""
+    return sql.startswith("list ") or any(word in sql for word in ["pg_catalog.", "pg_class", "pg_namespace", "information_schema."])
+
+
+def of_nodes(sent: list[tuple[str, str]]) -> dict[str, list[str]]:
     """The statements that each model sent, by its connection's name."""
     statements: dict[str, list[str]] = {}
-    for line in log.read_text().splitlines():
-        event = json.loads(line)
-        if event["info"]["name"] == "SQLQuery" and event["data"]["conn_name"].startswith("model."):
-            statements.setdefault(event["data"]["conn_name"], []).append(event["data"]["sql"])
+    for connection, sql in sent:
+        if connection.startswith("model."):
+            statements.setdefault(connection, []).append(sql)
     return statements
 
 

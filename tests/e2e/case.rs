@@ -13,6 +13,10 @@
 //! 2
 //! ```
 //!
+//! In the output of a case that runs on several engines, a line that only some of them give begins with
+//! their names: `duckdb| Binder Error`, `duckdb, postgres| two`. `[connection]` in a file becomes what a
+//! target of `profiles.yml` needs to reach the case's database, `[database]` its name.
+//!
 //! Lines before the first section that begin with `#` are comments. A file section lasts until
 //! the next section or command; expected output likewise. A file section that stands after a
 //! command changes the file at that point. Blank lines around output do not matter.
@@ -21,9 +25,13 @@ use std::fs;
 use std::path::Path;
 
 use crate::database::Engine;
+use crate::diff::{self, Line};
 
 /// Cargo features that cases may ask for, and whether the tform that is tested has them.
 const FEATURES: &[(&str, bool)] = &[("aws", cfg!(feature = "aws"))];
+
+/// Where a case runs that does not say it.
+const ORDINARY: [Engine; 2] = [Engine::DuckDb, Engine::Postgres];
 
 pub struct Case {
     /// The comment lines at the top, as they stand.
@@ -46,7 +54,8 @@ pub struct Command {
     pub text: String,
     /// Counted from one.
     pub line: usize,
-    pub expected: Vec<String>,
+    /// As it stands in the file, for all engines.
+    expected: Vec<String>,
     /// Blank lines after the output, kept when the file is rewritten.
     blank_after: usize,
 }
@@ -118,12 +127,15 @@ impl Case {
         {
             return false;
         }
-        if self.only.is_empty() { engine == Engine::DuckDb } else { self.only.iter().any(|name| name == engine.name()) }
+        match self.only.is_empty() {
+            true => ORDINARY.contains(&engine),
+            false => self.only.iter().any(|name| name == engine.name()),
+        }
     }
 
     /// Whether it runs on several engines, with one output for all.
     pub fn is_shared(&self) -> bool {
-        self.only.len() > 1
+        self.only.len() != 1
     }
 
     pub fn commands(&self) -> impl Iterator<Item = &Command> {
@@ -133,23 +145,27 @@ impl Case {
         })
     }
 
-    /// Writes the file with `results` as the commands' expected output.
-    pub fn update(&mut self, results: &[Vec<String>], path: &Path) -> Result<(), String> {
-        let text = self.with_results(results);
+    /// Writes the file with `results` as what the commands print on `engine`.
+    pub fn update(&mut self, engine: Engine, results: &[Vec<String>], path: &Path) -> Result<(), String> {
+        let text = self.with_results(engine, results);
         fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))
     }
 
     /// Writes the file with `results` for those commands that expect nothing so far.
-    pub fn fill(&mut self, results: &[Vec<String>], path: &Path) -> Result<(), String> {
+    pub fn fill(&mut self, engine: Engine, results: &[Vec<String>], path: &Path) -> Result<(), String> {
         let pairs = self.commands().zip(results);
-        let kept = pairs.map(|(command, result)| if command.expected.is_empty() { result } else { &command.expected });
-        let filled: Vec<Vec<String>> = kept.cloned().collect();
-        self.update(&filled, path)?;
+        let kept = pairs.map(|(command, result)| match command.expected.is_empty() {
+            true => result.clone(),
+            false => command.expected_on(engine),
+        });
+        let filled: Vec<Vec<String>> = kept.collect();
+        self.update(engine, &filled, path)?;
         *self = Case::read(path)?;
         Ok(())
     }
 
-    pub fn with_results(&self, results: &[Vec<String>]) -> String {
+    pub fn with_results(&self, engine: Engine, results: &[Vec<String>]) -> String {
+        let engines: Vec<Engine> = Engine::all().into_iter().filter(|engine| self.runs_on(*engine)).collect();
         let mut lines = self.head.clone();
         let mut results = results.iter();
         for step in &self.steps {
@@ -163,13 +179,56 @@ impl Case {
                 }
                 Step::Command(command) => {
                     lines.push(format!("$ {}", command.text));
-                    lines.extend(results.next().unwrap_or(&command.expected).iter().cloned());
+                    match results.next() {
+                        Some(result) => lines.extend(command.expected_with(engine, result, &engines)),
+                        None => lines.extend(command.expected.iter().cloned()),
+                    }
                     lines.extend(std::iter::repeat_n(String::new(), command.blank_after));
                 }
             }
         }
         lines.join("\n") + "\n"
     }
+}
+
+impl Command {
+    /// What it is to print on an engine.
+    pub fn expected_on(&self, engine: Engine) -> Vec<String> {
+        let lines = self.expected.iter().map(|line| told_apart(line));
+        let own = lines.filter(|(engines, _)| engines.is_empty() || engines.contains(&engine));
+        trimmed(&own.map(|(_, line)| line).collect::<Vec<_>>())
+    }
+
+    /// The expected output with `result` as that of one of the `all` engines on which the case runs.
+    fn expected_with(&self, engine: Engine, result: &[String], all: &[Engine]) -> Vec<String> {
+        let others = |engines: Vec<Engine>| -> Vec<Engine> {
+            let engines = if engines.is_empty() { all.to_vec() } else { engines };
+            engines.into_iter().filter(|other| *other != engine).collect()
+        };
+        let lines = self.expected.iter().map(|line| told_apart(line));
+        let lines = lines.map(|(engines, line)| (others(engines), line.to_owned()));
+        let (engines, lines): (Vec<Vec<Engine>>, Vec<String>) =
+            lines.filter(|(engines, _)| !engines.is_empty()).unzip();
+        let shown = |engines: &[Engine], line: &str| {
+            let names: Vec<&str> = all.iter().filter(|engine| engines.contains(engine)).map(|one| one.name()).collect();
+            if names.len() == all.len() { line.to_owned() } else { format!("{}| {line}", names.join(", ")) }
+        };
+        let merged = diff::align(&lines, result).into_iter().map(|line| match line {
+            Line::Both(at) => shown(&[&engines[at][..], &[engine]].concat(), &lines[at]),
+            Line::Left(at) => shown(&engines[at], &lines[at]),
+            Line::Right(at) => shown(&[engine], &result[at]),
+        });
+        trimmed(&merged.collect::<Vec<String>>())
+    }
+}
+
+/// The engines that alone print a line (none: all do), and the line itself.
+fn told_apart(line: &str) -> (Vec<Engine>, &str) {
+    let engines = |names: &str| -> Option<Vec<Engine>> {
+        names.split(", ").map(|name| Engine::all().into_iter().find(|engine| engine.name() == name)).collect()
+    };
+    let parts = line.split_once('|').and_then(|(names, rest)| Some((engines(names)?, rest)));
+    parts.map_or((Vec::new(), line), |(engines, rest)| (engines, rest.strip_prefix(' ').unwrap_or(rest)))
 }
 
 fn directive(line: &str) -> Option<(&str, &str)> {

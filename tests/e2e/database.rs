@@ -8,7 +8,7 @@ use crate::aws::Aws;
 use crate::redshift::Cluster;
 use crate::{postgres, psql};
 
-/// An engine; a case runs on DuckDB, or on each that `# only:` names.
+/// An engine; a case runs on DuckDB and PostgreSQL, or on those that `# only:` names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Engine {
     DuckDb,
@@ -51,6 +51,29 @@ impl Engine {
             Engine::DuckDb => None,
             Engine::Postgres => Some(POSTGRES_PROFILE.to_owned()),
             Engine::Redshift => Some(POSTGRES_PROFILE.replace("type: postgres", "type: redshift")),
+        }
+    }
+
+    /// The keys of a target that reach the database of a case.
+    pub fn connection(self, place: &Place) -> String {
+        if self == Engine::DuckDb {
+            return format!("type: duckdb, path: {}", place.database);
+        }
+        format!(
+            "type: {}, host: localhost, port: {}, user: {}, password: {}, dbname: {}",
+            self.name(),
+            place.port,
+            postgres::USER,
+            postgres::PASSWORD,
+            place.database
+        )
+    }
+
+    /// The name of a case's database, as SQL has it.
+    pub fn database(self, place: &Place) -> &str {
+        match self {
+            Engine::DuckDb => Path::new(&place.database).file_stem().and_then(|stem| stem.to_str()).unwrap_or_default(),
+            Engine::Postgres | Engine::Redshift => &place.database,
         }
     }
 

@@ -13,8 +13,9 @@ type Check = fn() -> Result<(), String>;
 
 /// The names of the checks, with what is wrong.
 pub fn all() -> Vec<(String, Option<String>)> {
-    let checks: [(&str, Check); 6] = [
+    let checks: [(&str, Check); 7] = [
         ("a case is read and written back as it was", a_case_is_read_and_written_back_as_it_was),
+        ("engines may print lines of their own", engines_may_print_lines_of_their_own),
         ("a file that says nothing is refused", a_file_that_says_nothing_is_refused),
         ("files and commands happen in order", files_and_commands_happen_in_order),
         ("what differs each time is filtered", what_differs_each_time_is_filtered),
@@ -33,9 +34,23 @@ const CASE: &str =
 
 fn a_case_is_read_and_written_back_as_it_was() -> Result<(), String> {
     let case = Case::parse(CASE)?;
-    same(case.with_results(&[vec!["old".to_owned()], Vec::new()]), CASE.to_owned())?;
-    let updated = case.with_results(&[vec!["new".to_owned()], Vec::new()]);
+    same(case.with_results(Engine::DuckDb, &[vec!["old".to_owned()], Vec::new()]), CASE.to_owned())?;
+    let updated = case.with_results(Engine::DuckDb, &[vec!["new".to_owned()], Vec::new()]);
     same(updated, CASE.replace("old", "new"))
+}
+
+fn engines_may_print_lines_of_their_own() -> Result<(), String> {
+    let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<String>>();
+    let case = Case::parse("# x\n$ tform run\none\n\ntwo\nthree\n")?;
+    let updated = case.with_results(Engine::Postgres, &[lines("one\n2\n\nthree")]);
+    same(updated.as_str(), "# x\n$ tform run\none\npostgres| 2\n\nduckdb| two\nthree\n")?;
+    let case = Case::parse(&updated)?;
+    let expected = |engine| case.commands().next().map(|command| command.expected_on(engine));
+    same(expected(Engine::DuckDb), Some(lines("one\n\ntwo\nthree")))?;
+    same(expected(Engine::Postgres), Some(lines("one\n2\n\nthree")))?;
+    // What both print again belongs to both again.
+    let updated = case.with_results(Engine::DuckDb, &[lines("one\n2\n\nthree")]);
+    same(updated.as_str(), "# x\n$ tform run\none\n2\n\nthree\n")
 }
 
 fn a_file_that_says_nothing_is_refused() -> Result<(), String> {

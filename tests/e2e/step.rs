@@ -86,7 +86,11 @@ pub fn run_all(case: &Case, engine: Engine) -> Result<Vec<Vec<String>>, String> 
     let mut results = Vec::new();
     for step in &case.steps {
         match step {
-            Step::File { path, text } => write(&world.folder, path, text.as_bytes())?,
+            Step::File { path, text } => {
+                let text = text.replace("[connection]", &world.engine.connection(&world.place));
+                let text = text.replace("[database]", world.engine.database(&world.place));
+                write(&world.folder, path, text.as_bytes())?;
+            }
             Step::Command(command) => {
                 results.push(world.run(&command.text).map_err(|problem| format!("$ {}\n{problem}", command.text))?)
             }
@@ -179,7 +183,9 @@ impl World<'_> {
         let mut text = text.to_owned();
         if self.engine != Engine::DuckDb {
             // The server's port and the case's database differ from run to run.
-            text = text.replace(&self.place.database, "test").replace(&self.place.port.to_string(), "[port]");
+            let database = &self.place.database;
+            text = text.replace(database, "test").replace(&database.to_uppercase(), "TEST");
+            text = text.replace(&self.place.port.to_string(), "[port]");
         }
         if self.case.is_shared() {
             text = filter::without_engine(&text);

@@ -192,22 +192,23 @@ impl Connection for DuckdbConnection {
         let sql = format!(
             "select database_name, schema_name, table_name, 'table' from duckdb_tables() where {filter}\n\
              union all\n\
-             select database_name, schema_name, view_name, 'view' from duckdb_views() where not internal and {filter}"
+             select database_name, schema_name, view_name, 'view' from duckdb_views() where not internal and {filter}\n\
+             union all\n\
+             select database_name, schema_name, null, 'schema' from duckdb_schemas() where {filter}"
         );
-        let found = self.run(&sql, &[], Fetch::All)?;
-        let relation = |row: &Vec<Cell>| {
+        let mut listing = Listing::default();
+        for row in self.run(&sql, &[], Fetch::All)?.rows {
             let part = |index: usize| row.get(index).and_then(Cell::as_str);
+            let (database, schema, name) = (part(0), part(1), part(2));
+            if name.is_none() {
+                let text = |part: Option<&str>| part.unwrap_or_default().to_owned();
+                listing.schemas.push((text(database), text(schema)));
+                continue;
+            }
             let kind = part(3).and_then(RelationKind::parse);
-            super::CAPABILITIES.relation(Path::new(part(0), part(1), part(2)), kind)
-        };
-        Ok(found.rows.iter().map(relation).collect::<Vec<_>>().into())
-    }
-
-    fn list_schemas(&mut self, database: &str) -> Result<Vec<String>, AdapterError> {
-        let database = literal(&database.to_lowercase());
-        let sql = format!("select schema_name from duckdb_schemas() where lower(database_name) = {database}");
-        let found = self.run(&sql, &[], Fetch::All)?;
-        Ok(found.rows.iter().filter_map(|row| row.first()?.as_str().map(str::to_owned)).collect())
+            listing.relations.push(super::CAPABILITIES.relation(Path::new(database, schema, name), kind));
+        }
+        Ok(listing)
     }
 
     fn catalog(&mut self, schemas: &[Schemas]) -> Result<Vec<CatalogTable>, AdapterError> {

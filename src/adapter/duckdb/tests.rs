@@ -298,7 +298,9 @@ fn a_target_is_opened_by_its_type() {
 fn schemas_are_listed_and_moments_written() {
     let mut connection = memory();
     connection.execute("create schema \"Odd one\"", Fetch::None).unwrap();
-    assert!(connection.list_schemas("Memory").unwrap().contains(&"Odd one".to_owned()));
+    let wanted = Schemas { database: "Memory".into(), schemas: vec!["odd ONE".into(), "none".into()] };
+    let existing = connection.list_relations(&[wanted]).unwrap().schemas;
+    assert_eq!(existing, [("memory".to_owned(), "Odd one".to_owned())]);
     let moment = chrono::DateTime::from_timestamp_micros(1_704_067_200_000_001).unwrap();
     assert_eq!(CAPABILITIES.event_time_text(moment), "2024-01-01 00:00:00.000001+00:00");
 }

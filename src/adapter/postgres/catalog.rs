@@ -13,13 +13,15 @@ fn in_schemas(schemas: &[Schemas]) -> String {
     if names.is_empty() { "false".to_owned() } else { format!("lower(nspname) in ({})", names.join(", ")) }
 }
 
-/// Schema, name and dbt's kind of every relation and function; for views also the schemas and
+/// The names of the schemas that exist, and schema, name and dbt's kind of every relation and function; for views also the schemas and
 /// names of what they read, as a JSON text: dropping that drops them. Rows of kind `keeps` say what
 /// a view has beside its query: `g`, grants; `c`, comments.
 pub fn relations(schemas: &[Schemas]) -> String {
     let filter = in_schemas(schemas);
     format!(
-        "select nspname::text, relname::text,\n\
+        "select nspname::text, null::text, 'schema'::text, null::text from pg_namespace where {filter}\n\
+         union all\n\
+         select nspname::text, relname::text,\n\
          case relkind when 'v' then 'view' when 'm' then 'materialized_view' else 'table' end, origins::text\n\
          from pg_class join pg_namespace on pg_namespace.oid = relnamespace\n\
          left join (\n\
@@ -55,11 +57,6 @@ pub fn kept_by_views(filter: &str) -> String {
          ) as described on described.objoid = pg_class.oid\n\
          where relkind = 'v' and (relacl is not null or described.objoid is not null) and {filter}"
     )
-}
-
-/// The names of all schemas.
-pub fn schemas(_database: &str) -> String {
-    "select nspname::text from pg_namespace".to_owned()
 }
 
 /// Schema, relation, kind, comment, owner; column, index, type, comment; ordered by these.

@@ -21,9 +21,9 @@ use super::types::Reader;
 use super::wire::{Status, Wire, unexpected};
 use super::{Dialect, MoreOfTables, literal, types};
 use crate::adapter::{
-    AdapterError, AdapterResponse, BoundView, CacheKey, Cancel, CatalogColumn, CatalogStat, CatalogTable, Cell, Claim,
-    Claimed, Column, Connection, Fetch, Kept, Listing, Path, QueryResult, Relation, RelationKind, ResultColumn,
-    Schemas, SeedLoad,
+    AdapterError, AdapterResponse, BoundView, CacheKey, Cancel, Capabilities, CatalogColumn, CatalogStat, CatalogTable,
+    Cell, Claim, Claimed, Column, Connection, Fetch, Kept, Listing, Path, QueryResult, Relation, RelationKind,
+    ResultColumn, Schemas, SeedLoad,
 };
 
 /// The code of what a user may not do.
@@ -174,11 +174,13 @@ impl WireConnection {
 
     /// Whose privileges do not suffice, by the profile's keys.
     fn whom_to_allow(&self) -> String {
-        let Settings { user, role, .. } = &self.settings;
-        let (key, name) = role.as_ref().map_or(("user", user), |role| ("role", role));
-        format!(
-            "`{key}: {name}` of the target in `profiles.yml` may not do this: somebody who may must grant it, or the target name another"
-        )
+        let Settings { user, role, signed_in_by, .. } = &self.settings;
+        let who = match (role, signed_in_by) {
+            (Some(role), _) => format!("`role: {role}` of the target in `profiles.yml`"),
+            (None, Some(origin)) => format!("{origin}, in the database `{user}`,"),
+            (None, None) => format!("`user: {user}` of the target in `profiles.yml`"),
+        };
+        format!("{who} may not do this: somebody who may must grant it, or the target name another")
     }
 
     /// Waits until the server is ready again after an error; one that says goodbye will not be.
@@ -505,49 +507,20 @@ impl Connection for WireConnection {
 
     fn list_relations(&mut self, schemas: &[Schemas]) -> Result<Listing, AdapterError> {
         self.verify_databases(schemas)?;
-        let database = self.settings.database.clone();
         let (own, others) = self.own_and_others(schemas);
         let capabilities = self.dialect.capabilities;
-        let relation = |database: &str, row: &[Option<String>]| {
-            let part = |index: usize| row.get(index).and_then(Option::as_deref);
-            let kind = part(2).and_then(RelationKind::parse);
-            capabilities.relation(Path::new(Some(database), part(0), part(1)), kind)
-        };
-        let mut relations = Vec::new();
+        let mut listing = Listing::default();
         if let Some(elsewhere) = &self.dialect.elsewhere {
             for other in &others {
                 let rows = self.texts(&(elsewhere.relations)(other))?;
-                relations.extend(rows.iter().map(|row| relation(&other.database, row)));
+                rows.iter().for_each(|row| list(&mut listing, capabilities, &other.database, row));
             }
         }
-        let rows = if own.is_empty() { Vec::new() } else { self.texts(&(self.dialect.relations)(&own))? };
-        let (mut bound, mut kept) = (Vec::new(), Vec::new());
-        for row in &rows {
-            let part = |index: usize| row.get(index).and_then(Option::as_deref);
-            if part(2) == Some("keeps") {
-                let letters = part(3).unwrap_or_default();
-                let has = |letter: char| letters.contains(letter);
-                let found = Kept { grants: has('g'), comments: has('c'), late: has('l') };
-                kept.push((CacheKey::new(Some(&database), part(0), part(1)), found));
-                continue;
-            }
-            let origins: Vec<(String, String)> =
-                part(3).and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-            bound.extend(origins.iter().map(|(schema, name)| BoundView {
-                view: CacheKey::new(Some(&database), part(0), part(1)),
-                origin: CacheKey::new(Some(&database), Some(schema), Some(name)),
-            }));
+        if !own.is_empty() {
+            let rows = self.texts(&(self.dialect.relations)(&own))?;
+            rows.iter().for_each(|row| list(&mut listing, capabilities, &self.settings.database, row));
         }
-        // Some servers say what views read in rows of their own.
-        let named = rows.iter().filter(|row| !matches!(row.get(2).and_then(Option::as_deref), Some("reads" | "keeps")));
-        relations.extend(named.map(|row| relation(&database, row)));
-        Ok(Listing { relations, bound, kept })
-    }
-
-    fn list_schemas(&mut self, database: &str) -> Result<Vec<String>, AdapterError> {
-        self.verify_databases(&[Schemas { database: database.to_owned(), schemas: Vec::new() }])?;
-        let rows = self.texts(&(self.dialect.schemas)(database))?;
-        Ok(rows.into_iter().filter_map(|row| row.into_iter().next().flatten()).collect())
+        Ok(listing)
     }
 
     fn catalog(&mut self, schemas: &[Schemas]) -> Result<Vec<CatalogTable>, AdapterError> {
@@ -647,6 +620,32 @@ impl WireConnection {
             ResultColumn { name, type_name: known.unwrap_or_else(|| format!("type {oid}")), sql_name }
         });
         Ok(named.collect())
+    }
+}
+
+/// Enters a row of [`Dialect::relations`]: what stands third says what it is about.
+fn list(listing: &mut Listing, capabilities: &'static Capabilities, database: &str, row: &[Option<String>]) {
+    let part = |index: usize| row.get(index).and_then(Option::as_deref);
+    let (schema, name, kind) = (part(0), part(1), part(2).unwrap_or_default());
+    let key = || CacheKey::new(Some(database), schema, name);
+    match kind {
+        "schema" => listing.schemas.push((database.to_owned(), schema.unwrap_or_default().to_owned())),
+        "keeps" => {
+            let has = |letter: char| part(3).is_some_and(|letters| letters.contains(letter));
+            listing.kept.push((key(), Kept { grants: has('g'), comments: has('c'), late: has('l') }));
+        }
+        _ => {
+            let origins = part(3).and_then(|text| serde_json::from_str::<Vec<(String, String)>>(text).ok());
+            listing.bound.extend(origins.iter().flatten().map(|(schema, name)| BoundView {
+                view: key(),
+                origin: CacheKey::new(Some(database), Some(schema), Some(name)),
+            }));
+            // Some servers say what views read in rows of their own.
+            if kind != "reads" {
+                let path = Path::new(Some(database), schema, name);
+                listing.relations.push(capabilities.relation(path, RelationKind::parse(kind)));
+            }
+        }
     }
 }
 

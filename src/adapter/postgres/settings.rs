@@ -95,6 +95,8 @@ pub struct Settings {
     pub host: String,
     pub port: u16,
     pub user: String,
+    /// What in the profile says as whom to sign in, where that is not `user` itself.
+    pub signed_in_by: Option<String>,
     pub password: String,
     pub database: String,
     pub schema: String,
@@ -144,6 +146,7 @@ impl Settings {
             host: text(profile, "host").unwrap_or_else(|| "localhost".to_owned()),
             port: port.filter(|port| *port > 0).unwrap_or(DEFAULT_PORT),
             user: text(profile, "user").unwrap_or_default(),
+            signed_in_by: None,
             password: text(profile, "password").unwrap_or_default(),
             database: text(profile, "database").unwrap_or_default(),
             schema: text(profile, "schema").unwrap_or_else(|| "public".to_owned()),

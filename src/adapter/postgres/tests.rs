@@ -223,7 +223,12 @@ fn the_catalog_is_read_by_one_query_per_kind() {
     assert_eq!(tables[1].columns[1].type_name, "character varying(9)");
     assert_eq!(tables[1].columns[0].comment.as_deref(), Some("the key"));
     assert!(tables[2].columns.is_empty());
-    assert!(connection.list_schemas("postgres").unwrap().contains(&"cat".to_owned()));
+    let schemas = [Schemas { database: "postgres".into(), schemas: vec!["CAT".into(), "none".into(), "empty".into()] }];
+    connection.execute("create schema empty", Fetch::None).unwrap();
+    let mut existing = connection.list_relations(&schemas).unwrap().schemas;
+    existing.sort();
+    let named = |schema: &str| ("postgres".to_owned(), schema.to_owned());
+    assert_eq!(existing, [named("cat"), named("empty")]);
     let other = [Schemas { database: "other".into(), schemas: Vec::new() }];
     let error = connection.list_relations(&other).unwrap_err();
     assert_eq!(error.message, "Cross-db references not allowed in postgres (other vs postgres)");

@@ -18,10 +18,12 @@ fn of_database(wanted: &Schemas) -> String {
 
 /// As [`relations`], of another database or a datashare.
 fn relations_elsewhere(wanted: &Schemas) -> String {
+    let filter = of_database(wanted);
     format!(
-        "select schema_name::text, table_name::text, case when table_type ilike '%view%' then 'view' else 'table' end, null\n\
-         from svv_redshift_tables where {}",
-        of_database(wanted)
+        "select schema_name::text, null::text, 'schema'::text, null::text from svv_redshift_schemas where {filter}\n\
+         union all\n\
+         select schema_name::text, table_name::text, case when table_type ilike '%view%' then 'view' else 'table' end, null\n\
+         from svv_redshift_tables where {filter}"
     )
 }
 
@@ -95,12 +97,15 @@ fn in_schemas(schemas: &[Schemas]) -> String {
     if names.is_empty() { "false".to_owned() } else { format!("lower(table_schema) in ({})", names.join(", ")) }
 }
 
-/// Schema, name and dbt's kind of every relation; `reads` for what a bound view reads, which is
+/// The names of the schemas that exist; schema, name and dbt's kind of every relation; `reads` for what a bound view reads, which is
 /// dropped only along with it; and `keeps` for what a view has beside its query.
 pub fn relations(schemas: &[Schemas]) -> String {
     let filter = in_schemas(schemas);
+    let by_namespace = filter.replace("table_schema", "nspname");
     format!(
-        "select table_schema::text, table_name::text, 'table'::text, null::text\n\
+        "select nspname::text, null::text, 'schema'::text, null::text from pg_namespace where {by_namespace}\n\
+         union all\n\
+         select table_schema::text, table_name::text, 'table', null\n\
          from information_schema.tables\n\
          where table_type = 'BASE TABLE' and table_name not like 'mv\\_tbl\\_\\_%' and {filter}\n\
          union all\n\
@@ -125,13 +130,8 @@ pub fn relations(schemas: &[Schemas]) -> String {
          from information_schema.views\n\
          where view_definition ilike '%with no schema binding%' and {filter}",
         filter.replace("table_schema", "table_schema.nspname"),
-        kept_by_views(&filter.replace("table_schema", "nspname"))
+        kept_by_views(&by_namespace)
     )
-}
-
-/// The names of all schemas.
-pub fn schemas(_database: &str) -> String {
-    "select nspname from pg_namespace".to_owned()
 }
 
 /// Schema, relation, kind, comment, owner; column, index, type, comment; ordered by these.

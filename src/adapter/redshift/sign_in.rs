@@ -117,6 +117,10 @@ impl Credentials for Temporary {
         kept.take_if(|pass| pass.password == password);
     }
 
+    fn origin(&self) -> String {
+        self.request.origin()
+    }
+
     fn refused(&self) -> String {
         let key = match &self.request.place {
             Place::Cluster { id, .. } => format!("cluster_id: {id}"),
@@ -125,6 +129,21 @@ impl Credentials for Temporary {
         format!(
             "AWS gave these credentials for `{key}`: is that what answers at `host` of the target in `profiles.yml`?"
         )
+    }
+}
+
+impl Request {
+    /// What in the profile says as whom sessions sign in.
+    fn origin(&self) -> String {
+        let key = match (&self.place, &self.identity) {
+            (Place::Cluster { user: Some(user), .. }, _) => format!("`user: {}`", user.name),
+            (_, Identity::Profile(name)) => format!("`iam_profile: {name}`"),
+            (_, Identity::Keys { .. }) => "the owner of `access_key_id`".to_owned(),
+            (_, Identity::Environment) => {
+                return "the AWS identity of the environment, as the target in `profiles.yml` names none".to_owned();
+            }
+        };
+        format!("{key} of the target in `profiles.yml`")
     }
 }
 

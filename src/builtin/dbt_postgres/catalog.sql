@@ -151,7 +151,7 @@
     {{ return(default__tf_standing_grants(relation)) }}
   {%- endif -%}
   {%- set found = {} -%}
-  {%- for row in adapter.tf_query_once(tf_schema_privileges_sql(relation)).rows if row[0] == relation.identifier -%}
+  {%- for row in adapter.tf_query_once(tf_schema_privileges_sql(relation), 'table_name', relation.identifier).rows if row[0] == relation.identifier -%}
     {%- do found.setdefault(row[2] | lower, []).append(row[1]) -%}
   {%- endfor -%}
   {{ return(found) }}

@@ -31,7 +31,7 @@
   {%- endif -%}
   {%- set names = {'r': 'select', 'a': 'insert', 'w': 'update', 'd': 'delete', 'x': 'references'} -%}
   {%- set found = {} -%}
-  {%- for row in adapter.tf_query_once(tf_schema_grants_sql(relation.schema)).rows if row[0] == relation.identifier -%}
+  {%- for row in adapter.tf_query_once(tf_schema_grants_sql(relation.schema), 'relname', relation.identifier).rows if row[0] == relation.identifier -%}
     {%- for entry in row[1].split('|') -%}
       {%- set grantee = entry.split('=')[0].strip('"') -%}
       {%- set privileges = entry.split('=')[-1].split('/') -%}

@@ -72,7 +72,7 @@
     then their columns, as the two catalogs cannot be joined. -#}
 {%- macro tf_standing_materialized_view(relation) -%}
   {%- set found = namespace(dist=['even'], autorefresh=none) -%}
-  {%- for row in adapter.tf_query_once(tf_materialized_view_settings_sql(relation, of_schema=True)).rows if row['table'] | lower == relation.identifier | lower -%}
+  {%- for row in adapter.tf_query_once(tf_materialized_view_settings_sql(relation, of_schema=True), 'table', relation.identifier).rows -%}
     {%- set found.dist = (row['diststyle'] or 'even').split('(') -%}
     {%- set found.autorefresh = row['autorefresh'] -%}
   {%- endfor -%}

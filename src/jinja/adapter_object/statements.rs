@@ -8,7 +8,7 @@ use minijinja::value::{Enumerator, Object, ObjectRepr};
 
 use super::relations::session;
 use super::{Answer, Call, fault, refused};
-use crate::adapter::{AdapterResponse, Fetch, SeedLoad, Statement};
+use crate::adapter::{AdapterResponse, Fetch, QueryResult, SeedLoad, Statement};
 use crate::jinja::cells;
 use crate::jinja::relation_object::{relation_argument, switch};
 use crate::jinja::values;
@@ -133,11 +133,16 @@ fn commit(call: &mut Call<'_, '_, '_, '_>) -> Answer {
     Ok(Value::from(""))
 }
 
-/// The rows of a query that is sent once in an invocation. Not one of dbt's methods.
+/// The rows of a query that is sent once in an invocation, or those in which `column` is `text`. Not one of
+/// dbt's methods.
 fn query_once(call: &mut Call<'_, '_, '_, '_>) -> Answer {
-    let [sql] = call.bind(["sql"])?;
-    let answer = session(call)?.query_once(&values::text(&sql.unwrap_or_default())).map_err(refused)?;
-    Ok(cells::table(answer))
+    let [sql, column, text] = call.bind(["sql", "column", "text"])?;
+    let (session, sql) = (session(call)?, values::text(&sql.unwrap_or_default()));
+    let Some(column) = column else {
+        return Ok(cells::table(QueryResult::clone(&*session.query_once(&sql).map_err(refused)?)));
+    };
+    let (column, text) = (values::text(&column), values::text(&text.unwrap_or_default()));
+    Ok(cells::table(session.rows_once(&sql, &column, &text).map_err(refused)?))
 }
 
 /// Commits a relation that was built beside the one that it will replace. Not one of dbt's methods.

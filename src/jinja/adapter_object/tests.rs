@@ -171,7 +171,9 @@ fn schemas_are_made_listed_and_dropped() {
         "False",
     );
     let wanted = [Schemas { database: String::new(), schemas: vec!["MAIN".into(), "next".into()] }];
-    let missing = missing_schemas(&place.adapter, &wanted).unwrap();
+    let existing = fill_cache(&place.adapter, &wanted).unwrap();
+    assert_eq!(existing, [("memory".to_owned(), "main".to_owned())]);
+    let missing = missing_schemas(&place.adapter, &wanted, &existing);
     assert_eq!(missing.iter().map(values::text).collect::<Vec<_>>(), [r#""memory"."next""#]);
 }
 

@@ -84,6 +84,10 @@ select table_catalog as database_name, table_schema as schema_name, table_name, 
 from svv_tables
 union all select 'shared', 'public', 'orders', 'TABLE';
 
+create view svv_redshift_schemas as
+select current_database()::text as database_name, nspname::text as schema_name from pg_namespace
+union all select 'shared', 'public';
+
 create view svv_external_columns as
 select null::text as schemaname, null::text as tablename, null::text as columnname, null::text as external_type, 0 as columnnum where false;
 
