@@ -831,6 +831,32 @@ mod tests {
     }
 
     #[test]
+    fn a_claim_is_renewed_while_a_statement_runs() {
+        let (recorder, session) = recorded(Recorder::new(&CAPABILITIES));
+        session.query("a").unwrap();
+        let running = lock(&session.state);
+        session.renew_claim(&Claim::new("shop", [("db", "main", "a")].into_iter()));
+        drop(running);
+        assert_eq!(recorder.statements(), ["a", "renew the claim"]);
+    }
+
+    #[test]
+    fn rows_of_an_answer_are_found_by_a_column() {
+        let column = |name: &str| ResultColumn { name: name.into(), type_name: "text".into(), sql_name: None };
+        let row = |name: &str, number: i128| vec![Cell::Text(name.into()), Cell::Int(number)];
+        let columns = vec![column("name"), column("number")];
+        let rows = vec![row("a", 1), row("b", 2), row("A", 3)];
+        let result = Arc::new(QueryResult { columns, rows, ..QueryResult::default() });
+        let mut answer = Answer { result, rows: HashMap::new() };
+        let mut found = |column: &str, text: &str| -> Vec<i128> {
+            answer.rows_where(column, text).rows.iter().filter_map(|row| row[1].as_i128()).collect()
+        };
+        assert_eq!(found("Name", "a"), [1, 3]);
+        assert_eq!(found("Name", "B"), [2]);
+        assert_eq!((found("Name", "c"), found("other", "a")), (vec![], vec![]));
+    }
+
+    #[test]
     fn a_schema_is_read_once() {
         let (recorder, session) = recorded(Recorder::new(&CAPABILITIES));
         let warehouse = session.warehouse().clone();

@@ -136,10 +136,12 @@ impl Aws {
     }
 
     /// Makes the user, and gives its password and how many seconds that holds; for the cluster
-    /// `brief` hardly any; for `stale` it is the wrong one when first asked for, for `elsewhere` always.
+    /// `brief` hardly any; for `stale` it is the wrong one when first asked for, for `elsewhere` always. A
+    /// user of a key with READER in it may do nothing.
     fn database_user(&self, user: &str, place: &str) -> (String, u64) {
         let password = format!("pass-of-{user}");
-        let make = format!("create role \"{user}\" login superuser password '{password}'");
+        let rights = if user.contains("READER") { "" } else { "superuser" };
+        let make = format!("create role \"{user}\" login {rights} password '{password}'");
         let made = crate::psql::lines(
             "postgres",
             &format!("do $$ begin {make}; exception when duplicate_object or unique_violation then null; end $$"),

@@ -291,6 +291,21 @@ mod tests {
         assert_eq!(request(json!({"user": "a", "password": "b"})), Ok(None));
     }
 
+    #[test]
+    fn whoever_signs_in_is_known_by_a_key_of_the_profile() {
+        let origin = |user: Option<&str>, identity: Identity| {
+            let user = user.map(|name| User { name: name.into(), create: false, groups: Vec::new() });
+            let place = Place::Cluster { id: "shop".into(), user };
+            Request { place, database: "d".into(), region: None, identity }.origin()
+        };
+        let keys = Identity::Keys { id: "AK".into(), secret: "hunter2".into() };
+        assert_eq!(origin(Some("ana"), keys.clone()), "`user: ana` of the target in `profiles.yml`");
+        assert_eq!(origin(None, keys), "the owner of `access_key_id` of the target in `profiles.yml`");
+        let profile = Identity::Profile("work".into());
+        assert_eq!(origin(None, profile), "`iam_profile: work` of the target in `profiles.yml`");
+        assert!(origin(None, Identity::Environment).starts_with("the AWS identity of the environment"));
+    }
+
     #[cfg(feature = "aws")]
     #[test]
     fn requests_say_where_and_as_whom() {

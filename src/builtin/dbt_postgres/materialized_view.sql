@@ -43,7 +43,7 @@
     names are made at run time. -#}
 {%- macro postgres__get_materialized_view_configuration_changes(existing_relation, new_config) -%}
   {%- set standing = {} -%}
-  {%- for row in postgres__describe_materialized_view(existing_relation).indexes -%}
+  {%- for row in tf_standing_indexes(existing_relation) -%}
     {%- do standing.update({tf_index_signature(row[3].split(','), row[2], row[1]): {'name': row[0]}}) -%}
   {%- endfor -%}
   {%- set wanted = {} -%}
@@ -58,6 +58,32 @@
     {%- do changes.append({'action': 'create', 'context': index}) -%}
   {%- endfor -%}
   {{ return({'indexes': changes, 'requires_full_refresh': False} if changes else none) }}
+{%- endmacro -%}
+
+{#- One question for all materialized views of a schema, unless a project asks in its own way. -#}
+{%- macro tf_standing_indexes(relation) -%}
+  {%- set asks = [
+    postgres__describe_materialized_view, get_show_indexes_sql, adapter.dispatch('get_show_indexes_sql', 'dbt')
+  ] -%}
+  {%- if asks | rejectattr('package_name', 'in', ['dbt', 'dbt_postgres']) | list -%}
+    {{ return(postgres__describe_materialized_view(relation).indexes) }}
+  {%- endif -%}
+  {%- set found = adapter.tf_query_once(tf_stored_view_indexes_sql(relation.schema), 'relation_name', relation.identifier) -%}
+  {{ return(found.rows | selectattr('relation_name', 'equalto', relation.identifier) | list) }}
+{%- endmacro -%}
+
+{%- macro tf_stored_view_indexes_sql(schema) -%}
+  select indexes.relname::text as name, amname::text as method, indisunique as "unique",
+    string_agg(attname, ',' order by attnum) as column_names, relations.relname::text as relation_name
+  from pg_index
+  join pg_class as relations on relations.oid = indrelid and relations.relkind = 'm'
+  join pg_namespace on pg_namespace.oid = relations.relnamespace
+  join pg_class as indexes on indexes.oid = indexrelid
+  join pg_am on pg_am.oid = indexes.relam
+  join pg_attribute on attrelid = relations.oid and attnum = any(indkey)
+  where nspname = '{{ schema }}'
+  group by relations.relname, indexes.relname, amname, indisunique
+  order by relations.relname, indexes.relname
 {%- endmacro -%}
 
 {%- macro tf_index_signature(columns, unique, method) -%}
