@@ -34,6 +34,9 @@ pub struct Dialect {
     pub kind_of: fn(&ServerError) -> ErrorKind,
     /// The name of a described column's type for contracts; the type's own, where it is none.
     pub type_name: fn(u32) -> Option<String>,
+    /// Whether the columns of a relation are described as the information schema has them, and those of one
+    /// that does not exist are none.
+    pub described_as_catalogued: bool,
     /// SQL for the relations of some schemas: schema, name, kind, and as a JSON list of pairs what a view reads;
     /// and for each of the schemas that exists its name and `schema` as kind.
     pub relations: fn(&[Schemas]) -> String,
@@ -84,6 +87,7 @@ pub static DIALECT: Dialect = Dialect {
     claims: lock::CLAIMS,
     kind_of: server_error::kind,
     type_name: |oid| Some(types::driver_name(oid).unwrap_or_else(|| format!("unknown type_code {oid}"))),
+    described_as_catalogued: true,
     relations: catalog::relations,
     more: None,
     elsewhere: None,

@@ -29,6 +29,8 @@ static DIALECT: Dialect = Dialect {
     claims: claims::CLAIMS,
     kind_of,
     type_name: types::driver_name,
+    // It has no savepoints, by which an open transaction would outlive the question.
+    described_as_catalogued: false,
     relations: catalog::relations,
     more: Some(&catalog::MORE),
     elsewhere: Some(catalog::ELSEWHERE),

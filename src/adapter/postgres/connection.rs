@@ -198,19 +198,51 @@ impl WireConnection {
         }
     }
 
-    /// Names and types of a query's columns, by the server's parser alone.
-    fn parse(&mut self, sql: &str) -> Result<Vec<(String, u32)>, AdapterError> {
-        let fields = self.parse_fields(sql)?;
-        Ok(fields.into_iter().map(|field| (field.name, field.oid)).collect())
+    /// [`WireConnection::parse`]; a transaction that nobody else ends is rolled back by an error.
+    fn parse_or_roll_back(&mut self, sql: &str) -> Result<Vec<Described>, AdapterError> {
+        let result = self.parse(sql);
+        if result.is_err() && self.wire.status == Status::Failed && !self.is_begun && !self.wire.is_broken {
+            let _ = self.converse("ROLLBACK", Fetch::None);
+        }
+        result
     }
 
-    fn parse_fields(&mut self, sql: &str) -> Result<Vec<Described>, AdapterError> {
+    /// [`WireConnection::parse`], after which an open transaction goes on even if the server refuses the query.
+    fn parse_beside(&mut self, sql: &str) -> Result<Vec<Described>, AdapterError> {
+        // A transaction whose begin is due loses nothing by a question before it.
+        let begin_is_due = std::mem::take(&mut self.begin_is_due);
+        let is_open = self.wire.status == Status::InTransaction;
+        let result = if is_open { self.parse_behind_savepoint(sql) } else { self.parse(sql) };
+        self.begin_is_due = begin_is_due;
+        result
+    }
+
+    fn parse_behind_savepoint(&mut self, sql: &str) -> Result<Vec<Described>, AdapterError> {
         self.send(|outgoing| {
-            frontend::parse("", sql, [], outgoing)?;
-            frontend::describe(b'S', "", outgoing)?;
-            frontend::sync(outgoing);
-            Ok(())
+            frontend::query("SAVEPOINT tform", outgoing)?;
+            ask_for_columns(sql, outgoing)?;
+            frontend::query("RELEASE SAVEPOINT tform", outgoing)
         })?;
+        self.hear("", |_, _| Ok(()))?;
+        let result = self.hear_columns(sql);
+        if self.wire.is_broken {
+            return result;
+        }
+        let released = self.hear("", |_, _| Ok(()));
+        if result.is_err() {
+            self.converse("ROLLBACK TO SAVEPOINT tform; RELEASE SAVEPOINT tform", Fetch::None)?;
+            return result;
+        }
+        released.and(result)
+    }
+
+    /// Names and types of a query's columns, by the server's parser alone.
+    fn parse(&mut self, sql: &str) -> Result<Vec<Described>, AdapterError> {
+        self.send(|outgoing| ask_for_columns(sql, outgoing))?;
+        self.hear_columns(sql)
+    }
+
+    fn hear_columns(&mut self, sql: &str) -> Result<Vec<Described>, AdapterError> {
         let mut found = Vec::new();
         self.hear(sql, |_, message| {
             if let Message::RowDescription(body) = message {
@@ -447,6 +479,13 @@ impl Described {
     }
 }
 
+fn ask_for_columns(sql: &str, outgoing: &mut BytesMut) -> io::Result<()> {
+    frontend::parse("", sql, [], outgoing)?;
+    frontend::describe(b'S', "", outgoing)?;
+    frontend::sync(outgoing);
+    Ok(())
+}
+
 /// Whether a text surely is one statement: behind its last semicolon nothing stands.
 fn is_one_statement(sql: &str) -> bool {
     !sql.trim_end().trim_end_matches(';').contains(';')
@@ -468,25 +507,24 @@ impl Connection for WireConnection {
             let columns = self.described(sql)?;
             return self.named(columns);
         }
-        let result = self.parse(sql);
-        if result.is_err() && self.wire.status == Status::Failed && !self.is_begun && !self.wire.is_broken {
-            let _ = self.converse("ROLLBACK", Fetch::None);
-        }
-        self.named(result?)
+        let fields = self.parse_or_roll_back(sql)?;
+        self.named(fields.into_iter().map(|field| (field.name, field.oid)).collect())
     }
 
     fn columns(&mut self, relation: &Relation) -> Result<Vec<Column>, AdapterError> {
         let sql = format!("select * from {}", relation.render());
-        let result = self.parse_fields(&sql);
-        if result.is_err() && self.wire.status == Status::Failed && !self.is_begun && !self.wire.is_broken {
-            let _ = self.converse("ROLLBACK", Fetch::None);
+        if self.dialect.described_as_catalogued {
+            return match self.parse_beside(&sql) {
+                Ok(fields) => self.catalogued(fields),
+                Err(error) if error.is_missing_relation() => Ok(Vec::new()),
+                Err(error) => Err(error),
+            };
         }
-        let fields = result?;
+        let fields = self.parse_or_roll_back(&sql)?;
         let unknown: Vec<(String, u32)> = fields.iter().map(|field| (field.name.clone(), field.oid)).collect();
         self.learn_types(&unknown)?;
         let columns = fields.into_iter().map(|field| {
-            let own = || self.type_names.get(&field.oid).cloned();
-            let name = types::name(field.oid).or_else(own).unwrap_or_else(|| format!("type {}", field.oid));
+            let name = self.type_name(field.oid);
             let (length, number) = field.size();
             Column {
                 char_size: length,
@@ -611,6 +649,34 @@ impl Connection for WireConnection {
 }
 
 impl WireConnection {
+    /// The name of a type that is known, or was learned.
+    fn type_name(&self, oid: u32) -> String {
+        let own = || self.type_names.get(&oid).cloned();
+        types::name(oid).or_else(own).unwrap_or_else(|| format!("type {oid}"))
+    }
+
+    /// Columns as the information schema has them.
+    fn catalogued(&mut self, fields: Vec<Described>) -> Result<Vec<Column>, AdapterError> {
+        let told = |field: &Described| {
+            let (length, number) = field.size();
+            types::catalogued(field.oid, length, number)
+        };
+        let unnamed = fields.iter().filter(|field| told(field).type_name.is_none());
+        let unnamed: Vec<(String, u32)> = unnamed.map(|field| (field.name.clone(), field.oid)).collect();
+        self.learn_types(&unnamed)?;
+        let columns = fields.into_iter().map(|field| {
+            let told = told(&field);
+            let name = told.type_name.unwrap_or_else(|| self.type_name(field.oid));
+            Column {
+                char_size: told.length,
+                numeric_precision: told.precision,
+                numeric_scale: told.scale,
+                ..Column::new(&self.dialect.capabilities.columns, field.name, name)
+            }
+        });
+        Ok(columns.collect())
+    }
+
     fn named(&mut self, columns: Vec<(String, u32)>) -> Result<Vec<ResultColumn>, AdapterError> {
         self.learn_types(&columns)?;
         let named = columns.into_iter().map(|(name, oid)| {

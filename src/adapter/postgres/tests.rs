@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Map, Value, json};
 
 use super::{Server, Settings};
-use crate::adapter::{Adapter, Cell, Connection, ErrorKind, Fetch, Path, RelationKind, Schemas, SeedLoad};
+use crate::adapter::{Adapter, Cell, Column, Connection, ErrorKind, Fetch, Path, RelationKind, Schemas, SeedLoad};
 
 #[path = "../../../tests/tools/postgres.rs"]
 mod server;
@@ -232,6 +232,41 @@ fn the_catalog_is_read_by_one_query_per_kind() {
     let other = [Schemas { database: "other".into(), schemas: Vec::new() }];
     let error = connection.list_relations(&other).unwrap_err();
     assert_eq!(error.message, "Cross-db references not allowed in postgres (other vs postgres)");
+}
+
+#[test]
+fn columns_are_described_as_the_catalog_has_them() {
+    let mut connection = connect();
+    let setup = "create schema described; create type described.mood as enum ('good'); create domain described.short as varchar(3);\n\
+                 create table described.t (a smallint, b int, c bigint, d real, e float8, f numeric, g numeric(10,2), h text,\n\
+                 i varchar, j varchar(9), k char(4), l date, m timestamp, n timestamptz, o time, p interval, q boolean, r jsonb,\n\
+                 s uuid, t int[], u text[], v described.mood, w described.short, x bytea, y tsvector, z varchar(2)[], \"A\" xml)";
+    connection.execute(setup, Fetch::None).unwrap();
+    let path = |name| Path::new(Some("postgres"), Some("described"), Some(name));
+    let relation = super::CAPABILITIES.relation(path("t"), None);
+    let told = "select column_name::text, data_type::text, character_maximum_length, numeric_precision, numeric_scale\n\
+                from information_schema.columns where table_schema = 'described' order by ordinal_position";
+    let told = connection.execute(told, Fetch::All).unwrap().rows;
+    let shown = |found: &[Column]| -> Vec<String> {
+        let number = |figure: Option<i64>| figure.map_or("None".to_owned(), |figure| figure.to_string());
+        let figures =
+            |column: &Column| [column.char_size, column.numeric_precision, column.numeric_scale].map(number).join(" ");
+        found.iter().map(|column| format!("{} {} {}", column.name, column.dtype, figures(column))).collect()
+    };
+    let expected: Vec<String> =
+        told.iter().map(|row| row.iter().map(Cell::to_string).collect::<Vec<String>>().join(" ")).collect();
+    assert_eq!(shown(&connection.columns(&relation).unwrap()), expected);
+    // In a transaction, which goes on whatever the server says.
+    connection.begin().unwrap();
+    connection.execute("create temporary table made (id int)", Fetch::None).unwrap();
+    let missing = super::CAPABILITIES.relation(path("missing"), None);
+    assert!(connection.columns(&missing).unwrap().is_empty());
+    let nowhere = super::CAPABILITIES.relation(Path::new(None, Some("nowhere"), Some("t")), None);
+    assert!(connection.columns(&nowhere).unwrap().is_empty());
+    let made = super::CAPABILITIES.relation(Path::new(None, None, Some("made")), None);
+    assert_eq!(shown(&connection.columns(&made).unwrap()), ["id integer None 32 0"]);
+    connection.commit().unwrap();
+    assert_eq!(connection.columns(&made).unwrap().len(), 1);
 }
 
 #[test]

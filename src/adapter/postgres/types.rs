@@ -90,6 +90,37 @@ pub fn name(oid: u32) -> Option<String> {
     Some(format!("{}{}", known.name, if is_array { "[]" } else { "" }))
 }
 
+/// What the information schema says of a column beside its name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Catalogued {
+    /// `None`: a built-in type that no table here has.
+    pub type_name: Option<String>,
+    pub length: Option<i64>,
+    pub precision: Option<i64>,
+    pub scale: Option<i64>,
+}
+
+/// Types from here on were made in the database.
+const FIRST_OWN_TYPE: u32 = 16_384;
+
+/// What the information schema says of a column of this type; `length` and `number` are what its modifier says.
+pub fn catalogued(oid: u32, length: Option<i64>, number: Option<(i64, i64)>) -> Catalogued {
+    let type_name = match find(oid) {
+        Some((_, true)) => Some("ARRAY".to_owned()),
+        Some((known, false)) => Some(known.name.to_owned()),
+        None => (oid >= FIRST_OWN_TYPE).then(|| "USER-DEFINED".to_owned()),
+    };
+    let (precision, scale) = match oid {
+        21 => (Some(16), Some(0)),
+        23 => (Some(32), Some(0)),
+        20 => (Some(64), Some(0)),
+        700 => (Some(24), None),
+        701 => (Some(53), None),
+        _ => (number.map(|(precision, _)| precision), number.map(|(_, scale)| scale)),
+    };
+    Catalogued { type_name, length, precision, scale }
+}
+
 /// As dbt's driver calls it (`INTEGER`, `STRINGARRAY`); `None` where it has no word.
 pub fn driver_name(oid: u32) -> Option<String> {
     let (known, is_array) = find(oid).filter(|(known, _)| !known.driver_name.is_empty())?;

@@ -40,15 +40,9 @@
   {{ return(run_query("select count(*) from pg_namespace where nspname = '" ~ schema ~ "'")) }}
 {%- endmacro -%}
 
+{#- The server describes the relation; no catalog is queried. -#}
 {%- macro postgres__get_columns_in_relation(relation) -%}
-  {%- set in_schema = " and table_schema = '" ~ relation.schema ~ "'" if relation.schema else '' -%}
-  {%- call statement('get_columns_in_relation', fetch_result=True) -%}
-    select column_name, data_type, character_maximum_length, numeric_precision, numeric_scale
-    from {{ relation.information_schema('columns') }}
-    where table_name = '{{ relation.identifier }}'{{ in_schema }}
-    order by ordinal_position
-  {%- endcall -%}
-  {{ return(sql_convert_columns_in_relation(load_result('get_columns_in_relation').table)) }}
+  {{ return(adapter.tf_describe_columns(relation)) }}
 {%- endmacro -%}
 
 {%- macro postgres__list_relations_without_caching(schema_relation) -%}
