@@ -21,6 +21,7 @@ pub mod outcome;
 pub mod schedule;
 mod pointer;
 mod schemas;
+mod seeded;
 mod stand_in;
 mod unit_test;
 
@@ -195,6 +196,8 @@ struct Runner<'a> {
     /// The tasks, by number.
     ids: Vec<UniqueId>,
     waits_for: Vec<Vec<usize>>,
+    /// For each task the seeds after whose end it begins, however they end.
+    follows: Vec<Vec<usize>>,
     positions: Vec<graph::Position>,
     /// What is kept of a node that was compiled: nobody tells about it at the end.
     no_facts: Arc<NodeFacts>,
@@ -225,6 +228,10 @@ impl<'a> Runner<'a> {
             // A clone needs nothing but its original.
             plan.waits_for.iter_mut().for_each(Vec::clear);
         }
+        let follows = match request.task {
+            Task::Build => seeded::followed_seeds(graph, &plan.tasks, &plan.waits_for),
+            _ => Vec::new(),
+        };
         let ids: Vec<UniqueId> = plan.tasks.iter().map(|position| graph.id(*position).clone()).collect();
         let (positions, no_facts) = (plan.tasks, Arc::default());
         let (task, waits_for, index, outcomes) = (request.task, plan.waits_for, AtomicUsize::new(0), Mutex::default());
@@ -236,6 +243,7 @@ impl<'a> Runner<'a> {
             in_batches: in_batches(runtime),
             ids,
             waits_for,
+            follows,
             positions,
             no_facts,
             total: 0,
@@ -270,6 +278,10 @@ impl<'a> Runner<'a> {
             let task = self.waits_for.len();
             let waits_for = group.members.first().map(|first| self.waits_for[first.task].clone());
             self.waits_for.push(waits_for.unwrap_or_default());
+            if !self.follows.is_empty() {
+                let follows = group.members.first().map(|first| self.follows[first.task].clone());
+                self.follows.push(follows.unwrap_or_default());
+            }
             group.members.iter().for_each(|member| self.waits_for[member.task].push(task));
         }
         Ok(())
@@ -280,7 +292,7 @@ impl<'a> Runner<'a> {
         let weight = |id: &UniqueId| request.durations.get(id).map_or(1, |seconds| 1 + (seconds * 1000.0) as u64);
         let mut weights: Vec<u64> = self.ids.iter().map(weight).collect();
         weights.resize(self.waits_for.len(), 1);
-        let plan = Plan::weighted(&self.waits_for, &weights);
+        let plan = Plan::weighted(&self.waits_for, &self.follows, &weights);
         let left = schedule::execute(&plan, self.runtime.flags.threads, self);
         let reason = if self.interrupt.is_set() { "Skipping due to interrupt" } else { "Skipping due to fail_fast" };
         for task in left {

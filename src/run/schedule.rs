@@ -14,6 +14,8 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 pub struct Plan {
     /// For each task, the tasks that wait for it.
     pub children: Vec<Vec<usize>>,
+    /// For each task, the tasks that wait for it and run however it ends.
+    pub followers: Vec<Vec<usize>>,
     /// For each task, how many tasks it waits for.
     pub waiting_for: Vec<usize>,
     /// For each task, the length of the longest path behind it, in any unit.
@@ -24,23 +26,25 @@ impl Plan {
     /// A plan from the parents of each task; every task weighs one.
     pub fn from_parents(parents: &[Vec<usize>]) -> Plan {
         let weights = vec![1; parents.len()];
-        Plan::weighted(parents, &weights)
+        Plan::weighted(parents, &[], &weights)
     }
 
-    /// A plan from the parents of each task and how long each is expected to take.
-    pub fn weighted(parents: &[Vec<usize>], weights: &[u64]) -> Plan {
-        let count = parents.len();
-        let mut plan =
-            Plan { children: vec![Vec::new(); count], waiting_for: vec![0; count], priority: weights.to_vec() };
-        for (task, parents) in parents.iter().enumerate() {
-            for parent in parents {
-                plan.children[*parent].push(task);
-                plan.waiting_for[task] += 1;
+    /// A plan from the parents of each task, the tasks that it follows (none does if that is empty),
+    /// and how long each is expected to take.
+    pub fn weighted(parents: &[Vec<usize>], follows: &[Vec<usize>], weights: &[u64]) -> Plan {
+        let none = || vec![Vec::new(); parents.len()];
+        let (waiting_for, priority) = (vec![0; parents.len()], weights.to_vec());
+        let mut plan = Plan { children: none(), followers: none(), waiting_for, priority };
+        for (edges, next) in [(parents, &mut plan.children), (follows, &mut plan.followers)] {
+            for (task, before) in edges.iter().enumerate() {
+                plan.waiting_for[task] += before.len();
+                before.iter().for_each(|before| next[*before].push(task));
             }
         }
         for task in plan.topological().into_iter().rev() {
-            let behind = plan.children[task].iter().map(|child| plan.priority[*child]).max().unwrap_or(0);
-            plan.priority[task] = behind + weights[task];
+            let longest = |next: &[usize]| next.iter().map(|next| plan.priority[*next]).max().unwrap_or(0);
+            // What a task waits for goes before what it only follows.
+            plan.priority[task] = (longest(&plan.children[task]) + weights[task]).max(longest(&plan.followers[task]));
         }
         plan
     }
@@ -59,7 +63,7 @@ impl Plan {
         let mut order: Vec<usize> = (0..self.len()).filter(|task| waiting_for[*task] == 0).collect();
         let mut next = 0;
         while next < order.len() {
-            for child in &self.children[order[next]] {
+            for child in self.children[order[next]].iter().chain(&self.followers[order[next]]) {
                 waiting_for[*child] -= 1;
                 if waiting_for[*child] == 0 {
                     order.push(*child);
@@ -125,13 +129,15 @@ impl State<'_> {
         self.running -= 1;
         self.left -= 1;
         self.stopped |= outcome == Outcome::Stop;
-        for child in &self.plan.children[task] {
-            if outcome != Outcome::Done {
+        if outcome != Outcome::Done {
+            for child in &self.plan.children[task] {
                 self.blocked_by[*child].get_or_insert(task);
             }
-            self.waiting_for[*child] -= 1;
-            if self.waiting_for[*child] == 0 {
-                self.ready.push((self.plan.priority[*child], Reverse(*child)));
+        }
+        for next in self.plan.children[task].iter().chain(&self.plan.followers[task]) {
+            self.waiting_for[*next] -= 1;
+            if self.waiting_for[*next] == 0 {
+                self.ready.push((self.plan.priority[*next], Reverse(*next)));
             }
         }
     }
@@ -321,6 +327,16 @@ mod tests {
         // 0 alone; 1 <- 2 <- 3
         let (order, _, _) = run(&[vec![], vec![], vec![1], vec![2]], 1, &[], false);
         assert_eq!(order, [1, 2, 0, 3]);
+    }
+
+    #[test]
+    fn a_task_follows_another_however_it_ends() {
+        // 0 <- 1; 1 follows 2, which fails
+        let recorder = recorder(&[2], &[], false);
+        let plan = Plan::weighted(&[vec![], vec![0], vec![]], &[vec![], vec![2]], &[1, 1, 1]);
+        assert!(execute(&plan, 1, &recorder).is_empty());
+        assert_eq!(recorder.order.into_inner().unwrap(), [0, 2, 1]);
+        assert!(recorder.skipped.into_inner().unwrap().is_empty());
     }
 
     /// Which threads ran tasks, which take a while.
