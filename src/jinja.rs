@@ -446,12 +446,17 @@ impl Engine {
         };
         let registry = &self.0.registry;
         let mut found: Vec<&Arc<MacroEntry>> = Vec::new();
+        // A dispatch may be written with the name of the macro that it stands in.
+        let find = |name: &str| match name == source.name {
+            true => None,
+            false => registry.find_static(name, &source.package),
+        };
         for call in static_calls::of(&*entry.template()?) {
             match call {
                 static_calls::StaticCall::Named(name) if self.0.library.contains_key(name.as_str()) => {}
-                static_calls::StaticCall::Named(name) => found.extend(registry.find_static(&name, &source.package)),
+                static_calls::StaticCall::Named(name) => found.extend(find(&name)),
                 static_calls::StaticCall::Dispatch { name, namespace } => {
-                    found.extend(registry.find_static(&name, &source.package));
+                    found.extend(find(&name));
                     let candidates = self.candidates(&name, namespace.as_deref());
                     let target = candidates.iter().find_map(|candidate| match candidate.split_once('.') {
                         Some((package, name)) => registry.package(package)?.get(name),
@@ -463,8 +468,7 @@ impl Engine {
         }
         let mut ids: Vec<String> = Vec::new();
         for called in found {
-            // A dispatch names the macro that does it.
-            if called.source.name != source.name && !ids.contains(&called.unique_id) {
+            if !ids.contains(&called.unique_id) {
                 ids.push(called.unique_id.clone());
             }
         }

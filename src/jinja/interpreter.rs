@@ -715,15 +715,35 @@ impl<'a, 's, 't, 'e> Interpreter<'a, 's, 't, 'e> {
     }
 
     fn native_expression(&mut self, expression: &'a Expression) -> Result<Value, Stop> {
-        let value = self.evaluate(expression)?;
+        let (value, filter) = self.native_operand(expression)?;
         if super::native::is_constant(expression) {
             return Ok(Value::from(values::text(&value)));
         }
-        let super::syntax::Kind::Filter(_, filter) = &expression.kind else {
-            return Ok(value);
-        };
-        let converted = super::native::convert(&filter.name, &value);
+        let Some(filter) = filter else { return Ok(value) };
+        let converted = super::native::convert(filter, &value);
         self.placed(converted, expression.place)
+    }
+
+    /// A value, and the filter that says what becomes of it when the whole is done. Until then dbt has a text
+    /// there: `x | as_bool and y` gives `y` also where `x` is false.
+    fn native_operand(&mut self, expression: &'a Expression) -> Result<(Value, Option<&'a str>), Stop> {
+        use super::syntax::Kind;
+        match &expression.kind {
+            Kind::Filter(_, filter) => Ok((self.evaluate(expression)?, Some(&filter.name))),
+            Kind::And(pair) => {
+                let first = self.native_operand(&pair.0)?;
+                if super::native::is_true(&first) { self.native_operand(&pair.1) } else { Ok(first) }
+            }
+            Kind::Or(pair) => {
+                let first = self.native_operand(&pair.0)?;
+                if super::native::is_true(&first) { Ok(first) } else { self.native_operand(&pair.1) }
+            }
+            Kind::Not(inner) => {
+                let inner = self.native_operand(inner)?;
+                Ok((Value::from(!super::native::is_true(&inner)), None))
+            }
+            _ => Ok((self.evaluate(expression)?, None)),
+        }
     }
 }
 

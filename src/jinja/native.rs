@@ -31,6 +31,15 @@ pub fn convert(filter: &str, value: &Value) -> Result<Value, Fault> {
     }
 }
 
+/// Whether a value counts as true on which a filter is still to be applied: what dbt's filters
+/// give is a text until then, and a text with anything in it is true.
+pub fn is_true((value, filter): &(Value, Option<&str>)) -> bool {
+    match filter {
+        Some("as_bool" | "as_number" | "as_native" | "as_text") => !values::text(value).is_empty(),
+        _ => value.is_true(),
+    }
+}
+
 /// A string read as a literal of Python (`ast.literal_eval`); others stay as they are.
 fn literal(value: &Value) -> Value {
     let Some(text) = value.as_str().filter(|text| !matches!(text.trim(), "true" | "false" | "none")) else {

@@ -4,9 +4,10 @@
 //! A text that is one expression keeps that expression's type
 //! (docs.getdbt.com/reference/dbt-jinja-functions/as_native).
 
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use minijinja::value::{Kwargs, Object, Rest, Serde, ValueKind};
+use minijinja::value::{Kwargs, Object, ObjectRepr, Rest, Serde, ValueKind};
 use minijinja::{Environment as Templates, Error, ErrorKind, UndefinedBehavior, Value, context};
 use serde_json::Map;
 
@@ -118,6 +119,7 @@ impl ConfigRenderer {
         let value = match single_expression(text) {
             Some(expression) => {
                 let value = self.templates.compile_expression(expression)?.eval(context! {})?;
+                let value = value.downcast_object_ref::<Flag>().map_or(value.clone(), |flag| Value::from(flag.0));
                 if expression.trim_end().ends_with("as_bool") && value.kind() != ValueKind::Bool {
                     return Err(failed(format!("could not convert value '{value}' into type 'bool'")));
                 }
@@ -204,11 +206,30 @@ fn failed(message: String) -> Error {
     Error::new(ErrorKind::InvalidOperation, message)
 }
 
+/// What `as_bool` gives: in dbt a text until the whole is rendered, and so true as an operand of `and`,
+/// `or`, `not`.
+#[derive(Debug)]
+struct Flag(bool);
+
+impl Object for Flag {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Plain
+    }
+
+    fn is_true(self: &Arc<Self>) -> bool {
+        true
+    }
+
+    fn render(self: &Arc<Self>, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(if self.0 { "True" } else { "False" })
+    }
+}
+
 fn as_bool(value: Value) -> Result<Value, Error> {
     let text = value.to_string();
     match text.to_ascii_lowercase().as_str() {
-        "true" => Ok(Value::from(true)),
-        "false" => Ok(Value::from(false)),
+        "true" => Ok(Value::from_object(Flag(true))),
+        "false" => Ok(Value::from_object(Flag(false))),
         // It may stand in a comparison: `target.name == 'dev' | as_bool`.
         _ => Ok(value),
     }
@@ -317,6 +338,10 @@ mod tests {
             ("{{ env_var('PORT') | int }}", "5432"),
             ("{{ env_var('PORT') | as_number }}", "5432"),
             ("{{ env_var('FLAG') | as_bool }}", "true"),
+            ("{{ 'false' | as_bool and 'true' | as_bool }}", "true"),
+            ("{{ 'true' | as_bool and 'false' | as_bool }}", "false"),
+            ("{{ 'false' | as_bool or 'true' | as_bool }}", "false"),
+            ("{{ not ('false' | as_bool) }}", "false"),
             ("{{ env_var('LIST') | as_native }}", r#"[1,"a"]"#),
             ("{{ env_var('PORT') | as_bool }}", "could not convert value '5432' into type 'bool'"),
             ("{{ env_var('NO', 'x') }}", r#""x""#),

@@ -10,12 +10,13 @@ use serde_json::{Map, Value};
 use super::capture::Calls;
 use super::configure::{self, Own};
 use super::names::Namer;
-use super::node::resolve_names;
+use super::node::{as_written, resolve_names};
 use super::own_tests;
 use super::properties::{TestProperties, holds_jinja};
 use super::python;
 use super::test_names::{self, TestName};
 use super::workspace::{Names, Workspace, to_value};
+use crate::config::merge::join_calls;
 use crate::diagnostic::{Diagnostic, SourceFile, Span};
 use crate::jinja::{Scope, TemplateSource, values};
 use crate::load;
@@ -87,6 +88,25 @@ struct Parts {
     custom_name: Option<String>,
 }
 
+/// The configs without defaults and merging. Configs of the properties stand in the code that dbt makes of
+/// them: where that is rendered, and configs are kept as they are written, they are all that counts.
+fn unrendered_config(
+    workspace: &Workspace<'_>,
+    target: &Target<'_>,
+    fqn: &[String],
+    parts: &Parts,
+    calls: &Calls,
+) -> Map<String, Value> {
+    let mut config = parts.config.clone();
+    if is_known(&calls.macros) || parts.config.is_empty() || !workspace.inputs.settings.written_configs {
+        join_calls(&mut config, calls.config.clone());
+    } else {
+        config.values_mut().for_each(|value| *value = as_written(value));
+    }
+    let own = Own { properties: super::workspace::empty(), calls: &config };
+    configure::unrendered(workspace.unrendered_places(target.package), ResourceType::Test, fqn, own)
+}
+
 /// Makes the node of one test.
 ///
 /// # Errors
@@ -117,19 +137,14 @@ pub fn node(
     let fqn = fqn(package_name, target.file.original, &name.full);
     let raw_code = raw_code(&parts);
     let mut calls = calls(workspace, target, &parts, &unique_id, &raw_code, test)?;
+    let unrendered_config = unrendered_config(workspace, target, &fqn, &parts, &calls);
+    // dbt reads the configs of the properties, and once more where it renders the code that it makes of them.
     let mut config_calls = parts.config.clone();
-    for (key, value) in std::mem::take(&mut calls.config) {
-        config_calls.insert(key, value);
-    }
-    let unrendered_places = workspace.unrendered_places(target.package);
-    let own = Own { properties: super::workspace::empty(), calls: &config_calls };
-    let unrendered_config = configure::unrendered(unrendered_places, ResourceType::Test, &fqn, own);
-    let tags = tags_of(&parts.config);
-    if !tags.is_empty() && !is_known(&calls.macros) {
-        // dbt reads them once from the properties and once from the code that it makes of those.
-        let twice = tags.iter().chain(&tags).map(|tag| Value::from(tag.as_str()));
-        config_calls.insert("tags".to_owned(), twice.collect());
-    }
+    let once_more = match calls.config.is_empty() && !is_known(&calls.macros) {
+        true => parts.config.clone(),
+        false => std::mem::take(&mut calls.config),
+    };
+    join_calls(&mut config_calls, once_more);
     let own = Own { properties: super::workspace::empty(), calls: &config_calls };
     let failed = |message: String| {
         Diagnostic::error(format!("invalid config of test `{}`: {message}", name.full)).at(test.span.clone())

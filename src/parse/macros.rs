@@ -121,7 +121,7 @@ fn entry(workspace: &Workspace<'_>, found: &FoundMacro) -> Result<Macro, Diagnos
     let source = &found.source;
     let unique_id: crate::manifest::UniqueId = source.unique_id().into();
     let calls = engine.calls_of(source)?;
-    let macros = calls.into_iter().map(crate::manifest::UniqueId::from).filter(|id| *id != unique_id).collect();
+    let macros = calls.into_iter().map(crate::manifest::UniqueId::from).collect();
     Ok(Macro {
         name: source.name.clone(),
         resource_type: ResourceType::Macro,

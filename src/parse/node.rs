@@ -137,10 +137,13 @@ pub fn finish(
     };
     let places = workspace.places(draft.package);
     let config = configure::config(places, draft.resource_type, &draft.fqn, own).map_err(failed)?;
-    let written_properties = match patch.filter(|patch| patch.version.is_none()) {
-        Some(patch) if workspace.inputs.settings.written_configs => &patch.properties.written_config,
-        _ => &properties_config,
+    let written = match patch.filter(|patch| patch.version.is_none()) {
+        Some(patch) if workspace.inputs.settings.written_configs => {
+            Some(merged_with_written(&properties_config, &patch.properties.written_config))
+        }
+        _ => None,
     };
+    let written_properties = written.as_ref().unwrap_or(&properties_config);
     let calls = draft.written_config.as_ref().unwrap_or(&draft.calls.config);
     let as_written = Own { properties: written_properties, calls };
     let mut unrendered_config =
@@ -456,7 +459,12 @@ pub fn read_calls(workspace: &Workspace<'_>, draft: &mut Draft) -> Result<(), Di
     let may_extract = !workspace.overrides_builtins(draft.package);
     let keeps_written = workspace.inputs.settings.written_configs;
     if may_extract && let Some(found) = extract::calls(&draft.raw_code) {
-        if keeps_written && let Some(first) = found.configs.first() {
+        // What dbt reads without rendering, it keeps as it came out.
+        let is_static = found.literal_only && draft.resource_type == ResourceType::Model;
+        if keeps_written
+            && !is_static
+            && let Some(first) = found.configs.first()
+        {
             draft.written_config = Some(first.iter().map(|(key, value)| (key.clone(), as_written(value))).collect());
         }
         take_extraction(draft, found, &span);
@@ -471,8 +479,23 @@ pub fn read_calls(workspace: &Workspace<'_>, draft: &mut Draft) -> Result<(), Di
     Ok(())
 }
 
+/// What dbt keeps of configs of properties: as they were rendered with what was written merged into it, where
+/// lists are joined, so that each of their items stands there twice.
+fn merged_with_written(rendered: &Map<String, Value>, written: &Map<String, Value>) -> Map<String, Value> {
+    let mut merged = rendered.clone();
+    for (key, value) in written {
+        let joined = match (merged.get(key), value) {
+            (Some(Value::Object(old)), Value::Object(new)) => Value::Object(merged_with_written(old, new)),
+            (Some(Value::Array(old)), Value::Array(new)) => old.iter().chain(new).cloned().collect(),
+            _ => value.clone(),
+        };
+        merged.insert(key.clone(), joined);
+    }
+    merged
+}
+
 /// A constant of a `config(...)` as dbt keeps it unrendered: a text as it is, others as Python writes them.
-fn as_written(value: &Value) -> Value {
+pub(super) fn as_written(value: &Value) -> Value {
     match value {
         Value::String(_) => value.clone(),
         other => Value::String(super::python::literal(other)),

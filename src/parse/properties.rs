@@ -359,6 +359,8 @@ impl Reading<'_> {
                     Value::Null
                 }
             },
+            // The template engine drops a line end that stands last, with Jinja or without.
+            yaml::Value::String(text) if text.ends_with('\n') => text[..text.len() - 1].into(),
             yaml::Value::List(items) => items.iter().map(|item| self.rendered_except(item, unrendered)).collect(),
             yaml::Value::Map(map) => {
                 let rendered = map.iter().map(|(key, value)| {
@@ -382,7 +384,6 @@ impl Reading<'_> {
                 "filter" if section == Section::Metrics => node.to_json(),
                 _ if section == Section::Metrics => self.rendered_except(node, &["filter"]),
                 "query_params" if section == Section::SavedQueries => node.to_json(),
-                "given" | "expect" if section == Section::UnitTests => node.to_json(),
                 _ => self.rendered(node),
             };
             values.insert(key.text.to_string(), value);

@@ -49,6 +49,10 @@ impl TreeRenderer<'_> {
                     }
                 }
             }
+            // The template engine drops a line end that stands last, with Jinja or without.
+            Value::String(text) if text.ends_with('\n') && (self.is_rendered)(keys) => {
+                Value::String(text[..text.len() - 1].into())
+            }
             Value::List(items) => Value::List(items.iter().map(|item| self.node(item, keys, problems)).collect()),
             Value::Map(map) => {
                 let mut entries = Vec::with_capacity(map.len());
