@@ -1,10 +1,12 @@
 """Running a command and what it costs; the table that the bench prints."""
 
 import os
+import signal
 import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,15 +20,29 @@ class Run:
     peak_mb: float
 
 
-def run(command: list[str], folder: Path, environment: dict[str, str] | None = None) -> Run:
-    """Runs a command and gives its time and its peak memory; ends the bench if it fails."""
+class TooLong(Exception):
+    """A command was ended because it took longer than it was given."""
+
+
+def run(command: list[str], folder: Path, environment: dict[str, str] | None = None, limit: float | None = None) -> Run:
+    """Runs a command and gives its time and its peak memory; ends the bench if it fails.
+
+    A command that takes more than `limit` seconds is ended, and `TooLong` is raised.
+    """
     given = {"DO_NOT_TRACK": "1", "DBT_PROFILES_DIR": str(folder), "NO_COLOR": "1", **(environment or {})}
     with tempfile.TemporaryFile() as output:
         began = time.perf_counter()
         process = subprocess.Popen(command, cwd=folder, stdout=output, stderr=output, env={**os.environ, **given})
+        end = threading.Timer(limit, process.kill) if limit else None
+        if end:
+            end.start()
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - began
         process.returncode = os.waitstatus_to_exitcode(status)
+        if end:
+            end.cancel()
+            if process.returncode == -signal.SIGKILL and seconds >= limit:
+                raise TooLong
         if process.returncode != 0:
             output.seek(0)
             sys.exit(f"{' '.join(command)} failed:\n{output.read().decode(errors='replace')[-3000:]}")
