@@ -6,7 +6,7 @@
 //! and readers never see half of one.
 //! Source: docs.getdbt.com/reference/artifacts/dbt-artifacts, schemas.getdbt.com.
 
-pub mod graph_summary;
+mod graph_summary;
 pub mod history;
 mod manifest;
 pub mod read;
@@ -30,6 +30,7 @@ use serde_json::{Map, Value};
 
 use crate::diagnostic::Diagnostic;
 use crate::event::{Status, Timing};
+use crate::graph::Graph;
 use crate::invocation::{DBT_VERSION, Invocation};
 use crate::manifest::{Freshness, Manifest, Quoting};
 use crate::resource::UniqueId;
@@ -41,6 +42,9 @@ pub const SOURCES: &str = "sources.json";
 pub const FRESHNESS: &str = "freshness.json";
 pub const CATALOG: &str = "catalog.json";
 pub const GRAPH_SUMMARY: &str = "graph_summary.json";
+
+/// What the text of a result needs, about.
+const RESULT_BYTES: usize = 1000;
 
 const MANIFEST_SCHEMA: &str = "https://schemas.getdbt.com/dbt/manifest/v12.json";
 const RUN_RESULTS_SCHEMA: &str = "https://schemas.getdbt.com/dbt/run-results/v6.json";
@@ -334,8 +338,17 @@ pub fn write<T: Serialize>(folder: &Path, name: &str, artifact: &T) -> Result<()
 ///
 /// # Errors
 /// As [`write`].
-pub fn write_manifest(folder: &Path, written: &Manifest) -> Result<(), Diagnostic> {
-    write_file(&folder.join(MANIFEST), |file| manifest::write(file, written))
+pub fn write_manifest(folder: &Path, graph: &Graph) -> Result<(), Diagnostic> {
+    write_file(&folder.join(MANIFEST), |file| manifest::write(file, graph))
+}
+
+/// Writes `graph_summary.json` to a folder, making the folder: each resource under a number, with the numbers of
+/// what stands on it.
+///
+/// # Errors
+/// As [`write`].
+pub fn write_graph_summary(folder: &Path, graph: &Graph, invocation_id: &str) -> Result<(), Diagnostic> {
+    write_file(&folder.join(GRAPH_SUMMARY), |file| graph_summary::write(file, graph, invocation_id))
 }
 
 /// Writes `run_results.json` to a folder, making the folder: `head` with the results that `result` makes of
@@ -354,7 +367,9 @@ pub fn write_run_results<T: Sync>(
         file.write_all(b"{\"metadata\":")?;
         serde_json::to_writer(&mut *file, metadata)?;
         file.write_all(b",\"results\":[")?;
-        stretches::write(file, finished.len(), |text, number| stretches::add(text, &result(&finished[number])))?;
+        stretches::write(file, (finished.len(), RESULT_BYTES), |text, number| {
+            stretches::add(text, &result(&finished[number]))
+        })?;
         file.write_all(b"],\"elapsed_time\":")?;
         serde_json::to_writer(&mut *file, elapsed_time)?;
         file.write_all(b",\"args\":")?;
@@ -385,7 +400,7 @@ pub fn write_file(
     let mut beside = path.as_os_str().to_owned();
     beside.push(format!(".{}.tmp", uuid::Uuid::new_v4().simple()));
     let written = File::create(&beside).and_then(|file| {
-        let mut buffer = BufWriter::with_capacity(1 << 16, file);
+        let mut buffer = BufWriter::with_capacity(1 << 15, file);
         content(&mut buffer)?;
         buffer.flush()?;
         fs::rename(&beside, path)

@@ -174,13 +174,14 @@ pub struct NodeResult {
     pub seconds: f64,
     pub thread: String,
     pub timing: Vec<Timing>,
-    pub adapter_response: Map<String, Value>,
+    /// What the warehouse said, if it was asked.
+    pub adapter_response: Option<Box<Map<String, Value>>>,
     /// The compiled SQL's path as shown to people, where there is one.
     pub compiled_path: Option<String>,
     /// The relation with a test's stored failures, where the test stores them.
     pub stored_failures: Option<String>,
     /// The node's group with its owner, for alerts.
-    pub group: Option<Map<String, Value>>,
+    pub group: Option<Box<Map<String, Value>>>,
     /// What else helps whoever has to look after a failure.
     pub remarks: Vec<Remark>,
 }

@@ -22,6 +22,7 @@ use std::sync::Arc;
 
 use petgraph::Direction;
 use petgraph::graph::{DiGraph, NodeIndex};
+use rayon::prelude::*;
 
 use crate::diagnostic::{Diagnostics, SourceFile, Warned};
 use crate::manifest::{Manifest, Resource};
@@ -109,34 +110,41 @@ pub fn resolve(mut manifest: Manifest, options: &ResolveOptions) -> Result<Warne
     diagnostics.finish(graph)
 }
 
+/// The resources that are switched on.
+fn enabled(resources: &[Resource<'_>]) -> NodeSet {
+    let mut enabled = NodeSet::new(resources.len());
+    for (at, _) in resources.iter().enumerate().filter(|(_, resource)| resource.config().enabled()) {
+        enabled.insert(Position::new(at));
+    }
+    enabled
+}
+
 impl Graph {
     fn new(manifest: Manifest, lookup: Lookup, layer_rules: LayerRules, diagnostics: &mut Diagnostics) -> Self {
-        let mut edges = DiGraph::default();
-        let mut index = FastMap::with_capacity_and_hasher(manifest.nodes.len(), Default::default());
-        let mut kinds = Vec::with_capacity(manifest.nodes.len());
-        for resource in manifest.resources() {
-            let id = resource.unique_id();
-            index.insert(id.clone(), edges.add_node(id.clone()));
-            kinds.push(resource.resource_type());
-        }
         // Positions are given in the order of the manifest's resources.
-        for (child, resource) in manifest.resources().enumerate() {
-            let child = Position::new(child);
-            for parent in resource.parents() {
-                if let Some(parent) = index.get(parent) {
-                    edges.add_edge(*parent, child, ());
-                }
-            }
+        let resources: Vec<Resource<'_>> = manifest.resources().collect();
+        let index = || -> FastMap<UniqueId, Position> {
+            let ids = resources.iter().map(|resource| resource.unique_id().clone());
+            ids.zip((0..).map(Position::new)).collect()
+        };
+        let (index, (layers, enabled)) = rayon::join(index, || (layer_rules.of_all(&resources), enabled(&resources)));
+        let position = |id: &UniqueId| index.get(id).copied();
+        let parents: Vec<Vec<Position>> =
+            resources.par_iter().map(|resource| resource.parents().iter().filter_map(position).collect()).collect();
+        let mut edges = DiGraph::with_capacity(resources.len(), parents.iter().map(Vec::len).sum());
+        resources.iter().for_each(|resource| {
+            edges.add_node(resource.unique_id().clone());
+        });
+        for (child, parents) in parents.into_iter().enumerate() {
+            parents.into_iter().for_each(|parent| {
+                edges.add_edge(parent, Position::new(child), ());
+            });
         }
-        let (sorted, layers) = rayon::join(|| petgraph::algo::toposort(&edges, None), || layer_rules.of_all(&manifest));
-        let order = sorted.unwrap_or_else(|_| {
+        let kinds = resources.iter().map(|resource| resource.resource_type()).collect();
+        let order = petgraph::algo::toposort(&edges, None).unwrap_or_else(|_| {
             cycle::report(&edges, &manifest, diagnostics);
             Vec::new()
         });
-        let mut enabled = NodeSet::new(edges.node_count());
-        for (at, _) in manifest.resources().enumerate().filter(|(_, resource)| resource.config().enabled()) {
-            enabled.insert(Position::new(at));
-        }
         Graph { manifest, lookup, layer_rules, index, edges, order, kinds, layers, enabled }
     }
 

@@ -331,8 +331,9 @@ fn folders(package: &str, path: &str) -> Vec<String> {
 }
 
 /// Results in order, the problems among them put aside.
-fn gather<T>(results: Vec<Result<T, Diagnostic>>, problems: &mut Diagnostics) -> Vec<T> {
-    let mut values = Vec::with_capacity(results.len());
+fn gather<T>(results: impl IntoIterator<Item = Result<T, Diagnostic>>, problems: &mut Diagnostics) -> Vec<T> {
+    let results = results.into_iter();
+    let mut values = Vec::with_capacity(results.size_hint().0);
     for result in results {
         match result {
             Ok(value) => values.push(value),

@@ -689,7 +689,7 @@ pub(crate) fn description(node: &Node) -> String {
     let schema = relation_text(node);
     match node.resource_type {
         ResourceType::Model => {
-            let language = node.code().map_or("sql", |code| code.language.as_str());
+            let language = node.code().map_or("sql", |code| &*code.language);
             let batched = node.config.text("incremental_strategy") == Some("microbatch");
             let kind = if batched { "microbatch" } else { node.config.materialized() };
             format!("{language} {kind} model {schema}")
@@ -721,7 +721,7 @@ fn line(result: &NodeResult, position: Position) -> ResultLine {
         status: result.status,
         message: result.message.clone().unwrap_or_default(),
         seconds: result.seconds,
-        group: result.group.clone(),
+        group: result.group.as_deref().cloned(),
     }
 }
 
@@ -787,7 +787,10 @@ pub(crate) fn results_value(runtime: &Runtime, outcomes: &[Outcome]) -> Value {
             ("status", Value::from(result.status.as_str())),
             ("thread_id", Value::from(result.thread.as_str())),
             ("execution_time", Value::from(result.seconds)),
-            ("adapter_response", values::from_json(&Json::Object(result.adapter_response.clone()))),
+            (
+                "adapter_response",
+                values::from_json(&Json::Object(result.adapter_response.as_deref().cloned().unwrap_or_default())),
+            ),
             ("message", result.message.as_deref().map_or_else(values::none, Value::from)),
             ("failures", result.failures.map_or_else(values::none, Value::from)),
             ("node", node),

@@ -1,19 +1,15 @@
 //! `graph_summary.json`: the shape of the graph and nothing else, for tools that look at it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::io::{Result, Write};
 
 use serde::Serialize;
 
+use super::stretches::{self, add};
 use crate::graph::{Graph, Position};
 use crate::resource::UniqueId;
 
-/// The graph with a number for each resource.
-#[derive(Debug, Serialize)]
-pub struct GraphSummary<'a> {
-    #[serde(rename = "_invocation_id")]
-    invocation_id: &'a str,
-    linked: BTreeMap<usize, Entry<'a>>,
-}
+/// What an entry's text needs, about.
+const ENTRY_BYTES: usize = 128;
 
 /// A resource, and the numbers of those that stand on it.
 #[derive(Debug, Serialize)]
@@ -22,22 +18,30 @@ struct Entry<'a> {
     #[serde(rename = "type")]
     resource_type: &'static str,
     #[serde(rename = "succ", skip_serializing_if = "Vec::is_empty")]
-    successors: Vec<usize>,
+    successors: Vec<u32>,
 }
 
-impl<'a> GraphSummary<'a> {
-    pub fn new(graph: &'a Graph, invocation_id: &'a str) -> Self {
-        let positions: Vec<Position> =
-            graph.positions().filter(|position| graph.enabled().contains(*position)).collect();
-        let numbers: HashMap<Position, usize> =
-            positions.iter().enumerate().map(|(number, position)| (*position, number)).collect();
-        let linked = positions.iter().enumerate().map(|(number, position)| {
-            let mut successors: Vec<usize> =
-                graph.children(*position).filter_map(|child| numbers.get(&child).copied()).collect();
-            successors.sort_unstable();
-            let resource_type = graph.resource_type(*position).as_str();
-            (number, Entry { name: graph.id(*position), resource_type, successors })
-        });
-        GraphSummary { invocation_id, linked: linked.collect() }
+/// Writes the resources that are switched on, each under a number.
+///
+/// # Errors
+/// If `out` cannot be written to.
+pub(super) fn write(out: &mut (impl Write + Send), graph: &Graph, invocation_id: &str) -> Result<()> {
+    let enabled: Vec<Position> = graph.enabled().iter().collect();
+    // By position; what is switched off has none.
+    let mut numbers: Vec<Option<u32>> = vec![None; graph.len()];
+    for (number, position) in (0..).zip(&enabled) {
+        numbers[position.index()] = Some(number);
     }
+    out.write_all(b"{\"_invocation_id\":")?;
+    serde_json::to_writer(&mut *out, invocation_id)?;
+    out.write_all(b",\"linked\":{")?;
+    stretches::write(out, (enabled.len(), ENTRY_BYTES), |text, number| {
+        let position = enabled[number];
+        let mut successors: Vec<u32> = graph.children(position).filter_map(|child| numbers[child.index()]).collect();
+        successors.sort_unstable();
+        let resource_type = graph.resource_type(position).as_str();
+        write!(text, "\"{number}\":")?;
+        add(text, &Entry { name: graph.id(position), resource_type, successors })
+    })?;
+    out.write_all(b"}}")
 }

@@ -6,14 +6,19 @@ use indexmap::IndexMap;
 use serde::Serialize;
 
 use super::stretches::{self, add};
+use crate::graph::{Graph, Position};
 use crate::manifest::{Manifest, Resource};
-use crate::resource::FastMap;
 
-/// Writes a manifest (schema v12).
+/// What the text of a resource needs, about.
+const RESOURCE_BYTES: usize = 3000;
+/// The same of an entry of the maps of parents and children.
+const FAMILY_BYTES: usize = 256;
+
+/// Writes the manifest of a graph (schema v12).
 ///
 /// # Errors
 /// If `out` cannot be written to.
-pub(super) fn write(out: &mut (impl Write + Send), manifest: &Manifest) -> Result<()> {
+pub(super) fn write(out: &mut (impl Write + Send), graph: &Graph) -> Result<()> {
     // Taken apart by name, so that a new field cannot be forgotten here.
     let Manifest {
         metadata,
@@ -30,7 +35,7 @@ pub(super) fn write(out: &mut (impl Write + Send), manifest: &Manifest) -> Resul
         semantic_models,
         unit_tests,
         functions,
-    } = manifest;
+    } = graph.manifest();
     out.write_all(b"{\"metadata\":")?;
     serde_json::to_writer(&mut *out, metadata)?;
     section(out, "nodes", nodes)?;
@@ -42,7 +47,7 @@ pub(super) fn write(out: &mut (impl Write + Send), manifest: &Manifest) -> Resul
     section(out, "groups", groups)?;
     section(out, "selectors", selectors)?;
     section(out, "disabled", disabled)?;
-    Family::of(manifest).write(out)?;
+    Family { graph, resources: graph.manifest().resources().collect() }.write(out)?;
     section(out, "saved_queries", saved_queries)?;
     section(out, "semantic_models", semantic_models)?;
     section(out, "unit_tests", unit_tests)?;
@@ -57,7 +62,7 @@ where
     V: Serialize + Sync,
 {
     write!(out, ",\"{name}\":{{")?;
-    stretches::write(out, entries.len(), |text, number| {
+    stretches::write(out, (entries.len(), RESOURCE_BYTES), |text, number| {
         let Some((key, value)) = entries.get_index(number) else { return Ok(()) };
         add(text, key)?;
         text.push(b':');
@@ -69,31 +74,19 @@ where
 /// Who stands on whom and who is in which group: what a reader of the file wants to find at once, and
 /// nobody here does. It is therefore made while the file is written, and not kept.
 struct Family<'a> {
-    manifest: &'a Manifest,
+    graph: &'a Graph,
+    /// By position.
     resources: Vec<Resource<'a>>,
-    /// For each resource the positions of those built from it.
-    children: Vec<Vec<u32>>,
 }
 
 impl<'a> Family<'a> {
-    fn of(manifest: &'a Manifest) -> Self {
-        let resources: Vec<Resource<'a>> = manifest.resources().collect();
-        let positions: FastMap<&str, usize> =
-            resources.iter().enumerate().map(|(at, resource)| (resource.unique_id().as_ref(), at)).collect();
-        let mut children = vec![Vec::new(); resources.len()];
-        for (child, resource) in (0u32..).zip(&resources) {
-            for parent in resource.parents().iter().filter_map(|parent| positions.get(parent.as_ref())) {
-                children[*parent].push(child);
-            }
-        }
-        Family { manifest, resources, children }
-    }
-
     fn write(&self, out: &mut (impl Write + Send)) -> Result<()> {
         self.section(out, "parent_map", |at| self.resources[at].parents().iter().map(AsRef::as_ref).collect())?;
-        self.section(out, "child_map", |at| self.children[at].iter().map(|child| self.id(*child as usize)).collect())?;
+        self.section(out, "child_map", |at| {
+            self.graph.children(Position::new(at)).map(|child| self.graph.id(child).as_ref()).collect()
+        })?;
         let mut groups: IndexMap<&str, Vec<&str>> =
-            self.manifest.groups.values().map(|group| (group.name.as_str(), Vec::new())).collect();
+            self.graph.manifest().groups.values().map(|group| (group.name.as_str(), Vec::new())).collect();
         for resource in &self.resources {
             let group = match resource {
                 Resource::Node(node) => node.group.as_deref(),
@@ -115,17 +108,13 @@ impl<'a> Family<'a> {
         relatives: impl Fn(usize) -> Vec<&'a str> + Sync,
     ) -> Result<()> {
         write!(out, ",\"{name}\":{{")?;
-        stretches::write(out, self.resources.len(), |text, at| {
+        stretches::write(out, (self.resources.len(), FAMILY_BYTES), |text, at| {
             let mut ids = relatives(at);
             ids.sort_unstable();
-            add(text, self.id(at))?;
+            add(text, self.resources[at].unique_id())?;
             text.push(b':');
             add(text, &ids)
         })?;
         out.write_all(b"}")
-    }
-
-    fn id(&self, at: usize) -> &'a str {
-        self.resources[at].unique_id()
     }
 }

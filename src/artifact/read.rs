@@ -269,10 +269,10 @@ fn get<T: DeserializeOwned>(value: Value) -> Result<T, String> {
 fn detail(kind: ResourceType, value: &Value) -> Result<Detail, String> {
     let text = |problem: serde_json::Error| problem.to_string();
     Ok(match kind {
-        ResourceType::Seed => Detail::Seed(SeedDetail {
+        ResourceType::Seed => Detail::Seed(Box::new(SeedDetail {
             root_path: value.get("root_path").and_then(Value::as_str).map(str::to_owned),
             depends_on: SeedDependsOn::default(),
-        }),
+        })),
         ResourceType::Model => Detail::Model(Box::new(ModelDetail::deserialize(value).map_err(text)?)),
         ResourceType::Snapshot => Detail::Snapshot(Box::new(Code::deserialize(value).map_err(text)?)),
         ResourceType::Function => Detail::Function(Box::new(FunctionDetail::deserialize(value).map_err(text)?)),

@@ -7,23 +7,23 @@ use std::ops::Range;
 use rayon::prelude::*;
 use serde::Serialize;
 
-/// How many entries one thread makes into text before it takes the next.
-const SHARE: usize = 64;
-/// What an entry's text needs, about.
-const ENTRY_BYTES: usize = 3000;
+/// How much text one thread makes, about, before it takes the next share of the entries.
+const SHARE_BYTES: usize = 48 << 10;
+/// How many shares each thread makes in a stretch: the more, the less one waits for the other at its end.
+const SHARES: usize = 8;
 
-/// Writes `count` entries with commas between them; `entry` adds one to a text, by its number.
-/// The next stretch is made while the last one is written.
+/// Writes `count` entries of about `bytes` each with commas between them; `entry` adds one to a text, by its
+/// number. The next stretch is made while the last one is written.
 ///
 /// # Errors
 /// If `out` cannot be written to, and whatever `entry` fails with.
 pub(super) fn write(
     out: &mut (impl Write + Send),
-    count: usize,
+    (count, bytes): (usize, usize),
     entry: impl Fn(&mut Vec<u8>, usize) -> Result<()> + Sync,
 ) -> Result<()> {
     let share = |numbers: Range<usize>| -> Result<Vec<u8>> {
-        let mut text = Vec::with_capacity(numbers.len() * ENTRY_BYTES);
+        let mut text = Vec::with_capacity(numbers.len() * bytes);
         for number in numbers {
             if number > 0 {
                 text.push(b',');
@@ -32,13 +32,14 @@ pub(super) fn write(
         }
         Ok(text)
     };
-    let stretch = SHARE * rayon::current_num_threads() * 2;
+    let entries = (SHARE_BYTES / bytes).max(1);
+    let stretch = entries * rayon::current_num_threads() * SHARES;
     let mut ready: Vec<Result<Vec<u8>>> = Vec::new();
     let mut from = 0;
     while from < count || !ready.is_empty() {
         let until = (from + stretch).min(count);
-        let starts: Vec<usize> = (from..until).step_by(SHARE).collect();
-        let make = || starts.into_par_iter().map(|start| share(start..(start + SHARE).min(until))).collect();
+        let starts: Vec<usize> = (from..until).step_by(entries).collect();
+        let make = || starts.into_par_iter().map(|start| share(start..(start + entries).min(until))).collect();
         let last = std::mem::take(&mut ready);
         let (made, written) = rayon::join(make, || last.into_iter().try_for_each(|text| out.write_all(&text?)));
         written?;

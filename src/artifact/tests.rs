@@ -22,18 +22,20 @@ fn a_manifest_is_read_back_as_it_was_written() {
          semantic_model sm <- b | measure=total
          metric m | measure=total
          saved_query q | metrics=m";
-    let mut manifest = resolve(table::manifest(text), &ResolveOptions::default()).unwrap().value.into_manifest();
+    let mut manifest = table::manifest(text);
     manifest.metadata.dbt_schema_version = MANIFEST_SCHEMA.to_owned();
-    let write = |manifest: &Manifest| {
+    let resolved = |manifest: Manifest| resolve(manifest, &ResolveOptions::default()).unwrap().value;
+    let write = |graph: &Graph| {
         let mut text = Vec::new();
-        super::manifest::write(&mut text, manifest).unwrap();
+        super::manifest::write(&mut text, graph).unwrap();
         String::from_utf8(text).unwrap()
     };
-    let written = write(&manifest);
+    let graph = resolved(manifest);
+    let written = write(&graph);
     let read = read::parse_manifest(&written).unwrap_or_else(|problem| panic!("{problem}\n{written}"));
-    let again: Value = serde_json::from_str(&write(&read)).unwrap();
+    let again: Value = serde_json::from_str(&write(&resolved(read.clone()))).unwrap();
     let first: Value = serde_json::from_str(&written).unwrap();
-    assert_eq!(first["nodes"].as_object().unwrap().len(), manifest.nodes.len());
+    assert_eq!(first["nodes"].as_object().unwrap().len(), graph.manifest().nodes.len());
     for (key, value) in first.as_object().unwrap() {
         if key != "docs" {
             assert_eq!(&again[key], value, "{key}");
@@ -52,9 +54,9 @@ fn a_manifest_says_who_stands_on_whom_and_who_is_in_which_group() {
          model c <- b | group=g
          test n <- b | generic=not_null column=id
          exposure e <- b";
-    let manifest = resolve(table::manifest(text), &ResolveOptions::default()).unwrap().value.into_manifest();
+    let graph = resolve(table::manifest(text), &ResolveOptions::default()).unwrap().value;
     let mut text = Vec::new();
-    super::manifest::write(&mut text, &manifest).unwrap();
+    super::manifest::write(&mut text, &graph).unwrap();
     let written: Value = serde_json::from_slice(&text).unwrap();
     assert_eq!(written["parent_map"].as_object().unwrap().len(), 6);
     assert_eq!(written["parent_map"]["model.shop.b"], json!(["seed.shop.codes", "source.shop.raw.orders"]));

@@ -14,7 +14,7 @@ use crate::artifact::{self, BatchResults, RunResult, RunResults};
 use crate::compile::runtime::Runtime;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::event::{Event, Level, NodeResult, RunEnd, Status};
-use crate::graph::{Blocking, NodeSet};
+use crate::graph::{Blocking, Graph, NodeSet};
 use crate::invocation::{Command, ExitCode, Invocation, Preview, Which};
 use crate::jinja::values;
 use crate::manifest::{Detail, Manifest, Node, ResourceType};
@@ -125,7 +125,7 @@ fn execute(
         Which::Clone => prepare::originals(call, &prepared)?,
         _ => prepare::deferred(call, &prepared, &selected)?,
     };
-    let ids = prepared.graph.ids_of(&selected).map(|id| Value::from(id.as_ref())).collect();
+    let ids = prepared.graph.ids_of(&selected).map(|id| Value::from(id.clone())).collect();
     // Only set here, once.
     let _ = prepared.globals.selected_resources.set(values::list(ids));
     let embedded = embedded::beside(call, &prepared, &selected)?;
@@ -148,7 +148,7 @@ fn execute(
         Ok(run) => run,
         Err(problems) => {
             if which == Which::Compile && invocation.flags.write_json {
-                artifact::write_manifest(&runtime.target_path, runtime.manifest())?;
+                artifact::write_manifest(&runtime.target_path, &runtime.graph)?;
             }
             return Err(problems);
         }
@@ -171,7 +171,7 @@ fn execute(
             }
             Err(shared) => shared.graph.clone(),
         };
-        write_manifest(&target_path, Arc::unwrap_or_clone(graph).into_manifest(), &run)?;
+        write_manifest(&target_path, Arc::unwrap_or_clone(graph), &mut run)?;
     }
     call.warnings(broken)?;
     finish(call, run, which)
@@ -226,11 +226,11 @@ pub(super) fn compile(
         batching: Batching::at(call.invocation.started_at),
     };
     let writes = call.invocation.flags.write_json;
-    let run = match run::execute(&runtime, &request, &call.interrupt) {
+    let mut run = match run::execute(&runtime, &request, &call.interrupt) {
         Ok(run) => run,
         Err(problems) => {
             if writes {
-                artifact::write_manifest(&runtime.target_path, runtime.manifest())?;
+                artifact::write_manifest(&runtime.target_path, &runtime.graph)?;
             }
             return Err(problems);
         }
@@ -242,12 +242,12 @@ pub(super) fn compile(
         // The workers have ended: the nodes are completed where they are.
         Some(own) => {
             let graph = Arc::make_mut(&mut own.graph);
-            complete_all(graph.manifest_mut(), &run);
+            complete_all(graph.manifest_mut(), &mut run);
             if writes {
-                artifact::write_manifest(&own.target_path, graph.manifest())?;
+                artifact::write_manifest(&own.target_path, graph)?;
             }
         }
-        None if writes => write_manifest(&runtime.target_path, runtime.manifest().clone(), &run)?,
+        None if writes => write_manifest(&runtime.target_path, Graph::clone(&runtime.graph), &mut run)?,
         None => {}
     }
     Ok((finish(call, run, Which::Compile)?, runtime))
@@ -266,6 +266,7 @@ fn finish(call: &Call, mut run: Run, which: Which) -> Result<ExitCode, Diagnosti
             .iter()
             .filter(|result| result.status.is_failure())
             .for_each(|result| call.reporter.result_block(result));
+        leave(run);
         // Nothing was to be built: what does not compile is a mistake in the project, as in dbt.
         return Ok(if code == ExitCode::Success { code } else { ExitCode::NotCompiled });
     }
@@ -337,20 +338,20 @@ fn write_results(invocation: &Invocation, which: Which, runtime: &Runtime, run: 
 }
 
 /// Writes the manifest with what compiling found.
-fn write_manifest(target_path: &Path, mut manifest: Manifest, run: &Run) -> Result<(), Diagnostic> {
-    complete_all(&mut manifest, run);
-    artifact::write_manifest(target_path, &manifest)?;
-    leave(manifest);
+fn write_manifest(target_path: &Path, mut graph: Graph, run: &mut Run) -> Result<(), Diagnostic> {
+    complete_all(graph.manifest_mut(), run);
+    artifact::write_manifest(target_path, &graph)?;
+    leave(graph);
     Ok(())
 }
 
-fn complete_all(manifest: &mut Manifest, run: &Run) {
+fn complete_all(manifest: &mut Manifest, run: &mut Run) {
     let root = manifest.metadata.project_name.as_deref().unwrap_or_default();
     let own = format!("macro.{root}.get_where_subquery");
     let subquery =
         if manifest.macros.contains_key(own.as_str()) { own } else { "macro.dbt.get_where_subquery".to_owned() };
-    for outcome in &run.outcomes {
-        if let (Some(sql), Some(node)) = (&outcome.compiled_code, manifest.node_mut(&outcome.id)) {
+    for outcome in &mut run.outcomes {
+        if let (Some(sql), Some(node)) = (outcome.compiled_code.clone(), manifest.node_mut(&outcome.id)) {
             let node = Arc::make_mut(node);
             complete(node, outcome, sql);
             add_subquery(node, &subquery);
@@ -368,9 +369,9 @@ fn add_subquery(node: &mut Node, subquery: &str) {
     }
 }
 
-/// Puts what compiling and running found into the node of the manifest.
-fn complete(node: &mut Node, outcome: &Outcome, sql: &Arc<str>) {
-    node.build_path.clone_from(&outcome.build_path);
+/// Moves what compiling and running found into the node of the manifest.
+fn complete(node: &mut Node, outcome: &mut Outcome, sql: Arc<str>) {
+    node.build_path = outcome.build_path.take();
     if let Detail::Function(function) = &mut node.detail {
         for (overload, body) in function.overloads.iter_mut().zip(&outcome.rest().overload_bodies) {
             overload.compiled_body.clone_from(body);
@@ -393,8 +394,8 @@ fn complete(node: &mut Node, outcome: &Outcome, sql: &Arc<str>) {
     }
     if let Some(code) = node.code_mut() {
         code.compiled = Some(true);
-        code.compiled_code = Some(sql.clone());
-        code.compiled_path.clone_from(&outcome.compiled_path);
+        code.compiled_code = Some(sql);
+        code.compiled_path = outcome.compiled_path.take();
         code.extra_ctes_injected = Some(true);
         code.extra_ctes = Some(outcome.rest().ctes.clone());
     }
@@ -411,7 +412,7 @@ fn run_result(runtime: &Runtime, outcome: &Outcome) -> RunResult {
         timing: result.timing.iter().map(Into::into).collect(),
         thread_id: result.thread.clone(),
         execution_time: result.seconds,
-        adapter_response: result.adapter_response.clone(),
+        adapter_response: result.adapter_response.as_deref().cloned().unwrap_or_default(),
         message: result.message.clone(),
         failures: result.failures,
         compiled: has_code.then_some(outcome.compiled_code.is_some()),

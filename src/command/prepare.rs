@@ -9,7 +9,6 @@ use serde_json::{Value as Json, json};
 use crate::adapter::offline::Offline;
 use crate::adapter::{self, Capabilities, ConstraintKind, ConstraintSupport, Path, PolicyChange, Warehouse};
 use crate::artifact;
-use crate::artifact::graph_summary::GraphSummary;
 use crate::compile::fresh;
 use crate::compile::runtime::{CommentSetting, Deferred, EventTime, RunFlags, Runtime};
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity, Warned};
@@ -19,7 +18,7 @@ use crate::invocation::{Command, DBT_VERSION, ExitCode, Invocation};
 use crate::jinja::adapter_object::{self, AdapterObject, AdapterOptions};
 use crate::jinja::context::Globals;
 use crate::jinja::{Engine, EngineOptions, Message, MessageKind, relation_object, values};
-use crate::load::{self, ProjectFiles};
+use crate::load::{self, FileKind, ProjectFiles};
 use crate::manifest::{self, Manifest, Resource};
 use crate::parse;
 use crate::project::{self, Package, QueryComment, Quoting, TreeRenderer};
@@ -68,10 +67,10 @@ pub(crate) fn write_manifest(call: &Call, prepared: &Prepared) -> Result<(), Dia
     if !call.invocation.flags.write_json {
         return Ok(());
     }
-    artifact::write_manifest(&prepared.files.target_path, prepared.graph.manifest())
+    artifact::write_manifest(&prepared.files.target_path, &prepared.graph)
 }
 
-/// Writes `graph_summary.json`: each resource under a number, with the numbers of what stands on it.
+/// Writes `graph_summary.json`, unless `--no-write-json`.
 ///
 /// # Errors
 /// If the file cannot be written.
@@ -79,8 +78,7 @@ pub(crate) fn write_graph_summary(call: &Call, prepared: &Prepared) -> Result<()
     if !call.invocation.flags.write_json {
         return Ok(());
     }
-    let summary = GraphSummary::new(&prepared.graph, &call.invocation.invocation_id);
-    artifact::write(&prepared.files.target_path, artifact::GRAPH_SUMMARY, &summary)
+    artifact::write_graph_summary(&prepared.files.target_path, &prepared.graph, &call.invocation.invocation_id)
 }
 
 /// [`project`] that leaves the manifest of the last invocation where it is.
@@ -92,7 +90,7 @@ pub(crate) fn project_without_manifest(call: &Call) -> Result<Prepared, Diagnost
     let request = call.request();
     let loaded = load::project(&request).map_err(|problems| problems.of_kind("Runtime Error"))?;
     call.warnings(loaded.warnings)?;
-    let files = loaded.value;
+    let mut files = loaded.value;
     if let Some(file) = &files.catalogs {
         match invocation.flags.behaviour("use_catalogs_v2") {
             true => project::catalogs::check(file)?,
@@ -134,6 +132,9 @@ pub(crate) fn project_without_manifest(call: &Call) -> Result<Prepared, Diagnost
     })?;
     call.warnings(parsed.warnings).map_err(|raised| grouped(invocation, raised))?;
     let parse::Parsed { manifest, engine } = parsed.value;
+    // Their texts belong to what was made of them; only macros are read again, for another warehouse.
+    files.files.retain(|file| matches!(file.kind, FileKind::Macro | FileKind::GenericTest));
+    files.files.shrink_to_fit();
     let resolved = graph::resolve(with_metadata(manifest, invocation, &files, warehouse.capabilities()), &options)
         .map_err(|problems| problems.of_kind("Compilation Error"))?;
     call.warnings(resolved.warnings)?;

@@ -335,7 +335,7 @@ impl Runtime {
             fqn: vec![package.clone(), name.to_owned()],
             package_name: package,
             alias: name.to_owned(),
-            checksum: Checksum { name: "none".to_owned(), checksum: String::new() },
+            checksum: Checksum { name: "none".into(), checksum: String::new() },
             config: NodeConfig::new(ResourceType::Operation),
             tags: Vec::new(),
             description: String::new(),

@@ -245,10 +245,7 @@ impl<'a, 'b> Maker<'a, 'b> {
             ("schema", Value::from(node.schema.as_str())),
             ("alias", Value::from(if node.alias == node.name { "" } else { &node.alias })),
             ("group", Value::from(node.group.as_deref().unwrap_or_default())),
-            (
-                "language",
-                Value::from(code.map(|code| code.language.as_str()).filter(|it| *it != "sql").unwrap_or_default()),
-            ),
+            ("language", Value::from(code.map(|code| &*code.language).filter(|it| *it != "sql").unwrap_or_default())),
         ];
         if let Some(model) = node.model() {
             list.push(("access", serde_json::to_value(model.access).unwrap_or_default()));

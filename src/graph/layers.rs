@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::manifest::{Manifest, Resource};
+use crate::manifest::Resource;
 use crate::resource::ResourceType;
 
 /// One layer and what tells that a node is in it.
@@ -91,8 +91,8 @@ impl LayerRules {
         by_folder().or_else(by_schema).or_else(by_prefix).or_else(first)
     }
 
-    /// The layers of all resources, in the order of `Manifest::resources`.
-    pub(super) fn of_all(&self, manifest: &Manifest) -> Vec<Option<usize>> {
-        manifest.resources().map(|resource| self.of(resource)).collect()
+    /// The layers of resources, in their order.
+    pub(super) fn of_all(&self, resources: &[Resource<'_>]) -> Vec<Option<usize>> {
+        resources.iter().map(|resource| self.of(*resource)).collect()
     }
 }

@@ -235,7 +235,8 @@ fn split_call(call: &[String]) -> (Option<&str>, &str) {
 }
 
 fn add(names: &mut Names, name: String, package: &str, id: &UniqueId) {
-    let entries = names.entry(name).or_default();
+    // Nearly all names are one resource's.
+    let entries = names.entry(name).or_insert_with(|| Vec::with_capacity(1));
     match entries.iter_mut().find(|entry| entry.package == package) {
         Some(entry) => entry.id = id.clone(),
         None => entries.push(Entry { package: package.to_owned(), id: id.clone() }),

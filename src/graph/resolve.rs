@@ -72,25 +72,15 @@ pub(super) fn link(manifest: &mut Manifest, lookup: &Lookup, options: &ResolveOp
         outcomes.push(outcome);
         diagnostics.extend(problems);
     }
-    let mut outcomes = outcomes.into_iter();
-    check_groups(manifest, diagnostics);
-    let keys = primary_keys(manifest);
-    for (node, outcome) in manifest.nodes.values_mut().zip(&mut outcomes) {
-        let Some(outcome) = outcome else { continue };
-        let node = Arc::make_mut(node);
-        if outcome.switched_off {
-            node.config.set("enabled", Value::Bool(false));
+    let ((), keys) = rayon::join(|| check_groups(manifest, diagnostics), || primary_keys(manifest));
+    let others = outcomes.split_off(manifest.nodes.len());
+    let nodes: Vec<&mut Arc<Node>> = manifest.nodes.values_mut().collect();
+    nodes.into_par_iter().zip(outcomes).for_each(|(node, outcome)| {
+        if let Some(outcome) = outcome {
+            add_parents(Arc::make_mut(node), outcome, &keys);
         }
-        if let Some(code) = node.code_mut() {
-            code.depends_on.nodes = outcome.parents;
-        }
-        if let crate::manifest::Detail::Model(model) = &mut node.detail
-            && let Some(key) = keys.get(&node.unique_id)
-        {
-            model.primary_key.clone_from(key);
-        }
-    }
-    let mut outcomes = outcomes.skip(manifest.sources.len());
+    });
+    let mut outcomes = others.into_iter().skip(manifest.sources.len());
     for (exposure, outcome) in manifest.exposures.values_mut().zip(&mut outcomes) {
         if let Some(outcome) = outcome {
             Arc::make_mut(exposure).depends_on.nodes = outcome.parents;
@@ -107,6 +97,21 @@ pub(super) fn link(manifest: &mut Manifest, lookup: &Lookup, options: &ResolveOp
         if let (Some(outcome), Some(code)) = (outcome, Arc::make_mut(function).code_mut()) {
             code.depends_on.nodes = outcome.parents;
         }
+    }
+}
+
+/// Puts what became of a node's references into it.
+fn add_parents(node: &mut Node, outcome: Outcome, keys: &FastMap<UniqueId, Vec<String>>) {
+    if outcome.switched_off {
+        node.config.set("enabled", Value::Bool(false));
+    }
+    if let Some(code) = node.code_mut() {
+        code.depends_on.nodes = outcome.parents;
+    }
+    if let crate::manifest::Detail::Model(model) = &mut node.detail
+        && let Some(key) = keys.get(&node.unique_id)
+    {
+        model.primary_key.clone_from(key);
     }
 }
 
@@ -205,14 +210,21 @@ fn aggregated(resource: Resource<'_>) -> Option<UniqueId> {
 
 /// Resolves in dbt's order: sources, refs, metrics, functions.
 fn outcome(context: &Context<'_>, caller: &Caller<'_>, diagnostics: &mut Diagnostics) -> Outcome {
-    let mut outcome = Outcome { parents: caller.resource.parents().to_vec(), switched_off: false };
+    let own = caller.resource.parents();
+    let mut parents = Vec::with_capacity(own.len() + caller.refs.len() + caller.sources.len());
+    parents.extend_from_slice(own);
+    let mut outcome = Outcome { parents, switched_off: false };
     let package = caller.resource.package_name();
     for call in caller.sources {
-        let missing = Missing { kind: "source", name: format!("{}.{}", call.0, call.1), package: None, version: None };
-        let span = place(caller.origin, |target| matches!(target, CallTarget::Source(source) if source == call));
         match context.lookup.find_source(package, &call.0, &call.1) {
             Target::Found(id) => outcome.add(id),
-            target => absent(context, caller, (&missing, target, span), &mut outcome, diagnostics),
+            target => {
+                let name = format!("{}.{}", call.0, call.1);
+                let missing = Missing { kind: "source", name, package: None, version: None };
+                let span =
+                    place(caller.origin, |target| matches!(target, CallTarget::Source(source) if source == call));
+                absent(context, caller, (&missing, target, span), &mut outcome, diagnostics);
+            }
         }
     }
     for call in caller.refs {
@@ -268,18 +280,17 @@ fn reference(
     let span = || place(caller.origin, |target| matches!(target, CallTarget::Ref(written) if written == call));
     match context.lookup.find_ref(caller.resource.package_name(), call) {
         Target::Found(id) => {
-            if let Some(problem) = refused(context, caller, id) {
-                diagnostics.push(problem.at_opt(span()));
-                return;
-            }
-            if let Some(warning) = depends_on_root(context, caller, call, id) {
-                diagnostics.push(warning.at_opt(span()));
-            }
-            if let Some(warning) = deprecated(context, caller, id) {
-                diagnostics.push(warning.at_opt(span()));
-            }
-            if let Some(note) = unpinned(context, caller, call, id) {
-                diagnostics.push(note.at_opt(span()));
+            if let Some(target) = context.manifest.nodes.get(id) {
+                if let Some(problem) = refused(context, caller, target) {
+                    diagnostics.push(problem.at_opt(span()));
+                    return;
+                }
+                let warnings = [
+                    depends_on_root(context, caller, call, target),
+                    deprecated(caller, target),
+                    unpinned(context, caller, call, target),
+                ];
+                warnings.into_iter().flatten().for_each(|warning| diagnostics.push(warning.at_opt(span())));
             }
             outcome.add(id);
         }
@@ -395,8 +406,7 @@ fn with_hint(diagnostic: Diagnostic, lookup: &Lookup, missing: &Missing) -> Diag
 
 /// Why a reference to a node that exists is not allowed
 /// (docs.getdbt.com/docs/mesh/govern/model-access).
-fn refused(context: &Context<'_>, caller: &Caller<'_>, id: &UniqueId) -> Option<Diagnostic> {
-    let target = context.manifest.nodes.get(id)?;
+fn refused(context: &Context<'_>, caller: &Caller<'_>, target: &Node) -> Option<Diagnostic> {
     let model = target.model()?;
     if caller.resource.resource_type() == ResourceType::SqlOperation {
         return None;
@@ -411,9 +421,10 @@ fn refused(context: &Context<'_>, caller: &Caller<'_>, id: &UniqueId) -> Option<
         _ => return None,
     };
     let text = format!(
-        "Node {} attempted to reference node {id}, which is not allowed because the referenced node is {access} to \
+        "Node {} attempted to reference node {}, which is not allowed because the referenced node is {access} to \
          the '{scope}' {kind}",
-        caller.resource.unique_id()
+        caller.resource.unique_id(),
+        target.unique_id
     );
     let diagnostic = Diagnostic::error(text);
     Some(match (access, caller.group) {
@@ -424,11 +435,10 @@ fn refused(context: &Context<'_>, caller: &Caller<'_>, id: &UniqueId) -> Option<
 
 /// The note about a reference without version to a model that has a version newer than its latest
 /// (docs.getdbt.com/docs/mesh/govern/model-versions).
-fn unpinned(context: &Context<'_>, caller: &Caller<'_>, call: &RefCall, id: &UniqueId) -> Option<Diagnostic> {
+fn unpinned(context: &Context<'_>, caller: &Caller<'_>, call: &RefCall, target: &Node) -> Option<Diagnostic> {
     if call.version.is_some() {
         return None;
     }
-    let target = context.manifest.nodes.get(id)?;
     let version = target.model()?.version.as_ref()?;
     let newest = context.lookup.newest_version(&target.package_name, &target.name)?;
     if !newest.is_newer_than(version) {
@@ -449,9 +459,8 @@ fn unpinned(context: &Context<'_>, caller: &Caller<'_>, call: &RefCall, id: &Uni
 
 /// The warning about a reference to a model that is or will be deprecated
 /// (docs.getdbt.com/reference/resource-properties/deprecation_date).
-fn deprecated(context: &Context<'_>, caller: &Caller<'_>, id: &UniqueId) -> Option<Diagnostic> {
+fn deprecated(caller: &Caller<'_>, target: &Node) -> Option<Diagnostic> {
     let Resource::Node(_) = caller.resource else { return None };
-    let target = context.manifest.nodes.get(id)?;
     let model = target.model()?;
     let date = model.deprecation_date.as_deref()?;
     let moment = chrono::DateTime::parse_from_rfc3339(date).ok()?;
@@ -484,8 +493,8 @@ fn deprecated(context: &Context<'_>, caller: &Caller<'_>, id: &UniqueId) -> Opti
     })
 }
 
-fn depends_on_root(context: &Context<'_>, caller: &Caller<'_>, call: &RefCall, id: &UniqueId) -> Option<Diagnostic> {
-    let target = context.manifest.nodes.get(id)?;
+fn depends_on_root(context: &Context<'_>, caller: &Caller<'_>, call: &RefCall, target: &Node) -> Option<Diagnostic> {
+    let id = &target.unique_id;
     let package = caller.resource.package_name();
     let surprising = !context.options.node_package_first
         && package != context.root_package
@@ -514,7 +523,7 @@ fn ambiguous(name: &str, entries: &[Entry]) -> Diagnostic {
 
 fn place(origin: &Origin, is_it: impl Fn(&CallTarget) -> bool) -> Option<Span> {
     let call = origin.calls.iter().find(|(target, _)| is_it(target)).map(|(_, span)| span.clone());
-    call.or_else(|| origin.code.clone())
+    call.or_else(|| origin.code.clone()).or_else(|| origin.properties.clone())
 }
 
 fn check_groups(manifest: &Manifest, diagnostics: &mut Diagnostics) {
@@ -555,9 +564,15 @@ fn primary_keys(manifest: &Manifest) -> FastMap<UniqueId, Vec<String>> {
         Disabled::Node(node) => Some(&**node),
         _ => None,
     });
-    let enabled = manifest.nodes.values().map(AsRef::as_ref);
+    let nodes: Vec<&Node> = manifest.nodes.values().map(AsRef::as_ref).collect();
+    let telling = |node: &'_ Node| {
+        node.generic_test().is_some_and(|test| {
+            matches!(test.test_metadata.name.as_str(), "unique" | "unique_combination_of_columns" | "not_null")
+        })
+    };
+    let enabled: Vec<&Node> = nodes.par_iter().copied().filter(|node| telling(node)).collect();
     let mut tested: FastMap<&UniqueId, Tested<'_>> = FastMap::default();
-    for node in enabled.chain(switched_off) {
+    for node in enabled.into_iter().chain(switched_off) {
         let Some(test) = node.generic_test() else { continue };
         let Some(attached) = &test.attached_node else { continue };
         let Tested { unique, once_unique, not_null } = tested.entry(attached).or_default();
@@ -574,9 +589,8 @@ fn primary_keys(manifest: &Manifest) -> FastMap<UniqueId, Vec<String>> {
             _ => {}
         }
     }
-    let mut keys = FastMap::default();
-    for node in manifest.nodes.values() {
-        let Some(model) = node.model() else { continue };
+    let key = |node: &&Node| {
+        let model = node.model()?;
         let is_key = |constraint: &Value| constraint.get("type").and_then(Value::as_str) == Some("primary_key");
         let listed = model.constraints.iter().find(|constraint| is_key(constraint)).map(|constraint| {
             let columns = constraint.get("columns").and_then(Value::as_array);
@@ -591,13 +605,12 @@ fn primary_keys(manifest: &Manifest) -> FastMap<UniqueId, Vec<String>> {
             Some(chosen.iter().map(|column| (*column).to_owned()).collect())
         };
         let key = listed.or_else(|| column.map(|column| vec![column.name.clone()])).or_else(from_tests);
-        if let Some(mut key) = key.filter(|key| !key.is_empty()) {
-            key.sort_unstable();
-            key.dedup();
-            keys.insert(node.unique_id.clone(), key);
-        }
-    }
-    keys
+        let mut key = key.filter(|key| !key.is_empty())?;
+        key.sort_unstable();
+        key.dedup();
+        Some((node.unique_id.clone(), key))
+    };
+    nodes.par_iter().filter_map(key).collect()
 }
 
 /// Ties unit tests to their models; one for each version of a versioned model.

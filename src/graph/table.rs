@@ -251,7 +251,7 @@ fn node(line: &Line<'_>, package: &str, packages: &[String]) -> Node {
         unique_id: id,
         fqn: fqn(package, &path, line.name, version),
         alias: line.text("alias", &format!("{}{}", line.name, suffix.replace('.', "_"))),
-        checksum: Checksum { name: "sha256".to_owned(), checksum: body.clone() },
+        checksum: Checksum { name: "sha256".into(), checksum: body.clone() },
         config: config(line, kind),
         tags: tags(line),
         description: line.text("description", ""),
@@ -274,7 +274,9 @@ fn node(line: &Line<'_>, package: &str, packages: &[String]) -> Node {
 fn detail(line: &Line<'_>, kind: ResourceType, code: Code) -> Detail {
     let version = |key: &str| line.get(key).and_then(|text| Version::from_json(&scalar(text)));
     match kind {
-        ResourceType::Seed => Detail::Seed(SeedDetail { root_path: None, depends_on: SeedDependsOn::default() }),
+        ResourceType::Seed => {
+            Detail::Seed(Box::new(SeedDetail { root_path: None, depends_on: SeedDependsOn::default() }))
+        }
         ResourceType::Model => Detail::Model(Box::new(ModelDetail {
             code,
             access: match line.get("access") {

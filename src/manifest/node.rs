@@ -1,5 +1,6 @@
 //! What stands in `nodes` and `functions`: one struct for what all have, one for what each kind adds.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -12,7 +13,7 @@ use crate::config::NodeConfig;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Checksum {
-    pub name: String,
+    pub name: Cow<'static, str>,
     pub checksum: String,
 }
 
@@ -98,7 +99,7 @@ pub struct Node {
 #[derive(Debug, Clone, Serialize)]
 #[serde(untagged)]
 pub enum Detail {
-    Seed(SeedDetail),
+    Seed(Box<SeedDetail>),
     Model(Box<ModelDetail>),
     Snapshot(Box<Code>),
     GenericTest(Box<GenericTestDetail>),
@@ -120,7 +121,7 @@ pub struct SeedDetail {
 pub struct Code {
     /// `sql` or `python`.
     #[serde(default = "sql")]
-    pub language: String,
+    pub language: Cow<'static, str>,
     #[serde(default)]
     pub refs: Vec<RefCall>,
     #[serde(default)]
@@ -145,8 +146,8 @@ pub struct Code {
     pub contract: Contract,
 }
 
-fn sql() -> String {
-    "sql".to_owned()
+fn sql() -> Cow<'static, str> {
+    Cow::Borrowed("sql")
 }
 
 impl Default for Code {

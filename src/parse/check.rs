@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use rayon::prelude::*;
 use serde_json::Value;
 
 use super::microbatch;
@@ -12,13 +13,15 @@ use crate::manifest::{Access, Manifest, Node, ResourceType, Source};
 /// Checks groups, access, snapshots, microbatch models, names and unused configs.
 pub fn all(workspace: &Workspace<'_>, manifest: &Manifest, problems: &mut Diagnostics) {
     let groups: BTreeSet<&str> = manifest.groups.values().map(|group| group.name.as_str()).collect();
-    for node in manifest.nodes.values() {
-        let checks = [group(node, &groups), access(node), snapshot(node)];
-        problems.extend(checks.into_iter().flatten());
-        problems.extend(deprecated(node));
-        problems.extend(ignored_constraints(node));
-        problems.extend(empty(node));
-    }
+    let nodes: Vec<&Node> = manifest.nodes.values().map(AsRef::as_ref).collect();
+    let of_nodes: Vec<Diagnostic> = nodes
+        .into_par_iter()
+        .flat_map_iter(|node| {
+            let checks = [group(node, &groups), access(node), snapshot(node)];
+            checks.into_iter().chain([deprecated(node), ignored_constraints(node), empty(node)]).flatten()
+        })
+        .collect();
+    problems.extend(of_nodes);
     super::own_properties::check(workspace, manifest, problems);
     microbatch::check(workspace, manifest, problems);
     names_with_spaces(workspace, manifest, problems);
@@ -227,7 +230,7 @@ fn deprecated(node: &Node) -> Option<Diagnostic> {
 
 /// A model without a letter is left out of every run, as in dbt.
 fn empty(node: &Node) -> Option<Diagnostic> {
-    let is_empty = node.resource_type == ResourceType::Model && node.raw_code.trim().is_empty();
+    let is_empty = node.resource_type == ResourceType::Model && node.raw_code.chars().all(char::is_whitespace);
     is_empty.then(|| {
         Diagnostic::warning(format!("model `{}` is empty and is left out of every run", node.name))
             .at_opt(place(node))

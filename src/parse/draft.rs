@@ -31,6 +31,7 @@ pub fn all(workspace: &Workspace<'_>, properties: &[PropertiesFile], problems: &
             let files: Vec<&File> = workspace.inputs.files.of_kind(kind).filter(|file| file.package == *name).collect();
             let read: Vec<Result<Vec<Draft>, Diagnostic>> =
                 files.into_par_iter().map(|file| read_file(workspace, package, file)).collect();
+            drafts.reserve(read.len());
             drafts.extend(gather(read, problems).into_iter().flatten());
         }
         drafts.extend(gather(hooks(workspace, package), problems));
@@ -91,7 +92,7 @@ fn file_draft(workspace: &Workspace<'_>, package: usize, file: &File) -> Draft {
         original_file_path: file.path.clone(),
         fqn,
         raw_code: raw_code.into(),
-        checksum: Checksum { name: file.checksum.name.to_owned(), checksum: file.checksum.checksum.clone() },
+        checksum: Checksum { name: file.checksum.name.into(), checksum: file.checksum.checksum.clone() },
         language: match file.extension().as_str() {
             "py" => "python",
             "js" => "javascript",
@@ -161,7 +162,7 @@ fn yaml_snapshots(workspace: &Workspace<'_>, file: &PropertiesFile) -> Vec<Resul
             unique_id: format!("snapshot.{package_name}.{}", entry.name).into(),
             fqn,
             raw_code: format!("select * from {{{{ {relation} }}}}").into(),
-            checksum: Checksum { name: checksum.name.to_owned(), checksum: checksum.checksum },
+            checksum: Checksum { name: checksum.name.into(), checksum: checksum.checksum },
             language: "sql",
             code: None,
             calls,
@@ -195,7 +196,7 @@ fn hooks(workspace: &Workspace<'_>, package: usize) -> Vec<Result<Draft, Diagnos
                 fqn,
                 path,
                 raw_code: hook.sql.as_str().into(),
-                checksum: Checksum { name: checksum.name.to_owned(), checksum: checksum.checksum.clone() },
+                checksum: Checksum { name: checksum.name.into(), checksum: checksum.checksum.clone() },
                 language: "sql",
                 code: Some(place_of(&hook.sql, &hook.span)),
                 calls: Calls::default(),

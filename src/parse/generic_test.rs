@@ -21,8 +21,8 @@ use crate::diagnostic::{Diagnostic, SourceFile, Span};
 use crate::jinja::{Scope, TemplateSource, values};
 use crate::load;
 use crate::manifest::{
-    CallTarget, Checksum, Code, Columns, Detail, Docs, GenericTestDetail, Node, Origin, RefCall, ResourceType,
-    SourceCall, TestMetadata, UniqueId, Version,
+    Checksum, Code, Columns, Detail, Docs, GenericTestDetail, Node, Origin, RefCall, ResourceType, SourceCall,
+    TestMetadata, UniqueId, Version,
 };
 
 /// What tests stand under.
@@ -165,7 +165,6 @@ pub fn node(
         None => config.text("group").map(str::to_owned),
     };
     calls.refs.shrink_to_fit();
-    calls.places.shrink_to_fit();
     calls.macros.shrink_to_fit();
     let mut code = Code { refs: calls.refs, sources: calls.sources, ..Code::default() };
     code.metrics = calls.metrics;
@@ -181,7 +180,7 @@ pub fn node(
         unique_id,
         fqn,
         alias: name.full.clone(),
-        checksum: Checksum { name: "none".to_owned(), checksum: String::new() },
+        checksum: Checksum { name: "none".into(), checksum: String::new() },
         tags,
         description: parts.description,
         columns: Columns::default(),
@@ -200,11 +199,16 @@ pub fn node(
             column_name: column.name.clone(),
             file_key_name: Some(target.file_key()),
             attached_node: target.attached.as_ref().map(|(id, _)| id.clone()),
-            test_metadata: TestMetadata { name: parts.name, kwargs: parts.arguments, namespace: parts.namespace },
+            test_metadata: TestMetadata {
+                name: parts.name,
+                kwargs: parts.arguments.into_iter().collect(),
+                namespace: parts.namespace,
+            },
         })),
         name: name.full,
         config,
-        origin: Origin { code: None, properties: Some(test.span.clone()), calls: calls.places },
+        // Its calls are in code that nobody wrote.
+        origin: Origin { code: None, properties: Some(test.span.clone()), calls: Vec::new() },
     };
     let described = super::docs::describe(workspace, target.package, &node.unique_id, &node.description, &test.span)?;
     (node.description, node.doc_blocks) = (described.text, described.blocks);
@@ -250,20 +254,16 @@ impl Target<'_> {
     }
 
     /// The call that a test makes on its target, as it is noted.
-    fn add_call(&self, calls: &mut Calls, span: &Span) {
+    fn add_call(&self, calls: &mut Calls) {
         match &self.kind {
             TargetKind::Node { name, version } => {
                 let call = RefCall { name: (*name).to_owned(), package: None, version: version.cloned() };
                 // Most tests make this call alone.
-                calls.places.reserve_exact(1);
                 calls.refs.reserve_exact(1);
-                calls.places.push((CallTarget::Ref(call.clone()), span.clone()));
                 calls.refs.push(call);
             }
             TargetKind::Table { source, table } => {
-                let call = SourceCall((*source).to_owned(), (*table).to_owned());
-                calls.places.push((CallTarget::Source(call.clone()), span.clone()));
-                calls.sources.push(call);
+                calls.sources.push(SourceCall((*source).to_owned(), (*table).to_owned()));
             }
         }
     }
@@ -326,7 +326,10 @@ fn take_apart(
         Some(_) => return Err(fault(format!("`config` of test `{}` must be a dict", test.name))),
     };
     let mut config = Map::new();
-    for key in CONFIG_KEYS {
+    // Comparing with the few keys that there are is faster than hashing each of the many that there could be.
+    let is_given = |key: &&str| arguments.keys().chain(nested_config.keys()).any(|given| given == key);
+    let given: Vec<&str> = CONFIG_KEYS.into_iter().filter(is_given).collect();
+    for key in given {
         let beside = arguments.shift_remove(key).filter(|value| !value.is_null());
         if beside.is_some() && nested_config.contains_key(key) {
             let message = "Test cannot have the same key at the top-level and in config";
@@ -483,7 +486,7 @@ fn calls(
         // As in dbt, a test whose macro is missing fails when it runs.
         workspace.warn(missing_macro(workspace, target, parts, test));
         let mut calls = Calls::default();
-        target.add_call(&mut calls, &test.span);
+        target.add_call(&mut calls);
         return Ok(calls);
     };
     let macro_id = format!("macro.{}.{}", source.package, source.name);
@@ -493,11 +496,11 @@ fn calls(
     let mut calls = Calls::default();
     calls.add_macro(&macro_id);
     if matches!(macro_id.as_str(), "macro.dbt.test_unique" | "macro.dbt.test_not_null") {
-        target.add_call(&mut calls, &test.span);
+        target.add_call(&mut calls);
         return Ok(calls);
     }
     let is_own = matches!(macro_id.as_str(), "macro.dbt.test_accepted_values" | "macro.dbt.test_relationships");
-    if is_own && let Some(found) = known_calls(target, parts, &test.span) {
+    if is_own && let Some(found) = known_calls(target, parts) {
         calls.extend(found);
         if let Some(subquery) = workspace.engine.resolve("get_where_subquery", package) {
             calls.add_macro(&format!("macro.{}.{}", subquery.package, subquery.name));
@@ -522,10 +525,6 @@ fn calls(
     let config = rendered.config.clone();
     calls.extend(rendered);
     calls.config = config;
-    // The places of the calls are in made-up files; they are in the test.
-    for (_, place) in &mut calls.places {
-        *place = test.span.clone();
-    }
     Ok(calls)
 }
 
@@ -542,17 +541,17 @@ fn in_test(problem: Diagnostic, template: &Arc<SourceFile>, test: &Span) -> Diag
 }
 
 /// The calls in the arguments of a test of tform's own, if they are plain.
-fn known_calls(target: &Target<'_>, parts: &Parts, span: &Span) -> Option<Calls> {
+fn known_calls(target: &Target<'_>, parts: &Parts) -> Option<Calls> {
     let mut calls = Calls::default();
     for (name, value) in &parts.arguments {
         if name == "model" {
-            target.add_call(&mut calls, span);
+            target.add_call(&mut calls);
             continue;
         }
         if name == "column_name" {
             continue;
         }
-        add_plain(value, &mut calls, span)?;
+        add_plain(value, &mut calls)?;
     }
     let known = |name: &str| parts.arguments.contains_key(name);
     let complete = match parts.name.as_str() {
@@ -565,23 +564,17 @@ fn known_calls(target: &Target<'_>, parts: &Parts, span: &Span) -> Option<Calls>
     complete.then_some(calls)
 }
 
-fn add_plain(value: &Value, calls: &mut Calls, span: &Span) -> Option<()> {
+fn add_plain(value: &Value, calls: &mut Calls) -> Option<()> {
     match value {
         Value::String(text) if holds_jinja(text) => None,
         Value::String(text) if looks_like_call(text) => {
             let found = super::extract::reference(text.trim())?;
-            for (call, _) in found.refs {
-                calls.places.push((CallTarget::Ref(call.clone()), span.clone()));
-                calls.refs.push(call);
-            }
-            for (call, _) in found.sources {
-                calls.places.push((CallTarget::Source(call.clone()), span.clone()));
-                calls.sources.push(call);
-            }
+            calls.refs.extend(found.refs.into_iter().map(|(call, _)| call));
+            calls.sources.extend(found.sources.into_iter().map(|(call, _)| call));
             Some(())
         }
-        Value::Array(items) => items.iter().try_for_each(|item| add_plain(item, calls, span)),
-        Value::Object(entries) => entries.values().try_for_each(|item| add_plain(item, calls, span)),
+        Value::Array(items) => items.iter().try_for_each(|item| add_plain(item, calls)),
+        Value::Object(entries) => entries.values().try_for_each(|item| add_plain(item, calls)),
         _ => Some(()),
     }
 }

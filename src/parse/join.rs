@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
+use indexmap::map::Entry as IndexEntry;
 use rayon::prelude::*;
 use serde_json::Value;
 
@@ -33,10 +34,10 @@ pub fn manifest(
 ) -> Manifest {
     let namer = Namer::new(workspace);
     let patches = patches(workspace, &files, &mut drafts, problems);
-    let pairs: Vec<(Draft, Option<Patch<'_>>)> = drafts.into_iter().zip(patches).collect();
     // Each node is made where it stays: lists of nodes by value would be copied as they grow and are taken apart.
-    let finished: Vec<Result<Arc<Node>, Diagnostic>> = pairs
+    let finished: Vec<Result<Arc<Node>, Diagnostic>> = drafts
         .into_par_iter()
+        .zip(patches)
         .map(|(draft, patch)| node::finish(workspace, &namer, draft, patch.as_ref()).map(Arc::new))
         .collect();
     let mut manifest = Manifest { metadata: metadata(workspace), ..Manifest::default() };
@@ -324,17 +325,19 @@ fn latest_version(properties: &NodeProperties) -> Version {
 
 /// Adds nodes; of two that are enabled under one id, the second is an error.
 fn add_nodes(manifest: &mut Manifest, nodes: Vec<Arc<Node>>, problems: &mut Diagnostics) {
+    manifest.nodes.reserve(nodes.len());
     for node in nodes {
         let id = node.unique_id.clone();
         if !node.config.enabled() {
             manifest.disabled.entry(id).or_default().push(Disabled::Node(Box::new(Arc::unwrap_or_clone(node))));
             continue;
         }
-        if let Some(first) = manifest.nodes.get(&id) {
-            problems.push(check::duplicate(first, &node));
-            continue;
+        match manifest.nodes.entry(id) {
+            IndexEntry::Occupied(first) => problems.push(check::duplicate(first.get(), &node)),
+            IndexEntry::Vacant(place) => {
+                place.insert(node);
+            }
         }
-        manifest.nodes.insert(id, node);
     }
 }
 
@@ -377,7 +380,7 @@ fn node_tests(
             make_all(workspace, namer, planned)
         })
         .collect();
-    gather(made.into_iter().flatten().collect(), problems)
+    gather(made.into_iter().flatten(), problems)
 }
 
 fn plan_properties<'p>(

@@ -182,7 +182,7 @@ fn assemble(
     let detail = match draft.resource_type {
         ResourceType::Seed => {
             let root = workspace.packages[draft.package].package.root.display().to_string();
-            Detail::Seed(SeedDetail { root_path: Some(root), depends_on: SeedDependsOn::default() })
+            Detail::Seed(Box::new(SeedDetail { root_path: Some(root), depends_on: SeedDependsOn::default() }))
         }
         kind => with_code(kind, code_of(calls, draft.language, &config), draft.hook, &config),
     };
@@ -217,9 +217,9 @@ fn assemble(
     }
 }
 
-fn code_of(calls: Calls, language: &str, config: &NodeConfig) -> Code {
+fn code_of(calls: Calls, language: &'static str, config: &NodeConfig) -> Code {
     let mut code = Code {
-        language: language.to_owned(),
+        language: language.into(),
         refs: calls.refs,
         sources: calls.sources,
         metrics: calls.metrics,

@@ -76,7 +76,7 @@ fn node_info(node: &NodeInfo) -> Value {
 fn run_result(result: &NodeResult) -> Value {
     let timing: Vec<Value> = result.timing.iter().map(timing_info).collect();
     json!({
-        "adapter_response": result.adapter_response,
+        "adapter_response": result.adapter_response.as_deref().cloned().unwrap_or_default(),
         "execution_time": result.seconds,
         "message": result.message.as_deref().unwrap_or(""),
         "num_failures": result.failures.unwrap_or(0),
@@ -298,7 +298,7 @@ fn result_data(line: &ResultLine, own: Value) -> Value {
         }
     }
     if let Some(group) = &line.group {
-        data["group"] = Value::Object(group.clone());
+        data["group"] = Value::Object(Map::clone(group));
     }
     data
 }
@@ -325,7 +325,7 @@ fn hook_data(hook: &HookLine) -> Value {
 
 fn grouped(result: &NodeResult, mut data: Value) -> Value {
     if let Some(group) = &result.group {
-        data["group"] = Value::Object(group.clone());
+        data["group"] = Value::Object(Map::clone(group));
     }
     data
 }

@@ -177,7 +177,7 @@ mod tests {
             seconds: 0.5,
             thread: String::new(),
             timing: Vec::new(),
-            adapter_response: serde_json::Map::new(),
+            adapter_response: None,
             compiled_path: None,
             stored_failures: None,
             group: None,

@@ -57,7 +57,7 @@ fn result(name: &str, kind: &str, status: Status, message: Option<&str>) -> Arc<
         seconds: 0.25,
         thread: "Thread-1".into(),
         timing: Vec::new(),
-        adapter_response: serde_json::Map::new(),
+        adapter_response: None,
         compiled_path: (status != Status::Skipped).then(|| format!("target/compiled/test/models/{name}.sql")),
         stored_failures: (status == Status::Warn).then(|| "\"db\".\"main\".\"av\"".to_owned()),
         group: None,

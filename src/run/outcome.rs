@@ -218,10 +218,10 @@ impl Stopwatch {
             seconds: self.seconds(),
             thread: std::thread::current().name().unwrap_or("main").to_owned(),
             timing: self.timing(now),
-            adapter_response: report.adapter_response,
+            adapter_response: (!report.adapter_response.is_empty()).then(|| Box::new(report.adapter_response)),
             compiled_path: more.compiled_path,
             stored_failures: report.stored_failures,
-            group: more.group,
+            group: more.group.map(Box::new),
             remarks: report.remarks,
         }
     }
@@ -247,7 +247,7 @@ pub fn skipped(facts: &Arc<NodeFacts>, message: Option<String>) -> NodeResult {
         seconds: 0.0,
         thread: std::thread::current().name().unwrap_or("main").to_owned(),
         timing: Vec::new(),
-        adapter_response: Map::new(),
+        adapter_response: None,
         compiled_path: None,
         stored_failures: None,
         group: None,

@@ -2,11 +2,12 @@
 
 use std::collections::{HashMap, HashSet};
 
+use rayon::prelude::*;
 use serde_json::Value;
 
 use super::criteria::{Fqn, Matcher, TestType, VersionKind};
 use crate::diagnostic::Diagnostic;
-use crate::graph::{Graph, NodeSet};
+use crate::graph::{Graph, NodeSet, Position};
 use crate::manifest::{Resource, Version};
 use crate::resource::{ResourceType, UniqueId};
 use crate::state::{Comparison, PreviousState};
@@ -24,21 +25,24 @@ pub(super) struct Subject<'a> {
 /// The method needs artifacts of an earlier invocation that are not there.
 pub(super) fn matching(subject: &Subject<'_>, matcher: &Matcher) -> Result<NodeSet, Diagnostic> {
     let ids = listed(subject, matcher)?;
-    let mut found = subject.graph.empty_set();
+    let matches = |position: Position, resource: Resource<'_>| match (&ids, matcher) {
+        _ if !subject.graph.enabled().contains(position) => false,
+        (Some(ids), _) => ids.contains(resource.unique_id()),
+        (None, Matcher::Layer(glob)) => subject.graph.layer(position).is_some_and(|layer| glob.matches(layer)),
+        (None, matcher) => is_match(subject, matcher, resource),
+    };
     // Positions are given in the order of the manifest's resources.
-    for (position, resource) in subject.graph.positions().zip(subject.graph.manifest().resources()) {
-        if !subject.graph.enabled().contains(position) {
-            continue;
-        }
-        let is_match = match (&ids, matcher) {
-            (Some(ids), _) => ids.contains(resource.unique_id()),
-            (None, Matcher::Layer(glob)) => subject.graph.layer(position).is_some_and(|layer| glob.matches(layer)),
-            (None, matcher) => is_match(subject, matcher, resource),
-        };
-        if is_match {
-            found.insert(position);
-        }
-    }
+    let resources: Vec<(Position, Resource<'_>)> =
+        subject.graph.positions().zip(subject.graph.manifest().resources()).collect();
+    let matching: Vec<Position> = resources
+        .into_par_iter()
+        .filter(|(position, resource)| matches(*position, *resource))
+        .map(|(position, _)| position)
+        .collect();
+    let mut found = subject.graph.empty_set();
+    matching.into_iter().for_each(|position| {
+        found.insert(position);
+    });
     Ok(found)
 }
 

@@ -76,7 +76,7 @@ impl<'a> Comparison<'a> {
         compared
             .filter(|(new, _)| new.checksum.name == "path")
             .map(|(new, old)| {
-                let (event, said) = match old.checksum.name.as_str() {
+                let (event, said) = match &*old.checksum.name {
                     "path" if new.checksum == old.checksum => (
                         "SeedExceedsLimitSamePath",
                         "in size at the same path, dbt cannot tell if it has changed: assuming they are the same",
