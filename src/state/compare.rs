@@ -325,7 +325,24 @@ fn same_value(new: &Value, old: &Value) -> bool {
         (Value::Number(number), Value::String(text)) | (Value::String(text), Value::Number(number)) => {
             *text == number.to_string()
         }
+        (Value::String(text), other) | (other, Value::String(text)) if !other.is_string() => *text == as_python(other),
         _ => new == old,
+    }
+}
+
+/// A value as dbt 1.12 writes it where it keeps configs as they are written.
+fn as_python(value: &Value) -> String {
+    match value {
+        Value::Null => "None".to_owned(),
+        Value::Bool(true) => "True".to_owned(),
+        Value::Bool(false) => "False".to_owned(),
+        Value::Number(number) => number.to_string(),
+        Value::String(text) => format!("'{text}'"),
+        Value::Array(items) => format!("[{}]", items.iter().map(as_python).collect::<Vec<_>>().join(", ")),
+        Value::Object(map) => {
+            let pairs = map.iter().map(|(key, value)| format!("'{key}': {}", as_python(value)));
+            format!("{{{}}}", pairs.collect::<Vec<_>>().join(", "))
+        }
     }
 }
 
