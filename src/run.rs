@@ -279,8 +279,12 @@ impl<'a> Runner<'a> {
             let waits_for = group.members.first().map(|first| self.waits_for[first.task].clone());
             self.waits_for.push(waits_for.unwrap_or_default());
             if !self.follows.is_empty() {
-                let follows = group.members.first().map(|first| self.follows[first.task].clone());
-                self.follows.push(follows.unwrap_or_default());
+                // Members may read different sources in their conditions.
+                let mut follows: Vec<usize> =
+                    group.members.iter().flat_map(|member| self.follows[member.task].iter().copied()).collect();
+                follows.sort_unstable();
+                follows.dedup();
+                self.follows.push(follows);
             }
             group.members.iter().for_each(|member| self.waits_for[member.task].push(task));
         }

@@ -50,9 +50,14 @@ impl AdapterError {
         AdapterError::new(ErrorKind::Other, message)
     }
 
-    /// Whether the warehouse says that a relation is not there.
+    /// Whether the warehouse says that a relation is not there, by its code where it has codes: words are in the
+    /// server's language.
     pub fn is_missing_relation(&self) -> bool {
-        self.message.to_lowercase().contains("does not exist")
+        match self.code.as_deref() {
+            // An undefined table, an invalid name of a schema (postgresql.org/docs/current/errcodes-appendix.html).
+            Some(code) => matches!(code, "42P01" | "3F000"),
+            None => self.message.to_lowercase().contains("does not exist"),
+        }
     }
 
     #[must_use]

@@ -505,7 +505,7 @@ impl Session {
     /// The columns of a relation, by its description.
     ///
     /// # Errors
-    /// If there is no such relation.
+    /// If there is no such relation; PostgreSQL then gives no columns, as its information schema would.
     pub fn columns(&self, relation: &Relation) -> Result<Vec<Column>, AdapterError> {
         let what = format!("describe {}", relation.render());
         self.with_connection(&what, |connection| connection.columns(relation))

@@ -1,6 +1,7 @@
 //! Contracts beside the SQL of their models: what can be said before a warehouse looks, and where a contract
 //! that was broken is written.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use crate::manifest::contract::{self, CONTRACT_FAILED};
 use crate::manifest::{Node, ResourceType};
 use crate::resource::UniqueId;
 use crate::run::Run;
-use crate::sql::project::{self, Facts, NodeInput};
+use crate::sql::project::{self, Facts, NodeCode, NodeInput};
 use crate::sql::{KnownColumn, KnownColumns};
 use crate::yaml;
 
@@ -44,7 +45,9 @@ pub(super) fn warnings(runtime: &Runtime, run: &Run) -> Diagnostics {
     let mut inputs = project::inputs(runtime.manifest(), &facts);
     inputs.retain(|input| graph.position(&input.id).is_some_and(|position| wanted.contains(position)));
     for input in &mut inputs {
-        without_promise(input, nodes.get(&input.id));
+        if let Some(node) = nodes.get(&input.id) {
+            without_promise(input, node);
+        }
     }
     let found = project::whole_columns(&inputs, runtime.capabilities().dialect);
     let mut warnings: Vec<Diagnostic> =
@@ -59,10 +62,15 @@ fn has_contract(node: &Node) -> bool {
     node.code().is_some_and(|code| code.contract.enforced && code.language == "sql") && !node.columns.is_empty()
 }
 
-/// What a contract says of a model's columns is not taken for known: its SQL has to say it.
-fn without_promise(input: &mut NodeInput<'_>, node: Option<&Arc<Node>>) {
-    if node.is_some_and(|node| has_contract(node)) {
+/// What a contract says of a model's columns is not taken for known: its SQL has to say it. Tables that keep what
+/// earlier SQL gave them may have other columns than their SQL, and one that has no contract is not read at all.
+fn without_promise(input: &mut NodeInput<'_>, node: &Node) {
+    let grows = node.resource_type == ResourceType::Snapshot || node.config.materialized() == "incremental";
+    if has_contract(node) {
         input.known = KnownColumns::none();
+    } else if grows {
+        input.known = KnownColumns::none();
+        input.code = NodeCode::Unreadable(Cow::Borrowed("its table may have columns of earlier SQL"));
     }
 }
 
@@ -99,7 +107,10 @@ pub(super) fn remark(runtime: &Runtime, run: &mut Run) {
         let Some(node) = runtime.manifest().nodes.get(&outcome.id) else { continue };
         let Some(place) = Place::of(runtime, node) else { continue };
         let mut lines = vec![format!("contract of `{}`: {}", node.name, shown(&place.model))];
-        let named = |name: &String| message.lines().any(|line| line.trim_start().starts_with(&format!("| {name} ")));
+        let rows = || message.lines().filter_map(|line| line.trim_start().strip_prefix("| "));
+        let named = |name: &str| {
+            rows().filter_map(|row| row.split(" |").next()).any(|cell| cell.trim().eq_ignore_ascii_case(name))
+        };
         let differing = place.columns.iter().filter(|(name, _)| named(name));
         lines.extend(differing.map(|(name, span)| format!("column `{name}`: {}", shown(span))));
         Arc::make_mut(&mut outcome.result).remarks.push(Remark { event: "ContractPlace", text: lines.join("\n") });

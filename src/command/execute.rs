@@ -173,8 +173,9 @@ fn execute(
         };
         write_manifest(&target_path, Arc::unwrap_or_clone(graph), &mut run)?;
     }
-    call.warnings(broken)?;
-    finish(call, run, which)
+    let raised = call.warnings(broken);
+    let code = finish(call, run, which)?;
+    raised.map(|()| code)
 }
 
 /// Warnings about packages that replace materializations of tform's own, once for each.

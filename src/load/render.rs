@@ -119,7 +119,7 @@ impl ConfigRenderer {
         let value = match single_expression(text) {
             Some(expression) => {
                 let value = self.templates.compile_expression(expression)?.eval(context! {})?;
-                let value = value.downcast_object_ref::<Flag>().map_or(value.clone(), |flag| Value::from(flag.0));
+                let value = value.downcast_object_ref::<Flag>().map_or(value.clone(), |flag| Value::from(flag.value));
                 if expression.trim_end().ends_with("as_bool") && value.kind() != ValueKind::Bool {
                     return Err(failed(format!("could not convert value '{value}' into type 'bool'")));
                 }
@@ -209,7 +209,11 @@ fn failed(message: String) -> Error {
 /// What `as_bool` gives: in dbt a text until the whole is rendered, and so true as an operand of `and`,
 /// `or`, `not`.
 #[derive(Debug)]
-struct Flag(bool);
+struct Flag {
+    value: bool,
+    /// As it was given: `true`, `True`.
+    text: String,
+}
 
 impl Object for Flag {
     fn repr(self: &Arc<Self>) -> ObjectRepr {
@@ -221,15 +225,19 @@ impl Object for Flag {
     }
 
     fn render(self: &Arc<Self>, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(if self.0 { "True" } else { "False" })
+        formatter.write_str(&self.text)
     }
 }
 
 fn as_bool(value: Value) -> Result<Value, Error> {
-    let text = value.to_string();
+    let text = match bool::try_from(value.clone()) {
+        Ok(true) => "True".to_owned(),
+        Ok(false) => "False".to_owned(),
+        Err(_) => value.to_string(),
+    };
     match text.to_ascii_lowercase().as_str() {
-        "true" => Ok(Value::from_object(Flag(true))),
-        "false" => Ok(Value::from_object(Flag(false))),
+        "true" => Ok(Value::from_object(Flag { value: true, text })),
+        "false" => Ok(Value::from_object(Flag { value: false, text })),
         // It may stand in a comparison: `target.name == 'dev' | as_bool`.
         _ => Ok(value),
     }
@@ -338,6 +346,8 @@ mod tests {
             ("{{ env_var('PORT') | int }}", "5432"),
             ("{{ env_var('PORT') | as_number }}", "5432"),
             ("{{ env_var('FLAG') | as_bool }}", "true"),
+            ("{{ 'true' | as_bool }}-x", r#""true-x""#),
+            ("{{ true | as_bool }}-x", r#""True-x""#),
             ("{{ 'false' | as_bool and 'true' | as_bool }}", "true"),
             ("{{ 'true' | as_bool and 'false' | as_bool }}", "false"),
             ("{{ 'false' | as_bool or 'true' | as_bool }}", "false"),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sqlparser::ast::{
     DataType, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName,
-    ObjectNamePart, Value,
+    ObjectNamePart, TrimWhereField, Value,
 };
 
 use super::Dialect;
@@ -75,24 +75,32 @@ fn plain_name(expression: &Expr, dialect: Dialect) -> Option<Arc<str>> {
 
 /// PostgreSQL's rule: the function's name, the name of what is cast, or `?column?`.
 fn postgres_name(expression: &Expr, dialect: Dialect) -> Arc<str> {
-    let named = |inner: &Expr| plain_name(inner, dialect).unwrap_or_else(|| postgres_name(inner, dialect));
+    figured(expression, dialect).0
+}
+
+/// A name, and whether a cast keeps it: types and `case` give way to the name of the type that is cast to
+/// (PostgreSQL's `FigureColname`).
+fn figured(expression: &Expr, dialect: Dialect) -> (Arc<str>, bool) {
+    if let Some(name) = plain_name(expression, dialect) {
+        return (name, true);
+    }
     let name = match expression {
-        Expr::Nested(inner) | Expr::Collate { expr: inner, .. } => return named(inner),
+        Expr::Nested(inner) | Expr::Collate { expr: inner, .. } => return figured(inner, dialect),
         Expr::Cast { expr, data_type, .. } => {
-            let inner = named(expr);
-            return if &*inner == "?column?" { type_name(data_type) } else { inner };
+            let (inner, stays) = figured(expr, dialect);
+            return if stays { (inner, true) } else { (type_name(data_type), false) };
         }
-        Expr::TypedString(typed) => return type_name(&typed.data_type),
-        Expr::Function(function) => return function_name(&function.name).into(),
-        Expr::CompoundFieldAccess { root, .. } => return named(root),
+        Expr::TypedString(typed) => return (type_name(&typed.data_type), false),
+        Expr::Function(function) => return (function_name(&function.name).into(), true),
+        Expr::CompoundFieldAccess { root, .. } => return figured(root, dialect),
         Expr::Case { else_result, .. } => {
             // The name of what stands after `else` serves, if it has one.
-            let other = else_result.as_ref().and_then(|other| plain_name(other, dialect));
-            return other.unwrap_or_else(|| "case".into());
+            let other = else_result.as_ref().map(|other| figured(other, dialect));
+            return other.filter(|(_, stays)| *stays).unwrap_or_else(|| ("case".into(), false));
         }
         Expr::Exists { .. } => "exists",
         Expr::Array(_) => "array",
-        Expr::Interval(_) => "interval",
+        Expr::Interval(_) => return ("interval".into(), false),
         Expr::Extract { .. } => {
             if dialect == Dialect::Redshift {
                 "date_part"
@@ -105,13 +113,17 @@ fn postgres_name(expression: &Expr, dialect: Dialect) -> Arc<str> {
         Expr::Ceil { .. } => "ceil",
         Expr::Floor { .. } => "floor",
         Expr::Overlay { .. } => "overlay",
-        Expr::Trim { .. } => "btrim",
+        Expr::Trim { trim_where, .. } => match trim_where {
+            Some(TrimWhereField::Leading) => "ltrim",
+            Some(TrimWhereField::Trailing) => "rtrim",
+            _ => "btrim",
+        },
         Expr::AtTimeZone { .. } => "timezone",
-        Expr::Value(value) if matches!(value.value, Value::Boolean(_)) => "bool",
-        Expr::Subquery(query) => return subquery_name(query, dialect),
-        _ => "?column?",
+        Expr::Value(value) if matches!(value.value, Value::Boolean(_)) => return ("bool".into(), false),
+        Expr::Subquery(query) => return (subquery_name(query, dialect), true),
+        _ => return ("?column?".into(), false),
     };
-    name.into()
+    (name.into(), true)
 }
 
 fn subquery_name(query: &sqlparser::ast::Query, dialect: Dialect) -> Arc<str> {

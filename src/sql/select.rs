@@ -157,6 +157,9 @@ fn read_item(reading: &mut Reading<'_>, item: &SelectItem, scope: &Scope<'_>) ->
                 return Ok(shape);
             }
             let column = expression::read(reading, expression, scope)?;
+            if unpacks_a_struct(expression, reading.dialect) {
+                return Ok(fields(&column, &expression.to_string()));
+            }
             let name = match expression {
                 // A column keeps the name that its relation gives it.
                 Expr::Identifier(_) | Expr::CompoundIdentifier(_) if !column.name.is_empty() => column.name.clone(),
@@ -296,6 +299,19 @@ fn is_like(text: &str, pattern: &str) -> bool {
     }
     expression.push('$');
     regex::Regex::new(&expression).is_ok_and(|expression| expression.is_match(text))
+}
+
+/// Whether this may be DuckDB's `unnest` of a struct, which gives a column for each field
+/// (duckdb.org/docs/stable/sql/query_syntax/unnest). Of a list that is written out it gives one.
+fn unpacks_a_struct(expression: &Expr, dialect: Dialect) -> bool {
+    let Expr::Function(function) = expression else { return false };
+    let sqlparser::ast::FunctionArguments::List(list) = &function.args else { return false };
+    let is_list = list.args.len() == 1
+        && matches!(
+            list.args.first(),
+            Some(sqlparser::ast::FunctionArg::Unnamed(sqlparser::ast::FunctionArgExpr::Expr(Expr::Array(_))))
+        );
+    dialect == Dialect::Duckdb && names::function_name(&function.name) == "unnest" && !is_list
 }
 
 /// DuckDB's `columns(...)`: the expression once for each column that it stands for.

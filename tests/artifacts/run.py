@@ -254,13 +254,7 @@ def states(project):
                  "state:modified.relation", "state:modified.contract"]
         out = project.run("import json, sys\nfrom dbt.cli.main import dbtRunner\n"
                           "result = dbtRunner().invoke(json.loads(sys.argv[1])[0])\nsys.exit(repr(result.exception) if result.exception else 0)", [words])
-        seen = {line for line in out.splitlines() if line.strip() and "does not match any" not in line}
-        # See `unrendered_config` in compare.py: dbt doubles lists and writes a limit as text, we do not.
-        doubled = {node["unique_id"]: node for node in compared.load("manifest")[0]["nodes"].values() if any(
-            isinstance(value, list) and value and value[: len(value) // 2] * 2 == value for value in node["unrendered_config"].values())}
-        affected = {".".join(node["fqn"]) for node in compared.load("manifest")[0]["nodes"].values()
-                    if node["unique_id"] in doubled or isinstance(node["unrendered_config"].get("limit"), str) or set(node["depends_on"].get("nodes", [])) & set(doubled)}
-        return sorted(seen - affected)
+        return sorted(line for line in out.splitlines() if line.strip() and "does not match any" not in line)
 
     def we_read_theirs():
         out = project.call(project.tform, *words, project.kept["dbt"])

@@ -177,7 +177,7 @@ impl WireConnection {
         let Settings { user, role, signed_in_by, .. } = &self.settings;
         let who = match (role, signed_in_by) {
             (Some(role), _) => format!("`role: {role}` of the target in `profiles.yml`"),
-            (None, Some(origin)) => format!("{origin}, in the database `{user}`,"),
+            (None, Some(origin)) => format!("{origin}, who is `{user}` in the database,"),
             (None, None) => format!("`user: {user}` of the target in `profiles.yml`"),
         };
         format!("{who} may not do this: somebody who may must grant it, or the target name another")
@@ -223,12 +223,17 @@ impl WireConnection {
             ask_for_columns(sql, outgoing)?;
             frontend::query("RELEASE SAVEPOINT tform", outgoing)
         })?;
-        self.hear("", |_, _| Ok(()))?;
+        // All three are answered, also if the first is refused.
+        let begun = self.hear("", |_, _| Ok(()));
+        if self.wire.is_broken {
+            return begun.map(|()| Vec::new());
+        }
         let result = self.hear_columns(sql);
         if self.wire.is_broken {
             return result;
         }
         let released = self.hear("", |_, _| Ok(()));
+        begun?;
         if result.is_err() {
             self.converse("ROLLBACK TO SAVEPOINT tform; RELEASE SAVEPOINT tform", Fetch::None)?;
             return result;

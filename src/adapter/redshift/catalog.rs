@@ -12,7 +12,7 @@ pub const ELSEWHERE: Elsewhere = Elsewhere { relations: relations_elsewhere, tab
 
 /// A condition on database and schema of another database's views.
 fn of_database(wanted: &Schemas) -> String {
-    let schemas = in_schemas(std::slice::from_ref(wanted)).replace("table_schema", "schema_name");
+    let schemas = in_schemas(std::slice::from_ref(wanted), "schema_name");
     format!("database_name = {} and {schemas}", literal(wanted.database.trim_matches('"')))
 }
 
@@ -72,7 +72,7 @@ const STATISTICS: &[Statistic] = &[
 
 /// Schema, name, owner of every relation.
 fn owners(schemas: &[Schemas]) -> String {
-    let filter = in_schemas(schemas).replace("table_schema", "schemaname");
+    let filter = in_schemas(schemas, "schemaname");
     format!(
         "select schemaname::text, tablename::text, tableowner::text from pg_tables where {filter}\n\
          union all\n\
@@ -83,25 +83,25 @@ fn owners(schemas: &[Schemas]) -> String {
 /// Schema, name and the statistics of every table that has rows.
 fn statistics(schemas: &[Schemas]) -> String {
     let columns: Vec<&str> = STATISTICS.iter().map(|figure| figure.sql).collect();
-    let filter = in_schemas(schemas).replace("table_schema", "\"schema\"");
+    let filter = in_schemas(schemas, "\"schema\"");
     format!("select \"schema\", \"table\", {} from svv_table_info where {filter}", columns.join(", "))
 }
 
-/// A condition on `table_schema`.
-fn in_schemas(schemas: &[Schemas]) -> String {
+/// A condition on the column that holds the schema.
+fn in_schemas(schemas: &[Schemas], column: &str) -> String {
     if schemas.iter().any(|wanted| wanted.schemas.is_empty()) {
-        return "(table_schema <> 'information_schema' and table_schema not like 'pg\\_%')".to_owned();
+        return format!("({column} <> 'information_schema' and {column} not like 'pg\\_%')");
     }
     let names: Vec<String> =
         schemas.iter().flat_map(|wanted| &wanted.schemas).map(|name| literal(&name.to_lowercase())).collect();
-    if names.is_empty() { "false".to_owned() } else { format!("lower(table_schema) in ({})", names.join(", ")) }
+    if names.is_empty() { "false".to_owned() } else { format!("lower({column}) in ({})", names.join(", ")) }
 }
 
 /// The names of the schemas that exist; schema, name and dbt's kind of every relation; `reads` for what a bound view reads, which is
 /// dropped only along with it; and `keeps` for what a view has beside its query.
 pub fn relations(schemas: &[Schemas]) -> String {
-    let filter = in_schemas(schemas);
-    let by_namespace = filter.replace("table_schema", "nspname");
+    let filter = in_schemas(schemas, "table_schema");
+    let by_namespace = in_schemas(schemas, "nspname");
     format!(
         "select nspname::text, null::text, 'schema'::text, null::text from pg_namespace where {by_namespace}\n\
          union all\n\
@@ -129,14 +129,13 @@ pub fn relations(schemas: &[Schemas]) -> String {
          select table_schema::text, table_name::text, 'keeps', 'l'\n\
          from information_schema.views\n\
          where view_definition ilike '%with no schema binding%' and {filter}",
-        filter.replace("table_schema", "table_schema.nspname"),
+        in_schemas(schemas, "table_schema.nspname"),
         kept_by_views(&by_namespace)
     )
 }
 
 /// Schema, relation, kind, comment, owner; column, index, type, comment; ordered by these.
 pub fn tables(schemas: &[Schemas]) -> String {
-    let filter = in_schemas(schemas);
     format!(
         "select t.table_schema, t.table_name,\n\
          case when t.table_type ilike '%view%' then 'VIEW' else 'BASE TABLE' end, t.remarks, null,\n\
@@ -149,7 +148,7 @@ pub fn tables(schemas: &[Schemas]) -> String {
          join svv_columns as c on c.table_schema = t.table_schema and c.table_name = t.table_name\n\
          where {}\n\
          order by t.table_schema, t.table_name, c.ordinal_position",
-        filter.replace("table_schema", "t.table_schema")
+        in_schemas(schemas, "t.table_schema")
     )
 }
 
