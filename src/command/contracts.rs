@@ -34,14 +34,7 @@ pub(super) fn warnings(runtime: &Runtime, run: &Run) -> Diagnostics {
     let mut wanted = graph.set_of(promising.iter().map(|node| node.unique_id.as_ref()));
     wanted.union_with(&graph.ancestors(&wanted, None));
     let read = graph.ids_of(&wanted).filter_map(|id| nodes.get(id));
-    let seeds = read.filter(|node| node.resource_type == ResourceType::Seed);
-    let facts = Facts {
-        compiled,
-        seed_headers: seeds
-            .filter_map(|node| Some((node.unique_id.clone(), runtime.seed_header(node).ok()?)))
-            .collect(),
-        catalog: HashMap::new(),
-    };
+    let facts = Facts { compiled, seed_headers: runtime.seed_headers(read), catalog: HashMap::new() };
     let mut inputs = project::inputs(runtime.manifest(), &facts);
     inputs.retain(|input| graph.position(&input.id).is_some_and(|position| wanted.contains(position)));
     for input in &mut inputs {

@@ -183,13 +183,9 @@ fn lineage(runtime: &Runtime, catalog: &Catalog, compiled: &HashMap<UniqueId, Ar
         });
         (id.clone(), known.collect())
     });
-    let nodes = runtime.manifest().nodes.values();
-    let seeds = nodes.filter(|node| node.resource_type == ResourceType::Seed);
     let facts = Facts {
         compiled: compiled.iter().map(|(id, sql)| (id.clone(), Ok(sql.clone()))).collect(),
-        seed_headers: seeds
-            .filter_map(|node| Some((node.unique_id.clone(), runtime.seed_header(node).ok()?)))
-            .collect(),
+        seed_headers: runtime.seed_headers(runtime.manifest().nodes.values()),
         catalog: known.collect(),
     };
     project::lineage(&project::inputs(runtime.manifest(), &facts), runtime.capabilities().dialect)

@@ -93,10 +93,7 @@ fn facts(call: &Call, runtime: &Arc<Runtime>) -> Facts {
         |worker, node| (node.unique_id.clone(), compile(runtime, worker, node)),
     );
     let compiled = compiled.collect();
-    let seeds = nodes.iter().filter(|node| node.resource_type == ResourceType::Seed);
-    let seed_headers = seeds.filter_map(|node| Some((node.unique_id.clone(), runtime.seed_header(node).ok()?)));
-    let seed_headers = seed_headers.collect();
-    Facts { compiled, seed_headers, catalog: catalog(call, runtime) }
+    Facts { compiled, seed_headers: runtime.seed_headers(nodes.iter().copied()), catalog: catalog(call, runtime) }
 }
 
 fn is_read(node: &Node) -> bool {

@@ -264,12 +264,10 @@ impl Runtime {
         super::seed::table(node)
     }
 
-    /// The names in the first line of a seed's file.
-    ///
-    /// # Errors
-    /// If the file cannot be read or its first line names nothing.
-    pub fn seed_header(&self, node: &Node) -> Result<Vec<String>, Diagnostic> {
-        super::seed::header(node)
+    /// The names in the first lines of the files of those nodes that are seeds; without those that cannot be read.
+    pub fn seed_headers<'n>(&self, nodes: impl Iterator<Item = &'n Arc<Node>>) -> HashMap<UniqueId, Vec<String>> {
+        let seeds = nodes.filter(|node| node.resource_type == ResourceType::Seed);
+        seeds.filter_map(|node| Some((node.unique_id.clone(), super::seed::header(node).ok()?))).collect()
     }
 
     /// The text of a docs block: `doc('name')` or `doc('package', 'name')`.
