@@ -5,6 +5,7 @@
 //! refers to them; each is rendered once per invocation, whoever needs it first.
 //! Source: docs.getdbt.com/reference/commands/compile.
 
+pub mod ahead;
 pub mod cte;
 pub mod fresh;
 pub mod gate;

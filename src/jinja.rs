@@ -52,6 +52,7 @@ mod yaml;
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use minijinja::{Environment, State, Value};
 
@@ -179,11 +180,13 @@ pub struct Inner {
     library: HashMap<&'static str, Value>,
     environment: Environment<'static>,
     empty: Arc<Template>,
+    /// What templates say is lost: they are rendered again, and say it then.
+    hushed: AtomicBool,
 }
 
 impl Inner {
     fn say(&self, kind: MessageKind, text: String, span: Option<Span>) {
-        if let Some(listener) = &self.options.listener {
+        if let Some(listener) = self.options.listener.as_ref().filter(|_| !self.hushed.load(Ordering::Relaxed)) {
             listener(Message { kind, text, span });
         }
     }
@@ -245,7 +248,16 @@ impl Engine {
             library: library::globals(),
             environment: Environment::empty(),
             empty: Arc::new(empty),
+            hushed: AtomicBool::new(false),
         })))
+    }
+
+    /// Does `work` without passing on what templates log, print and warn of meanwhile, on any thread.
+    pub fn hushed<T>(&self, work: impl FnOnce() -> T) -> T {
+        self.0.hushed.store(true, Ordering::Relaxed);
+        let done = work();
+        self.0.hushed.store(false, Ordering::Relaxed);
+        done
     }
 
     /// Renders a template to text, as dbt renders a model.

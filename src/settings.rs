@@ -15,6 +15,8 @@
 //! tests:
 //!   fuse: auto       # or true, false: whether data tests of a relation share queries
 //!   unit_engine: target  # or duckdb: unit tests run on the embedded engine where their SQL allows it
+//! contracts:
+//!   check: node      # or before_run: all that are selected, before anything is built
 //! ```
 //!
 //! A further key is a field of [`Settings`], a name in [`KEYS`] and a line in [`read`].
@@ -32,7 +34,7 @@ use crate::yaml::{self, Fields, Node};
 pub use models::{ModelSettings, RowAge, Scope, scope_of};
 
 /// The keys of `tform.yml`.
-const KEYS: [&str; 4] = ["layers", "lock", "models", "tests"];
+const KEYS: [&str; 5] = ["contracts", "layers", "lock", "models", "tests"];
 
 /// Everything that `tform.yml` says.
 #[derive(Debug, Clone, Default)]
@@ -45,6 +47,14 @@ pub struct Settings {
     pub file: Option<Arc<SourceFile>>,
     pub lock: LockRules,
     pub tests: TestRules,
+    pub contracts: ContractRules,
+}
+
+/// When the contracts of models are checked.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ContractRules {
+    /// Those of all selected models before anything is built, and not only each where its model is.
+    pub before_run: bool,
 }
 
 /// How data tests are run.
@@ -98,6 +108,9 @@ pub fn read(file: &Arc<SourceFile>) -> Result<Warned<Settings>, Diagnostics> {
     if let Some(node) = fields.mapping("tests") {
         settings.tests = tests(node, &mut fields);
     }
+    if let Some(node) = fields.mapping("contracts") {
+        settings.contracts = contracts(node, &mut fields);
+    }
     fields.problems.finish(settings)
 }
 
@@ -119,6 +132,22 @@ fn tests(node: &Node, within: &mut Fields<'_>) -> TestRules {
     let rules = TestRules { fuse, units_embedded };
     within.problems.extend(fields.problems);
     rules
+}
+
+/// The rules under `contracts`.
+fn contracts(node: &Node, within: &mut Fields<'_>) -> ContractRules {
+    let mut fields = Fields::new(within.file, node);
+    fields.refuse_unknown(&["check"], "in `contracts`");
+    let before_run = match fields.text("check").as_deref() {
+        None | Some("node") => false,
+        Some("before_run") => true,
+        Some(other) => {
+            fields.error("check", format!("`check` is `node` or `before_run`, not `{other}`"));
+            false
+        }
+    };
+    within.problems.extend(fields.problems);
+    ContractRules { before_run }
 }
 
 /// The rules under `lock`; `lock: false` is `enabled: false`.
@@ -186,6 +215,22 @@ mod tests {
         let given = rules("lock:\n  enabled: true\n  wait_seconds: 5\n");
         assert_eq!(given, LockRules { enabled: Some(true), wait: Duration::from_secs(5) });
         assert!(mistakes("lock:\n  wait_seconds: -1\n").contains("cannot be less than 0"));
+    }
+
+    #[test]
+    fn contracts_are_checked_node_by_node_unless_the_file_says_otherwise() {
+        let rules = |text: &str| read(&SourceFile::new("tform.yml", text)).unwrap().value.contracts;
+        assert!(rules("contracts: {check: before_run}\n").before_run);
+        for text in ["", "contracts: {}\n", "contracts: {check: node}\n"] {
+            assert!(!rules(text).before_run);
+        }
+        insta::assert_snapshot!(mistakes("contracts: {check: never}\n"), @r"
+        error: `check` is `node` or `before_run`, not `never`
+          --> tform.yml:1:20
+          |
+        1 | contracts: {check: never}
+          |                    ^^^^^
+        ");
     }
 
     #[test]

@@ -1,21 +1,174 @@
-//! Contracts beside the SQL of their models: what can be said before a warehouse looks, and where a contract
-//! that was broken is written.
+//! Contracts beside the SQL of their models: what can be said before a warehouse looks or a run begins, and
+//! where a contract that was broken is written.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::compile::runtime::Runtime;
+use crate::adapter::ErrorKind;
+use crate::compile::ahead::{self, Ahead, Query, Reason};
+use crate::compile::runtime::{Runtime, Worker};
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity, SourceFile, Span};
-use crate::event::{Remark, Status};
+use crate::event::{Event, Level, Remark, Status};
+use crate::graph::NodeSet;
 use crate::load;
 use crate::manifest::contract::{self, CONTRACT_FAILED};
 use crate::manifest::{Node, ResourceType};
 use crate::resource::UniqueId;
-use crate::run::Run;
+use crate::run::schedule::{self, Plan, Work};
+use crate::run::{Interrupt, Run};
 use crate::sql::project::{self, Facts, NodeCode, NodeInput};
-use crate::sql::{KnownColumn, KnownColumns};
+use crate::sql::{self, KnownColumn, KnownColumns, Relations};
 use crate::yaml;
+
+/// Compares the contracts of all selected models with their queries, before anything is built
+/// (`contracts: {check: before_run}` in tform.yml).
+///
+/// The warehouse describes each query as it does when the model is built. Where it cannot say yet what the
+/// columns will be, their names are compared as far as the SQL tells them all; the rest stays for the run.
+///
+/// # Errors
+/// Each contract that is broken.
+pub(super) fn before_run(runtime: &Arc<Runtime>, selected: &NodeSet, interrupt: &Interrupt) -> Result<(), Diagnostics> {
+    let nodes = &runtime.manifest().nodes;
+    let ahead = Ahead::new(runtime, selected);
+    let promising: Vec<&Arc<Node>> = runtime
+        .graph
+        .ids_of(selected)
+        .filter_map(|id| nodes.get(id))
+        .filter(|node| ahead::has_contract(node) && ahead.is_ordinary(node.config.materialized()))
+        .collect();
+    if promising.is_empty() {
+        return Ok(());
+    }
+    let checks =
+        Checks { runtime, interrupt, ahead, promising, unreachable: AtomicBool::new(false), found: Mutex::default() };
+    let plan = Plan::from_parents(&vec![Vec::new(); checks.promising.len()]);
+    let threads = runtime.flags.threads.min(checks.promising.len().div_ceil(MODELS_PER_THREAD));
+    runtime.engine.hushed(|| schedule::execute(&plan, threads, &checks));
+    // What was looked up may change until the run has claimed what it builds.
+    runtime.warehouse.cache().clear();
+    let mut found = checks.found.into_inner().unwrap_or_else(PoisonError::into_inner);
+    found.sort_by(|one, other| one.message.cmp(&other.message));
+    let mut problems = Diagnostics::new();
+    problems.extend(found);
+    if problems.is_empty() { Ok(()) } else { Err(problems.of_kind("Compilation Error")) }
+}
+
+/// A further connection is opened for so many contracts.
+const MODELS_PER_THREAD: usize = 8;
+
+/// The contracts that are checked before a run, one a task.
+struct Checks<'r> {
+    runtime: &'r Arc<Runtime>,
+    interrupt: &'r Interrupt,
+    ahead: Ahead<'r>,
+    promising: Vec<&'r Arc<Node>>,
+    /// Set once the warehouse could not be reached: the run says so.
+    unreachable: AtomicBool,
+    found: Mutex<Vec<Diagnostic>>,
+}
+
+impl Work for Checks<'_> {
+    type Worker = Worker;
+
+    fn worker(&self, _thread: usize) -> Worker {
+        self.runtime.worker("contracts")
+    }
+
+    fn run(&self, worker: &mut Worker, task: usize) -> schedule::Outcome {
+        if let Some(node) = self.promising.get(task) {
+            match self.check(worker, node) {
+                Ok(()) => {}
+                Err(Verdict::Broken(problem)) => {
+                    self.found.lock().unwrap_or_else(PoisonError::into_inner).push(problem);
+                }
+                Err(Verdict::Unknown(reason)) => {
+                    let text = format!("The contract of model '{}' is checked when it is built: {reason}", node.name);
+                    self.runtime.emit(Event::notice("ContractNotChecked", Level::Debug, text));
+                }
+            }
+            worker.session.rollback();
+            worker.session.forget_error();
+        }
+        schedule::Outcome::Done
+    }
+
+    fn skip(&self, _task: usize, _parent: usize) {}
+
+    fn close(&self, worker: Worker) {
+        worker.session.close();
+    }
+
+    fn interrupted(&self) -> bool {
+        self.interrupt.is_set()
+    }
+}
+
+/// What is to be said of a contract that is not known to hold.
+enum Verdict {
+    Broken(Diagnostic),
+    Unknown(Reason),
+}
+
+impl Checks<'_> {
+    fn check(&self, worker: &Worker, node: &Arc<Node>) -> Result<(), Verdict> {
+        let query = self.ahead.query(worker, node).map_err(Verdict::Unknown)?;
+        let reason = match self.described(worker, node, &query) {
+            Err(Verdict::Unknown(reason)) => reason,
+            known => return known,
+        };
+        // Who compares columns in a way of their own may be content with others.
+        if self.runtime.engine.is_replaced("get_assert_columns_equivalent", &node.package_name) {
+            return Err(Verdict::Unknown(reason));
+        }
+        let names = sql::lineage(&query.sql, self.runtime.capabilities().dialect, &NothingKnown);
+        let names = names.ok().filter(|names| names.open.is_none() && names.assumed.is_empty());
+        let columns: Option<Vec<KnownColumn>> = names.map(|names| {
+            names
+                .columns
+                .into_iter()
+                .map(|column| KnownColumn { name: column.name, data_type: column.data_type })
+                .collect()
+        });
+        match columns.and_then(|columns| broken(node, &columns)) {
+            Some(problem) => Err(Verdict::Broken(located(self.runtime, node, problem))),
+            None => Err(Verdict::Unknown(reason)),
+        }
+    }
+
+    /// What the warehouse says, asked as when the model is built.
+    fn described(&self, worker: &Worker, node: &Arc<Node>, query: &Query) -> Result<(), Verdict> {
+        let unknown = |reason: &str| Err(Verdict::Unknown(reason.lines().next().unwrap_or_default().to_owned()));
+        if let Some(reason) = &query.unknown {
+            return unknown(reason);
+        }
+        if node.config.text("sql_header").is_some() {
+            return unknown("its `sql_header` would have to be run");
+        }
+        if self.unreachable.load(Ordering::Relaxed) {
+            return unknown("the warehouse cannot be reached");
+        }
+        let Err(problem) = self.ahead.check(worker, node, &query.sql) else { return Ok(()) };
+        if worker.session.last_error().is_some_and(|error| error.kind == ErrorKind::Connection) {
+            self.unreachable.store(true, Ordering::Relaxed);
+        }
+        if !problem.message.contains(CONTRACT_FAILED) {
+            return unknown(&problem.message);
+        }
+        Err(Verdict::Broken(located(self.runtime, node, problem)))
+    }
+}
+
+/// To a query that contains all that it reads, or else is not known in full.
+struct NothingKnown;
+
+impl Relations for NothingKnown {
+    fn columns(&self, _name: &[String]) -> Option<&KnownColumns> {
+        None
+    }
+}
 
 /// Warns of compiled models whose SQL gives other columns than their contracts promise.
 ///
@@ -43,8 +196,14 @@ pub(super) fn warnings(runtime: &Runtime, run: &Run) -> Diagnostics {
         }
     }
     let found = project::whole_columns(&inputs, runtime.capabilities().dialect);
-    let mut warnings: Vec<Diagnostic> =
-        promising.into_iter().filter_map(|node| broken(runtime, node, found.get(&node.unique_id)?)).collect();
+    let mut warnings: Vec<Diagnostic> = promising
+        .into_iter()
+        .filter_map(|node| {
+            let mut warning = broken(node, found.get(&node.unique_id)?)?.named("ContractBroken");
+            warning.severity = Severity::Warning;
+            Some(warning.at_opt(Place::of(runtime, node).map(|place| place.model)))
+        })
+        .collect();
     warnings.sort_by(|one, other| one.message.cmp(&other.message));
     let mut all = Diagnostics::new();
     all.extend(warnings);
@@ -67,7 +226,8 @@ fn without_promise(input: &mut NodeInput<'_>, node: &Node) {
     }
 }
 
-fn broken(runtime: &Runtime, node: &Node, columns: &[KnownColumn]) -> Option<Diagnostic> {
+/// What differs between the names of a query's columns and those of its model's contract.
+fn broken(node: &Node, columns: &[KnownColumn]) -> Option<Diagnostic> {
     let promised: Vec<(String, String)> = node
         .columns
         .values()
@@ -84,10 +244,23 @@ fn broken(runtime: &Runtime, node: &Node, columns: &[KnownColumn]) -> Option<Dia
     if differences.is_empty() {
         return None;
     }
-    let message = format!("the query of model '{}' ({}) breaks its contract", node.name, node.original_file_path);
-    let mut warning = contract::broken(message, &differences).named("ContractBroken");
-    warning.severity = Severity::Warning;
-    Some(warning.at_opt(Place::of(runtime, node).map(|place| place.model)))
+    Some(contract::broken(message(node), &differences))
+}
+
+fn message(node: &Node) -> String {
+    format!("the query of model '{}' ({}) breaks its contract", node.name, node.original_file_path)
+}
+
+/// A contract that is broken, where it is written, with the places of the columns that differ.
+fn located(runtime: &Runtime, node: &Node, mut problem: Diagnostic) -> Diagnostic {
+    problem.message = message(node);
+    // Which macros compared the columns says nothing to anybody.
+    problem.notes.retain(|(text, _)| contract::rows(text).next().is_some());
+    let table: String = problem.notes.iter().map(|(text, _)| text.as_str()).collect();
+    let place = Place::of(runtime, node);
+    problem.span = place.as_ref().map(|place| place.model.clone()).or_else(|| node.origin.properties.clone());
+    let lines = place.map(|place| place.differing(&table)).unwrap_or_default();
+    if lines.is_empty() { problem } else { problem.note(format!("they are written at\n    {}", lines.join("\n    "))) }
 }
 
 /// Adds to each model that broke its contract where that is written.
@@ -100,12 +273,7 @@ pub(super) fn remark(runtime: &Runtime, run: &mut Run) {
         let Some(node) = runtime.manifest().nodes.get(&outcome.id) else { continue };
         let Some(place) = Place::of(runtime, node) else { continue };
         let mut lines = vec![format!("contract of `{}`: {}", node.name, shown(&place.model))];
-        let rows = || message.lines().filter_map(|line| line.trim_start().strip_prefix("| "));
-        let named = |name: &str| {
-            rows().filter_map(|row| row.split(" |").next()).any(|cell| cell.trim().eq_ignore_ascii_case(name))
-        };
-        let differing = place.columns.iter().filter(|(name, _)| named(name));
-        lines.extend(differing.map(|(name, span)| format!("column `{name}`: {}", shown(span))));
+        lines.extend(place.differing(message));
         Arc::make_mut(&mut outcome.result).remarks.push(Remark { event: "ContractPlace", text: lines.join("\n") });
     }
 }
@@ -145,6 +313,15 @@ impl Place {
             Some((name.as_str()?.to_owned(), name.span(&file)))
         });
         Some(Place { columns: columns.collect(), model: name_of(item, &file) })
+    }
+}
+
+impl Place {
+    /// Where those columns are written that a table of differences names.
+    fn differing(&self, table: &str) -> Vec<String> {
+        let named = |name: &str| contract::rows(table).any(|[known, ..]| known.eq_ignore_ascii_case(name));
+        let differing = self.columns.iter().filter(|(name, _)| named(name));
+        differing.map(|(name, span)| format!("column `{name}`: {}", shown(span))).collect()
     }
 }
 

@@ -144,7 +144,12 @@ fn execute(
         durations,
         batching,
     };
-    let mut run = match run::execute(&runtime, &request, &call.interrupt) {
+    let checks = runtime.settings.contracts.before_run && matches!(which, Which::Run | Which::Build | Which::Compile);
+    let checked = match checks {
+        true => contracts::before_run(&runtime, &request.selected, &call.interrupt),
+        false => Ok(()),
+    };
+    let mut run = match checked.and_then(|()| run::execute(&runtime, &request, &call.interrupt)) {
         Ok(run) => run,
         Err(problems) => {
             if which == Which::Compile && invocation.flags.write_json {

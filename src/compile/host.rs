@@ -78,6 +78,8 @@ pub struct Inner {
     batch: Option<BatchContext>,
     /// What stands in for what the code reads, in a unit test.
     fixtures: Option<Arc<Fixtures>>,
+    /// The names of the expressions that stand for nodes which are not built yet.
+    expressions: HashMap<UniqueId, String>,
 }
 
 impl std::fmt::Debug for Inner {
@@ -106,6 +108,17 @@ impl NodeHost {
     /// The host of a unit test's model, which reads `fixtures`.
     pub fn of_unit_test(runtime: &Arc<Runtime>, node: &Arc<Node>, worker: Worker, fixtures: Arc<Fixtures>) -> Self {
         let inner = Inner { fixtures: Some(fixtures), ..Inner::new(runtime, node, worker) };
+        NodeHost { inner: Arc::new(inner), extras: Vec::new() }
+    }
+
+    /// The host of a node that reads `expressions` in place of the nodes with these ids.
+    pub fn over_expressions(
+        runtime: &Arc<Runtime>,
+        node: &Arc<Node>,
+        worker: Worker,
+        expressions: HashMap<UniqueId, String>,
+    ) -> Self {
+        let inner = Inner { expressions, ..Inner::new(runtime, node, worker) };
         NodeHost { inner: Arc::new(inner), extras: Vec::new() }
     }
 
@@ -187,6 +200,7 @@ impl Inner {
             model: OnceLock::new(),
             batch: None,
             fixtures: None,
+            expressions: HashMap::new(),
         }
     }
 
@@ -217,6 +231,9 @@ impl Inner {
         if !self.may_refer_to(&target.unique_id) {
             return Err(error(undeclared(&self.node, call)));
         }
+        if let Some(name) = self.expressions.get(&target.unique_id) {
+            return Ok(self.stand_in(&target.unique_id, name));
+        }
         if target.is_ephemeral() {
             self.gathered().use_ephemeral(&target.unique_id);
         }
@@ -227,7 +244,7 @@ impl Inner {
         Ok(relation_object::value_of(self.bounded(relation, target.config.text("event_time"))))
     }
 
-    /// The expression `name` in place of the node or source that a unit test gives rows for.
+    /// The expression `name` in place of a node or source.
     fn stand_in(&self, id: &UniqueId, name: &str) -> Value {
         self.gathered().use_ephemeral(id);
         relation_object::value_of(Relation::ephemeral(&self.runtime.capabilities().relation, name))

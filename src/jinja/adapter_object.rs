@@ -50,7 +50,12 @@ pub struct AdapterObject {
     options: Arc<AdapterOptions>,
     /// `None` while parsing.
     session: Option<Arc<Session>>,
+    /// All of the warehouse that may be asked for.
+    only: Option<Arc<Relation>>,
 }
+
+/// What a template is answered that asks for more than it may before anything is built.
+pub const NOT_YET: &str = "its template asks the warehouse";
 
 impl fmt::Debug for AdapterObject {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -80,12 +85,19 @@ fn refused(error: AdapterError) -> Error {
 impl AdapterObject {
     /// For parsing: without a warehouse.
     pub fn parsing(options: &Arc<AdapterOptions>) -> Value {
-        Value::from_object(AdapterObject { options: options.clone(), session: None })
+        Value::from_object(AdapterObject { options: options.clone(), session: None, only: None })
     }
 
     /// For a thread that compiles and runs.
     pub fn running(options: &Arc<AdapterOptions>, session: &Arc<Session>) -> Value {
-        Value::from_object(AdapterObject { options: options.clone(), session: Some(session.clone()) })
+        Value::from_object(AdapterObject { options: options.clone(), session: Some(session.clone()), only: None })
+    }
+
+    /// For a look at what a node will be, before anything is built: nothing but the node's `own` relation is
+    /// there to be asked for, since all others may change until its turn comes.
+    pub fn ahead(options: &Arc<AdapterOptions>, session: &Arc<Session>, own: Relation) -> Value {
+        let (options, session) = (options.clone(), Some(session.clone()));
+        Value::from_object(AdapterObject { options, session, only: Some(Arc::new(own)) })
     }
 
     fn capabilities(&self) -> &'static Capabilities {
@@ -271,6 +283,12 @@ impl Object for AdapterObject {
         let mut call = Call { adapter: self, state, method, arguments: Arguments::from_values(args) };
         if self.session.is_none() && ASKING.contains(&method) {
             return call.parsing();
+        }
+        if let Some(own) = &self.only
+            && ASKING.contains(&method)
+            && !(method == "get_relation" && relations::asks_for(&call.arguments, own))
+        {
+            return Err(fault(NOT_YET));
         }
         let steps = [
             relations::call as fn(&mut Call<'_, '_, '_, '_>) -> Option<Answer>,

@@ -51,6 +51,14 @@ pub fn differences(contract: &[(String, String)], query: &[(String, String)]) ->
     found
 }
 
+/// The rows of the table in a problem that [`broken`] made, or in its text: name, type in the query, type in the
+/// contract, what is wrong.
+pub fn rows(text: &str) -> impl Iterator<Item = [&str; 4]> {
+    let rows = text.lines().filter_map(|line| line.trim().strip_prefix("| ")?.strip_suffix(" |"));
+    let cells = rows.filter_map(|row| row.split(" | ").map(str::trim).collect::<Vec<_>>().try_into().ok());
+    cells.filter(|cells: &[&str; 4]| cells[0] != HEADER[0] && !cells[0].starts_with("---"))
+}
+
 /// The problem that a contract does not hold, with the table of its differences.
 pub fn broken(message: impl Into<String>, differences: &[Difference]) -> Diagnostic {
     Diagnostic::error(message).note(format!("the differences are\n{}", table(differences))).hint(

@@ -7,8 +7,10 @@ use minijinja::{Error, Value};
 use super::{Answer, Call, failed, fault, refused};
 use crate::adapter::{BoundView, CacheKey, ErrorKind, Path, Relation, RelationKind, Session};
 use crate::jinja::relation_object::{relation_argument, relation_of, switch, value_of};
-use crate::jinja::values;
+use crate::jinja::{Arguments, values};
 
+/// The arguments of `adapter.get_relation`.
+const GET_RELATION: [&str; 3] = ["database", "schema", "identifier"];
 /// How often a drop is tried that collides with what others do.
 const DROP_ATTEMPTS: u32 = 4;
 /// The code of a drop that something stands on.
@@ -74,8 +76,22 @@ fn find(call: &Call<'_, '_, '_, '_>, database: Option<&str>, schema: Option<&str
     Ok(found.map_or_else(values::none, value_of))
 }
 
+/// Whether the arguments of `adapter.get_relation` name this relation.
+pub(super) fn asks_for(arguments: &Arguments, own: &Relation) -> bool {
+    let Ok(bound) = arguments.clone().bind("adapter.get_relation", GET_RELATION) else { return false };
+    let [database, schema, identifier] = bound.map(text);
+    let same = |given: Option<String>, own: Option<&str>| match (given, own) {
+        (Some(given), Some(own)) => given.eq_ignore_ascii_case(own),
+        (given, own) => given.is_none() || own.is_none(),
+    };
+    let path = &own.path;
+    same(database, path.database.as_deref())
+        && same(schema, path.schema.as_deref())
+        && same(identifier, path.identifier.as_deref())
+}
+
 fn get_relation(call: &mut Call<'_, '_, '_, '_>) -> Answer {
-    let [database, schema, identifier] = call.bind(["database", "schema", "identifier"])?.map(text);
+    let [database, schema, identifier] = call.bind(GET_RELATION)?.map(text);
     // Temporary relations stand in no schema, and the cache knows none of them.
     let (Some(schema), Some(identifier)) = (schema, identifier) else { return Ok(values::none()) };
     find(call, database.as_deref(), Some(&schema), Some(&identifier))
