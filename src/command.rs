@@ -147,7 +147,7 @@ fn run(call: &Call) -> Result<ExitCode, Diagnostics> {
         return execute::run(call);
     }
     match &call.invocation.command {
-        Command::Init { name, .. } => init::run(call, name.as_deref()),
+        Command::Init { .. } => init::run(call),
         Command::Clean { .. } => clean::run(call),
         Command::Deps { .. } => deps::run(call),
         Command::Debug { .. } => debug::run(call),

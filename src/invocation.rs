@@ -72,6 +72,7 @@ pub enum Command {
     Init {
         name: Option<String>,
         skip_profile_setup: bool,
+        skip_debug: bool,
     },
     Debug {
         connection: bool,
@@ -805,7 +806,8 @@ fn log_options(settings: &Settings) -> LogOptions {
 fn command(line: &CommandLine, settings: &Settings, current_dir: &Path, diagnostics: &mut Diagnostics) -> Command {
     match line.which {
         Which::Init => {
-            Command::Init { name: line.operand.clone(), skip_profile_setup: settings.flag("skip_profile_setup") }
+            let (skip_profile_setup, skip_debug) = (settings.flag("skip_profile_setup"), settings.flag("skip_debug"));
+            Command::Init { name: line.operand.clone(), skip_profile_setup, skip_debug }
         }
         Which::Debug => {
             Command::Debug { connection: settings.flag("connection"), config_dir: settings.flag("config_dir") }

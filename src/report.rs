@@ -4,6 +4,7 @@
 //! any thread and writes each of them in the order in which it came. Its lines are dbt's
 //! (docs.getdbt.com/reference/events-logging), because Airflow and others parse them.
 
+mod dialog;
 mod json;
 mod log_file;
 mod message;
@@ -29,6 +30,7 @@ use log_file::LogFile;
 use message::Style;
 use terminal::{Size, Terminal};
 
+pub use dialog::{Dialog, Ended};
 pub use table::preview;
 
 /// How often the running nodes' times are drawn again.

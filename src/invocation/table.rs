@@ -336,7 +336,7 @@ pub static FLAGS: &[Flag] = &[
     flag("add_package", Text, Nothing, Nowhere, Place::on(&[Which::Deps]), "Add `name@version` to packages.yml"),
     flag("source", Choice(&["hub", "git", "local"]), Str("hub"), Nowhere, Place::on(&[Which::Deps]), "Where --add-package takes it from"),
     flag("skip_profile_setup", ON, False, Nowhere, Place::on(&[Which::Init]), "Ask nothing about the connection").aliased(&['s'], &[]),
-    flag("skip_debug", ON, False, Nowhere, Place::on(&[Which::Init]), "Skip dbt's check of the connection after init").inert(),
+    flag("skip_debug", ON, False, Nowhere, Place::on(&[Which::Init]), "Leave out the check of the connection after init"),
     flag("clean_project_files_only", PAIR, True, Both, Place::on(&[Which::Clean]), "Refuse to delete anything outside of the project"),
     flag("compile", PAIR, True, Nowhere, Place::on(&[Which::DocsGenerate]), "Whether to compile the project first"),
     flag("empty_catalog", ON, False, Nowhere, Place::on(&[Which::DocsGenerate]), "Write a catalog without asking the warehouse"),
