@@ -346,6 +346,11 @@ impl Engine {
         self.0.registry.resolve(name, package).map(|entry| &entry.source)
     }
 
+    /// The macro that a plain name in a node of `package` is taken for while parsing, of any package.
+    pub fn resolve_statically(&self, name: &str, package: &str) -> Option<&MacroSource> {
+        self.0.registry.find_static(name, package).map(|entry| &entry.source)
+    }
+
     /// The same as a value that can be called.
     pub fn macro_value(&self, name: &str, package: &str) -> Option<Value> {
         self.0.registry.resolve(name, package).map(|entry| Value::from_dyn_object(entry.clone()))

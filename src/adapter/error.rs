@@ -55,8 +55,10 @@ impl AdapterError {
     pub fn is_missing_relation(&self) -> bool {
         match self.code.as_deref() {
             // An undefined table, an invalid name of a schema (postgresql.org/docs/current/errcodes-appendix.html).
-            Some(code) => matches!(code, "42P01" | "3F000"),
-            None => self.message.to_lowercase().contains("does not exist"),
+            Some("42P01" | "3F000") => true,
+            // DuckDB's code is a class of errors, and its words are English everywhere.
+            Some("Catalog") | None => self.message.to_lowercase().contains("does not exist"),
+            Some(_) => false,
         }
     }
 

@@ -96,14 +96,15 @@ fn place_unit_tests(graph: &Graph, blocking: Blocking, before: &mut [Vec<Positio
     }
 }
 
-/// A node waits for the tests whose nodes are all upstream of it.
+/// A node waits for the tests whose nodes are all upstream of it; what only names nodes (exposures, saved
+/// queries) waits for nodes alone.
 ///
 /// Only the topmost such nodes get the edge: the others wait for them anyway.
 fn add_test_edges(graph: &Graph, selected: &NodeSet, before: &mut [Vec<Position>]) {
     let mut downstream: HashMap<Position, NodeSet> = HashMap::new();
     let waits = |position: Position| {
         let kind = graph.resource_type(position);
-        kind.is_refable() || matches!(kind, ResourceType::Analysis | ResourceType::Exposure | ResourceType::SavedQuery)
+        kind.is_refable() || kind == ResourceType::Analysis
     };
     let tests = selected.iter().filter(|position| graph.resource_type(*position) == ResourceType::Test);
     for test in tests.collect::<Vec<_>>() {

@@ -55,8 +55,8 @@ pub struct Said {
 impl ConfigRenderer {
     pub fn new(context: &RenderContext<'_>) -> ConfigRenderer {
         let mut templates = Templates::new();
-        // What is unknown may be asked for (`if execute`), but not written.
-        templates.set_undefined_behavior(UndefinedBehavior::SemiStrict);
+        // As in Python's Jinja, what is unknown is written as an empty text; only a part of it is an error.
+        templates.set_undefined_behavior(UndefinedBehavior::Lenient);
         templates.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
         templates.set_recursion_limit(MAX_CALLS);
         let environment = context.environment.clone();
@@ -128,7 +128,7 @@ impl ConfigRenderer {
             None => Value::from(self.templates.render_str(text, context! {})?),
         };
         if value.is_undefined() {
-            return Err(Error::from(ErrorKind::UndefinedError));
+            return Ok(serde_json::Value::String(String::new()));
         }
         let json = serde_json::to_value(&value)
             .map_err(|error| failed(format!("this gives no value that YAML could hold: {error}")))?;
@@ -367,7 +367,12 @@ mod tests {
             ("{{- target.name.upper() -}}", r#""DEV""#),
             ("{{ '}}' }}", r#""}}""#),
             ("{{ dbt_version }}", r#""1.11.0""#),
-            ("{{ nothing }}", "a name in `{{ nothing }}` is not defined"),
+            ("{{ nothing }}", r#""""#),
+            ("{{ target.warehouse }}", r#""""#),
+            ("a{{ nothing }}b", r#""ab""#),
+            ("{{ nothing | upper }}", r#""""#),
+            ("{{ nothing.part }}", "a name in `{{ nothing.part }}` is not defined"),
+            ("a{{ nothing.part }}", "a name in `a{{ nothing.part }}` is not defined"),
             ("{{ 'a }}", "invalid Jinja: unexpected end of string"),
         ];
         for (text, expected) in cases {

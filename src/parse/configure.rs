@@ -165,15 +165,18 @@ pub fn unrendered(places: Places<'_>, resource_type: ResourceType, fqn: &[String
 /// Fills in what dbt fills in, and refuses values of the wrong kind.
 fn complete(config: &mut NodeConfig) -> Result<(), String> {
     check_kinds(config)?;
+    // YAML's `off` is no text; dbt keeps Python's spelling of it.
     if let Some(Value::Bool(on)) = config.get("static_analysis") {
-        let word = if *on { "on" } else { "off" };
+        let word = if *on { "True" } else { "False" };
         config.set("static_analysis", Value::from(word));
     }
     if let Some(Value::Bool(on)) = config.get("latest_version_pointer") {
         let whole = json!({"enabled": on});
         config.set("latest_version_pointer", whole);
     }
-    with_fields(config, "docs", &[("show", json!(true)), ("node_color", Value::Null)]);
+    if config.resource_type() != ResourceType::Group {
+        with_fields(config, "docs", &[("show", json!(true)), ("node_color", Value::Null)]);
+    }
     with_fields(config, "contract", &[("enforced", json!(false)), ("alias_types", json!(true))]);
     if let Some(Value::Bool(on)) = config.get("latest_version_pointer").filter(|value| value.is_boolean()) {
         let whole = json!({"enabled": on});

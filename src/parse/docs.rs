@@ -153,6 +153,25 @@ pub struct Description {
     pub blocks: Vec<UniqueId>,
 }
 
+/// Whose descriptions are rendered. Those of what is disabled stay as they are written: what they name may be
+/// missing.
+pub struct Owner<'a> {
+    pub package: usize,
+    pub unique_id: &'a str,
+    pub is_enabled: bool,
+}
+
+impl Owner<'_> {
+    /// # Errors
+    /// Broken Jinja, and docs that are not there.
+    pub fn describe(&self, workspace: &Workspace<'_>, text: &str, span: &Span) -> Result<Description, Diagnostic> {
+        match self.is_enabled {
+            true => describe(workspace, self.package, self.unique_id, text, span),
+            false => Ok(Description { text: text.to_owned(), blocks: Vec::new() }),
+        }
+    }
+}
+
 /// Renders a description of `owner`, a resource of `package`.
 ///
 /// # Errors

@@ -181,6 +181,9 @@ pub fn group(workspace: &Workspace<'_>, placed: &Placed<'_>) -> Result<Group, Di
     let mut config: Map<String, Value> =
         found.set_values().map(|(key, value)| (key.to_owned(), value.clone())).collect();
     config.entry("meta").or_insert_with(|| json!({}));
+    // They are kept as they are set, without defaults; hooks are for what runs.
+    config.remove("pre-hook");
+    config.remove("post-hook");
     Ok(Group {
         name: placed.entry.name.clone(),
         resource_type: ResourceType::Group,

@@ -196,8 +196,12 @@ impl<'a> Reader<'a> {
                 self.number()
             }
             _ => match self.name()? {
-                "true" | "True" => Some(Value::Bool(true)),
-                "false" | "False" => Some(Value::Bool(false)),
+                "True" => Some(Value::Bool(true)),
+                "False" => Some(Value::Bool(false)),
+                word @ ("true" | "false") => {
+                    extraction.literal_only = false;
+                    Some(Value::Bool(word == "true"))
+                }
                 "none" | "None" => {
                     extraction.literal_only = false;
                     Some(Value::Null)

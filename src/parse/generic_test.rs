@@ -253,6 +253,14 @@ impl Target<'_> {
         }
     }
 
+    /// The call on the target as it stands in the code that is made for a test, where versions are texts.
+    fn add_written_call(&self, calls: &mut Calls) {
+        self.add_call(calls);
+        if let Some(RefCall { version: Some(version), .. }) = calls.refs.last_mut() {
+            *version = Version::Text(version.to_string());
+        }
+    }
+
     /// The call that a test makes on its target, as it is noted.
     fn add_call(&self, calls: &mut Calls) {
         match &self.kind {
@@ -480,13 +488,19 @@ fn calls(
     let name = format!("test_{}", parts.name);
     let qualified = match &parts.namespace {
         Some(namespace) => format!("{namespace}.{name}"),
-        None => name,
+        None => name.clone(),
     };
     let Some(source) = workspace.engine.resolve(&qualified, package) else {
         // As in dbt, a test whose macro is missing fails when it runs.
         workspace.warn(missing_macro(workspace, target, parts, test));
         let mut calls = Calls::default();
-        target.add_call(&mut calls);
+        if let Some(noted) = workspace.engine.resolve_statically(&name, package) {
+            calls.add_macro(&format!("macro.{}.{}", noted.package, noted.name));
+        }
+        match plain_calls(target, parts) {
+            Some(found) => calls.extend(found),
+            None => target.add_call(&mut calls),
+        }
         return Ok(calls);
     };
     let macro_id = format!("macro.{}.{}", source.package, source.name);
@@ -494,7 +508,13 @@ fn calls(
         own_tests::check(&macro_id, &parts.arguments, &test.span)?;
     }
     let mut calls = Calls::default();
-    calls.add_macro(&macro_id);
+    // dbt notes the macro that the test's name alone means, whose package is another where one replaces it.
+    match workspace.engine.resolve_statically(&name, package) {
+        Some(noted) if parts.namespace.is_some() && !load::is_builtin(&noted.file) => {
+            calls.add_macro(&format!("macro.{}.{}", noted.package, noted.name));
+        }
+        _ => calls.add_macro(&macro_id),
+    }
     if matches!(macro_id.as_str(), "macro.dbt.test_unique" | "macro.dbt.test_not_null") {
         target.add_call(&mut calls);
         return Ok(calls);
@@ -542,17 +562,7 @@ fn in_test(problem: Diagnostic, template: &Arc<SourceFile>, test: &Span) -> Diag
 
 /// The calls in the arguments of a test of tform's own, if they are plain.
 fn known_calls(target: &Target<'_>, parts: &Parts) -> Option<Calls> {
-    let mut calls = Calls::default();
-    for (name, value) in &parts.arguments {
-        if name == "model" {
-            target.add_call(&mut calls);
-            continue;
-        }
-        if name == "column_name" {
-            continue;
-        }
-        add_plain(value, &mut calls)?;
-    }
+    let calls = plain_calls(target, parts)?;
     let known = |name: &str| parts.arguments.contains_key(name);
     let complete = match parts.name.as_str() {
         "relationships" => known("to") && known("field") && known("column_name") && parts.arguments.len() == 4,
@@ -562,6 +572,19 @@ fn known_calls(target: &Target<'_>, parts: &Parts) -> Option<Calls> {
         }
     };
     complete.then_some(calls)
+}
+
+/// The calls in the arguments of a test, if no Jinja has to be rendered for them.
+fn plain_calls(target: &Target<'_>, parts: &Parts) -> Option<Calls> {
+    let mut calls = Calls::default();
+    for (name, value) in &parts.arguments {
+        match name.as_str() {
+            "model" => target.add_written_call(&mut calls),
+            "column_name" => {}
+            _ => add_plain(value, &mut calls)?,
+        }
+    }
+    Some(calls)
 }
 
 fn add_plain(value: &Value, calls: &mut Calls) -> Option<()> {

@@ -73,6 +73,7 @@ pub fn manifest(
     manifest.docs = workspace.docs.blocks.iter().map(|doc| (doc.unique_id.clone(), doc.clone())).collect();
     manifest.selectors = selectors(workspace, problems);
     check::all(workspace, &manifest, problems);
+    super::microbatch::write_moments(&mut manifest);
     manifest
 }
 
@@ -127,8 +128,15 @@ impl Index {
         index
     }
 
-    /// The drafts under a name: those of the package, or else any.
-    fn find(&self, section: Section, name: &str, package: usize, drafts: &[Draft]) -> Vec<usize> {
+    /// The drafts under a name: those of the package, or else any. Where those of the package are disabled,
+    /// one of another package that is not comes first.
+    fn find(
+        &self,
+        workspace: &Workspace<'_>,
+        (section, name): (Section, &str),
+        package: usize,
+        drafts: &[Draft],
+    ) -> Vec<usize> {
         let map = match section {
             Section::Analyses => &self.analyses,
             Section::SingularTests => &self.tests,
@@ -137,7 +145,18 @@ impl Index {
         };
         let all = map.get(name).map_or(&[][..], Vec::as_slice);
         let own: Vec<usize> = all.iter().copied().filter(|at| drafts[*at].package == package).collect();
-        if own.is_empty() && section != Section::SingularTests { all.to_vec() } else { own }
+        if section == Section::SingularTests {
+            return own;
+        }
+        if own.is_empty() {
+            return all.to_vec();
+        }
+        let enabled = |at: &usize| is_enabled(workspace, &drafts[*at]);
+        if own.len() < all.len() && !own.iter().any(enabled) {
+            let other = all.iter().copied().find(|at| drafts[*at].package != package && enabled(at));
+            return other.map_or(own, |at| vec![at]);
+        }
+        own
     }
 }
 
@@ -159,7 +178,7 @@ fn patches<'p>(
     for file in files {
         for properties in &file.properties.nodes {
             if properties.versions.is_empty() {
-                let found = index.find(properties.section, &properties.name, file.package, drafts);
+                let found = index.find(workspace, (properties.section, &properties.name), file.package, drafts);
                 let found = of_section(workspace, properties, found, drafts, file, problems);
                 for at in found {
                     let path = patch_path(workspace, file);

@@ -143,12 +143,12 @@ fn entry(workspace: &Workspace<'_>, found: &FoundMacro) -> Result<Macro, Diagnos
 }
 
 /// The block with the white space that its tags strip, which dbt takes for a part of it:
-/// before `{%-` unless the tag before has it, behind `-%}` unless the file ends there.
+/// before `{%-` unless the tag before has it or the file begins there, behind `-%}` unless the file ends there.
 fn block_text(source: &MacroSource) -> &str {
     let (text, range) = (&source.file.text, &source.range);
     let before = text.get(..range.start).unwrap_or("").trim_end();
     let strips_before = source.text().starts_with("{%-") && !before.ends_with("-%}");
-    let start = if strips_before { before.len() } else { range.start };
+    let start = if strips_before && !before.is_empty() { before.len() } else { range.start };
     let after = text.get(range.end..).unwrap_or("");
     let rest = after.trim_start();
     let strips_after = source.text().ends_with("-%}") && !rest.is_empty();

@@ -62,6 +62,16 @@ pub(super) fn check(workspace: &Workspace<'_>, manifest: &Manifest, problems: &m
     }
 }
 
+/// Writes each `begin` as the moment that it names, as dbt does once it has checked it.
+pub(super) fn write_moments(manifest: &mut Manifest) {
+    for node in manifest.nodes.values_mut().filter(|node| is_microbatch(node)) {
+        let moment = node.config.text("begin").and_then(moment);
+        if let Some(moment) = moment.filter(|moment| node.config.text("begin") != Some(moment)) {
+            std::sync::Arc::make_mut(node).config.set("begin", Value::String(moment));
+        }
+    }
+}
+
 /// Warnings about microbatch models of which no input has an `event_time`: each batch reads every row.
 ///
 /// Inputs are known once references are resolved.
@@ -143,11 +153,23 @@ fn settings(node: &Node) -> Option<Diagnostic> {
 const BATCH_SIZES: [&str; 4] = ["hour", "day", "month", "year"];
 
 fn is_moment(text: &str) -> bool {
-    use chrono::{DateTime, NaiveDate, NaiveDateTime};
+    moment(text).is_some()
+}
+
+/// A date or a time as Python's `isoformat` writes it.
+fn moment(text: &str) -> Option<String> {
+    use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Timelike};
     let spaced = text.replacen(' ', "T", 1);
-    DateTime::parse_from_rfc3339(&spaced).is_ok()
-        || NaiveDate::parse_from_str(text, "%Y-%m-%d").is_ok()
-        || ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M"]
-            .iter()
-            .any(|form| NaiveDateTime::parse_from_str(&spaced, form).is_ok())
+    let written = |time: NaiveDateTime| match time.nanosecond() / 1000 {
+        0 => time.format("%Y-%m-%dT%H:%M:%S").to_string(),
+        _ => time.format("%Y-%m-%dT%H:%M:%S%.6f").to_string(),
+    };
+    if let Ok(time) = DateTime::parse_from_rfc3339(&spaced) {
+        return Some(format!("{}{}", written(time.naive_local()), time.format("%:z")));
+    }
+    if let Ok(date) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
+        return Some(written(date.and_time(NaiveTime::MIN)));
+    }
+    let forms = ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M"];
+    forms.iter().find_map(|form| NaiveDateTime::parse_from_str(&spaced, form).ok()).map(written)
 }

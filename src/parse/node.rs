@@ -151,7 +151,18 @@ pub fn finish(
     if let (Some(written), false, None) = (&draft.static_config, has_patch_config, &draft.written_config) {
         unrendered_config.extend(written.clone());
     }
+    let first_tags = match properties_config.contains_key("tags") && draft.resource_type != ResourceType::Test {
+        true => {
+            let unpatched = Own { properties: super::workspace::empty(), calls: &draft.calls.config };
+            let unpatched = configure::config(places, draft.resource_type, &draft.fqn, unpatched);
+            unpatched.map(|config| config.tags().into_iter().map(str::to_owned).collect()).unwrap_or_default()
+        }
+        false => Vec::new(),
+    };
     let mut node = assemble(workspace, draft, config, unrendered_config);
+    // dbt reads a node once without its properties: tags that it has then come first.
+    let at = |tag: &String| first_tags.iter().position(|first| first == tag).unwrap_or(first_tags.len());
+    node.tags.sort_by_key(at);
     if let Some(patch) = patch {
         describe(workspace, &mut node, patch)?;
     }
@@ -271,9 +282,10 @@ fn describe(workspace: &Workspace<'_>, node: &mut Node, patch: &Patch<'_>) -> Re
     let span = patch.version.map_or(&patch.properties.span, |version| &version.span);
     node.patch_path = Some(patch.path.clone());
     node.origin.properties = Some(span.clone());
-    let described = docs::describe(workspace, package, &node.unique_id, patch.description(), span)?;
-    (node.description, node.doc_blocks) = (described.text, described.blocks);
-    node.columns = columns(workspace, package, &node.unique_id, &patch.columns(), span)?;
+    let owner = docs::Owner { package, unique_id: &node.unique_id, is_enabled: node.config.enabled() };
+    let described = owner.describe(workspace, patch.description(), span)?;
+    let columns = columns(workspace, &owner, &patch.columns(), span)?;
+    (node.description, node.doc_blocks, node.columns) = (described.text, described.blocks, columns);
     if let Some(access) = node.config.get("access")
         && node.resource_type == ResourceType::Model
         && !matches!(access.as_str(), Some("private" | "protected" | "public"))
@@ -329,13 +341,12 @@ fn with_columns(constraint: &Value) -> Value {
 /// Broken Jinja in a description.
 pub fn columns(
     workspace: &Workspace<'_>,
-    package: usize,
-    owner: &str,
+    owner: &docs::Owner<'_>,
     given: &[&ColumnProperties],
     span: &Span,
 ) -> Result<Columns, Diagnostic> {
     let made = given.iter().map(|column| {
-        let described = docs::describe(workspace, package, owner, &column.description, span)?;
+        let described = owner.describe(workspace, &column.description, span)?;
         let without_columns = column.constraints.iter().map(|constraint| {
             let mut constraint = constraint.clone();
             if let Value::Object(fields) = &mut constraint {

@@ -65,11 +65,11 @@ pub fn finish(workspace: &Workspace<'_>, table: &Table<'_>) -> Result<Source, Di
     let owner = table.unique_id(workspace);
     let nowhere = Span::new(&crate::diagnostic::SourceFile::new(table.original_file_path.as_str(), ""), 0, 0);
     let span = place.clone().unwrap_or(nowhere);
-    let describe =
-        |text: &Option<String>| docs::describe(workspace, table.package, &owner, text.as_deref().unwrap_or(""), &span);
+    let described = docs::Owner { package: table.package, unique_id: &owner, is_enabled: config.enabled() };
+    let describe = |text: &Option<String>| described.describe(workspace, text.as_deref().unwrap_or(""), &span);
     let description = describe(&one.description)?;
     let columns: Vec<&ColumnProperties> = table.table.columns.iter().collect();
-    let columns = super::node::columns(workspace, table.package, &owner, &columns, &span)?;
+    let columns = super::node::columns(workspace, &described, &columns, &span)?;
     let mut source_meta = source.meta.clone();
     if let Some(Value::Object(more)) = source.config.get("meta") {
         source_meta.extend(more.clone());
@@ -209,6 +209,14 @@ fn external(given: &Value) -> Value {
     }
     if let Some(given) = given.as_object() {
         whole.extend(given.clone());
+    }
+    if let Some(Value::Array(partitions)) = whole.get_mut("partitions") {
+        for partition in partitions.iter_mut().filter_map(Value::as_object_mut) {
+            for (key, default) in [("name", ""), ("description", ""), ("data_type", "")] {
+                partition.entry(key).or_insert_with(|| Value::from(default));
+            }
+            partition.entry("meta").or_insert_with(|| Value::Object(Map::new()));
+        }
     }
     Value::Object(whole)
 }

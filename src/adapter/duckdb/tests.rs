@@ -26,7 +26,7 @@ const VALUES: &[(&str, &str, &str)] = &[
     ("1.50::decimal(9,2)", "DECIMAL(9,2)", "1.50"),
     ("-0.001::decimal(38,3)", "DECIMAL(38,3)", "-0.001"),
     ("7::decimal(38,0)", "DECIMAL(38,0)", "7"),
-    ("0.1::float", "FLOAT", "0.1"),
+    ("0.1::float", "FLOAT", "0.10000000149011612"),
     ("2.5::double", "DOUBLE", "2.5"),
     ("'nan'::double", "DOUBLE", "nan"),
     ("'한글'", "VARCHAR", "한글"),

@@ -267,11 +267,11 @@ fn semantics(reading: &mut Reading<'_>, map: &YamlMap) -> Option<Box<Map<String,
     (!semantics.is_empty()).then(|| Box::new(semantics))
 }
 
-/// The entries of `config`, each as it stands in the file.
+/// The entries of `config`, each as it stands in the file. Those that stand beside it are known to dbt as
+/// they are rendered only.
 fn written_config(map: &YamlMap, config: &Map<String, Value>) -> Map<String, Value> {
-    let below = map.get("config").and_then(Node::as_map);
-    let written = |key: &str| below.and_then(|below| below.get(key)).or_else(|| map.get(key)).map(Node::to_json);
-    config.iter().map(|(key, value)| (key.clone(), written(key).unwrap_or_else(|| value.clone()))).collect()
+    let Some(below) = map.get("config").and_then(Node::as_map) else { return Map::new() };
+    config.keys().filter_map(|key| Some((key.clone(), below.get(key)?.to_json()))).collect()
 }
 
 /// `config:` joined with the configs that may also stand beside it.
