@@ -24,7 +24,7 @@ use super::read::{NESTING, grammar, measured, tokens};
 pub use types::type_on_duckdb;
 
 /// Functions whose result has another type on DuckDB, so that dividing it means something else.
-const UNSURE: [&str; 6] = ["sum", "round", "ceil", "ceiling", "floor", "date_part"];
+const UNSURE: [&str; 7] = ["sum", "round", "ceil", "ceiling", "floor", "sign", "date_part"];
 /// Functions whose result is a number with a fraction on all.
 const FRACTIONS: [&str; 14] = [
     "avg",
@@ -48,6 +48,10 @@ const FRACTIONS: [&str; 14] = [
 /// # Errors
 /// Why DuckDB cannot run it, or may run it with another meaning, as the end of a sentence.
 pub fn query_on_duckdb(sql: &str, dialect: Dialect) -> Result<Cow<'_, str>, String> {
+    if dialect == Dialect::Redshift && sql.contains('\\') {
+        // What follows it in a text means something else there, as in C.
+        return Err("of a backslash".to_owned());
+    }
     // Macros that are made for DuckDB may have put its own syntax into the query.
     let grammars: [&dyn Grammar; 3] = [grammar(dialect), &dialects::DuckDbDialect, &dialects::GenericDialect {}];
     let mut refused = None;
@@ -127,7 +131,17 @@ impl VisitorMut for Check {
                 Some(_) => {}
                 None => return refuse(format!("of the type `{}`", typed.data_type)),
             },
+            // With the fraction of the second on PostgreSQL, without it on DuckDB.
+            Expr::Extract { field, .. } if functions::is_of_second(&field.to_string()) => {
+                return refuse(format!("of `{expression}`"));
+            }
             Expr::Extract { .. } if self.dialect == Dialect::Postgres => self.is_unsure(expression),
+            Expr::Like { any: false, .. } | Expr::ILike { any: false, .. } => return self.like(expression),
+            // A regular expression, to PostgreSQL.
+            Expr::Substring { substring_from: Some(from), .. } if matches!(from.as_ref(), Expr::Value(value) if value.value.clone().into_string().is_some()) =>
+            {
+                return refuse(format!("of `{expression}`"));
+            }
             Expr::Ceil { .. } | Expr::Floor { .. } => self.is_unsure(expression),
             Expr::Identifier(name)
                 if name.quote_style.is_none()
@@ -164,8 +178,6 @@ impl VisitorMut for Check {
             | Expr::InList { .. }
             | Expr::InSubquery { .. }
             | Expr::Between { .. }
-            | Expr::Like { any: false, .. }
-            | Expr::ILike { any: false, .. }
             | Expr::Extract { .. }
             | Expr::Position { .. }
             | Expr::Substring { .. }
@@ -194,6 +206,9 @@ impl Check {
             BinaryOperator::Divide => {
                 self.divides |= !has_fraction(left) && !has_fraction(right);
                 ControlFlow::Continue(())
+            }
+            BinaryOperator::StringConcat if has_other_text(left) || has_other_text(right) => {
+                refuse(format!("of the text of `{}`", if has_other_text(left) { left } else { right }))
             }
             BinaryOperator::Plus
             | BinaryOperator::Minus
@@ -231,6 +246,20 @@ impl Check {
         }
     }
 
+    /// A backslash stands before what is meant literally, unless the query names another character; on DuckDB
+    /// nothing does.
+    fn like(&mut self, expression: &mut Expr) -> Step {
+        let (Expr::Like { pattern, escape_char, .. } | Expr::ILike { pattern, escape_char, .. }) = &*expression else {
+            return ControlFlow::Continue(());
+        };
+        let is_plain = matches!(pattern.as_ref(), Expr::Value(value) if !value.value.to_string().contains('\\'));
+        if escape_char.is_some() || is_plain {
+            return ControlFlow::Continue(());
+        }
+        let text = format!("{expression} ESCAPE '\\'");
+        self.replace(expression, &text)
+    }
+
     fn cast(&mut self, expression: &mut Expr) -> Step {
         let Expr::Cast { kind, expr, data_type, format } = expression else { return ControlFlow::Continue(()) };
         let known = types::on_duckdb(data_type, self.dialect).filter(|_| format.is_none());
@@ -238,6 +267,9 @@ impl Check {
         else {
             return refuse(format!("of the type `{data_type}`"));
         };
+        if types::is_text(data_type) && has_other_text(expr) {
+            return refuse(format!("of the text of `{expr}`"));
+        }
         if known.name.as_ref().is_some_and(|name| *name != *data_type) {
             self.has_changed = true;
         }
@@ -290,6 +322,26 @@ fn has_fraction(expression: &Expr) -> bool {
             FRACTIONS.contains(&name.as_str())
                 || (passes
                     && functions::arguments(function).is_some_and(|arguments| arguments.into_iter().any(has_fraction)))
+        }
+        _ => false,
+    }
+}
+
+/// Whether a number certainly is a `double` on DuckDB, whose text there always has a point: `2.0` for what is `2`, or
+/// has more digits, elsewhere.
+fn has_other_text(expression: &Expr) -> bool {
+    match expression {
+        Expr::Nested(inner) | Expr::UnaryOp { expr: inner, .. } => has_other_text(inner),
+        Expr::Cast { data_type, .. } => types::is_double(data_type),
+        Expr::BinaryOp { left, op: BinaryOperator::Divide, right } => has_fraction(left) || has_fraction(right),
+        Expr::BinaryOp { left, op: BinaryOperator::Plus | BinaryOperator::Minus | BinaryOperator::Multiply, right } => {
+            has_other_text(left) || has_other_text(right)
+        }
+        Expr::Function(function) => {
+            let name = last_name(&function.name);
+            let passes = matches!(name.as_str(), "coalesce" | "min" | "max" | "nullif" | "abs" | "greatest" | "least");
+            let of_arguments = || functions::arguments(function).into_iter().flatten().any(has_other_text);
+            FRACTIONS.contains(&name.as_str()) || name == "power" || (passes && of_arguments())
         }
         _ => false,
     }

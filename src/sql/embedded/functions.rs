@@ -48,6 +48,21 @@ impl Check {
         let name = last_name(&function.name);
         let own = if self.dialect == Dialect::Redshift { SAME_AS_REDSHIFT } else { SAME_AS_POSTGRES };
         if SAME.split_whitespace().chain(own.split_whitespace()).any(|same| same == name) {
+            if name == "date_part"
+                && arguments(function)
+                    .is_some_and(|all| all.first().is_some_and(|part| is_of_second(&part.to_string())))
+            {
+                return refuse(format!("of `{expression}`"));
+            }
+            if matches!(name.as_str(), "concat" | "concat_ws")
+                && let Some(number) =
+                    arguments(function).into_iter().flatten().find(|number| super::has_other_text(number))
+            {
+                return refuse(format!("of the text of `{number}`"));
+            }
+            if name == "percentile_cont" || name == "median" {
+                return self.between_doubles(expression);
+            }
             if UNSURE.contains(&name.as_str()) && !super::has_fraction(expression) {
                 self.is_unsure(expression);
             }
@@ -57,6 +72,24 @@ impl Check {
             Some(text) => self.replace(expression, &text),
             None => refuse(format!("of `{}(...)`", function.name)),
         }
+    }
+
+    /// What lies between two decimals has as few digits as they have on DuckDB: there it is asked of doubles.
+    fn between_doubles(&mut self, expression: &mut Expr) -> Step {
+        let Expr::Function(function) = expression else { return ControlFlow::Continue(()) };
+        let numbers: Vec<&mut Expr> = match &mut function.args {
+            FunctionArguments::List(list) if function.within_group.is_empty() => {
+                list.args.iter_mut().filter_map(plain).collect()
+            }
+            _ => function.within_group.iter_mut().map(|order| &mut order.expr).collect(),
+        };
+        for number in numbers {
+            let text = format!("cast({number} as double)");
+            if let ControlFlow::Break(reason) = self.replace(number, &text) {
+                return ControlFlow::Break(reason);
+            }
+        }
+        ControlFlow::Continue(())
     }
 
     /// A call of a function that DuckDB has under another name, or in another form.
@@ -95,6 +128,21 @@ impl Check {
         };
         plain.then_some(text)
     }
+}
+
+fn plain(argument: &mut FunctionArg) -> Option<&mut Expr> {
+    match argument {
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(expression)) => Some(expression),
+        _ => None,
+    }
+}
+
+/// Whether a part of a moment, with or without quotes, is one in which the fraction of a second counts.
+pub(super) fn is_of_second(part: &str) -> bool {
+    let part = part.trim_matches('\'').to_lowercase();
+    matches!(part.as_str(), "second" | "seconds" | "sec" | "secs" | "s" | "ms")
+        || part.starts_with("millisecond")
+        || part.starts_with("msec")
 }
 
 fn joined(arguments: &[&Expr]) -> String {

@@ -97,6 +97,39 @@ fn what_may_mean_something_else_is_refused() {
 }
 
 #[test]
+fn a_backslash_before_a_sign_keeps_its_meaning() {
+    let like = |sql, expected| check(Dialect::Postgres, sql, Ok(expected));
+    like("select a like '%\\_%' from t", "SELECT a LIKE '%\\_%' ESCAPE '\\' FROM t");
+    like("select a not ilike b || '%' from t", "SELECT a NOT ILIKE b || '%' ESCAPE '\\' FROM t");
+    same(Dialect::Postgres, "select a like '%_', b like '%|_%' escape '|' from t");
+    check(Dialect::Redshift, "select a like '%\\_%' from t", Err("of a backslash"));
+}
+
+#[test]
+fn numbers_that_are_doubles_on_duckdb_alone_are_not_made_texts() {
+    let refused = |sql: &str, reason: &str| check(Dialect::Postgres, sql, Err(reason));
+    refused("select avg(a)::text from t", "of the text of `avg(a)`");
+    refused("select 'x' || a / 2.0 from t", "of the text of `a / 2.0`");
+    refused("select concat(a, coalesce(b::float8, 0)) from t", "of the text of `coalesce(b::FLOAT8, 0)`");
+    same(Dialect::Postgres, "select a::text, 1.5::text, (a / 2)::text, avg(a) from t");
+}
+
+#[test]
+fn seconds_keep_their_fraction_and_medians_theirs() {
+    let refused = |sql: &str, reason: &str| check(Dialect::Postgres, sql, Err(reason));
+    refused("select extract(second from d) from t", "of `EXTRACT(SECOND FROM d)`");
+    refused("select date_part('milliseconds', d) from t", "of `date_part('milliseconds', d)`");
+    refused("select substring(a from 'b.') from t", "of `SUBSTRING(a FROM 'b.')`");
+    refused("select sign(a) / 2 from t", "it divides, and `sign(a)` is another kind of number on DuckDB");
+    check(
+        Dialect::Postgres,
+        "select percentile_cont(0.5) within group (order by a desc) from t",
+        Ok("SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY CAST(a AS DOUBLE) DESC) FROM t"),
+    );
+    check(Dialect::Redshift, "select median(a) from t", Ok("SELECT median(CAST(a AS DOUBLE)) FROM t"));
+}
+
+#[test]
 fn types_have_their_names_on_duckdb() {
     let check = |name, dialect, expected: Result<&str, &str>| {
         let found = type_on_duckdb(name, dialect);

@@ -79,15 +79,35 @@ pub(super) fn on_duckdb(data_type: &DataType, dialect: Dialect) -> Option<Known>
     })
 }
 
+/// Whether a type is one of numbers whose point floats.
+pub(super) fn is_double(data_type: &DataType) -> bool {
+    matches!(
+        data_type,
+        DataType::Real
+            | DataType::Float4
+            | DataType::Float8
+            | DataType::Float(_)
+            | DataType::Double(_)
+            | DataType::DoublePrecision
+    )
+}
+
+pub(super) fn is_text(data_type: &DataType) -> bool {
+    matches!(
+        data_type,
+        DataType::Text
+            | DataType::String(_)
+            | DataType::Varchar(_)
+            | DataType::Nvarchar(_)
+            | DataType::CharacterVarying(_)
+            | DataType::CharVarying(_)
+    )
+}
+
 /// Whether numbers of a type have a fraction.
 pub(super) fn has_fraction(data_type: &DataType) -> bool {
     match data_type {
-        DataType::Real
-        | DataType::Float4
-        | DataType::Float8
-        | DataType::Float(_)
-        | DataType::Double(_)
-        | DataType::DoublePrecision => true,
+        double if is_double(double) => true,
         DataType::Numeric(digits) | DataType::Decimal(digits) | DataType::Dec(digits) => {
             matches!(digits, ExactNumberInfo::PrecisionAndScale(_, scale) if *scale > 0)
         }
