@@ -270,8 +270,17 @@ fn add_metric(
         Some(parameters) => parameters.clone(),
         None => model::type_params(&kind, &values, of).map_err(|text| placed.error(text))?,
     };
-    let meta = made.config.meta().filter(|meta| !meta.is_empty()).cloned();
-    let meta = meta.map(Value::Object).or_else(|| values.get("meta").cloned()).unwrap_or_else(|| json!({}));
+    if !is_flat && made.body["label"].is_null() {
+        let problem = placed.error(format!("metric `{}` has no `label`", made.name));
+        return Err(problem.hint("a label is what people see of it, and may be any text"));
+    }
+    fault_of_parameters(is_flat, &parameters)
+        .map_or(Ok(()), |text| Err(placed.error(format!("metric `{}`: {text}", made.name))))?;
+    // Those that are written in the newer way have them in their config alone.
+    let own = |key: &str| values.get(key).filter(|_| !is_flat).cloned();
+    let meta = made.config.meta().filter(|meta| !meta.is_empty() && !is_flat).cloned();
+    let meta = meta.map(Value::Object).or_else(|| own("meta")).unwrap_or_else(|| json!({}));
+    let tags = own("tags").unwrap_or_else(|| json!([]));
     let body = &mut made.body;
     if is_flat && body["label"].is_null() {
         body.insert("label".to_owned(), Value::String(made.name.clone()));
@@ -284,7 +293,7 @@ fn add_metric(
     body.insert("filter".to_owned(), filter(values.get("filter")));
     body.insert("time_granularity".to_owned(), values.get("time_granularity").cloned().unwrap_or_default());
     body.insert("meta".to_owned(), meta);
-    body.insert("tags".to_owned(), values.get("tags").cloned().unwrap_or_else(|| json!([])));
+    body.insert("tags".to_owned(), tags);
     body.insert("sources".to_owned(), json!([]));
     body.insert("metrics".to_owned(), json!([]));
     put(manifest, placed, made)
@@ -333,6 +342,8 @@ fn add_semantic_model(
         let mut list = Vec::new();
         for given in values.get(key).and_then(Value::as_array).into_iter().flatten() {
             let mut element = shape(given, fields);
+            model::fault_of_element(key, &element)
+                .map_or(Ok(()), |text| Err(placed.error(format!("semantic model `{}`: {text}", made.name))))?;
             element["description"] = described(workspace, placed, &made.unique_id, given.get("description"))?;
             if key == "measures" {
                 // The manifest notes the metrics that are made, not that they are to be.
@@ -383,13 +394,56 @@ fn add_semantic_model(
     Ok(())
 }
 
+/// What is wrong with the parameters of a metric, in dbt's words where it has some.
+fn fault_of_parameters(is_flat: bool, parameters: &Value) -> Option<String> {
+    let listed = parameters.get("metrics").and_then(Value::as_array).into_iter().flatten();
+    let inputs = listed.chain(["numerator", "denominator"].iter().filter_map(|key| parameters.get(*key)));
+    let offsets = inputs.filter_map(|input| input.get("offset_window"));
+    let kinds = ["/window", "/cumulative_type_params/window", "/conversion_type_params/window"];
+    let windows = kinds.iter().filter_map(|path| parameters.pointer(path));
+    if let Some(fault) = windows.chain(offsets).filter_map(Value::as_str).find_map(fault_of_window) {
+        return Some(fault);
+    }
+    if let Some(conversion) = parameters.get("conversion_type_params").filter(|given| given.is_object() && !is_flat) {
+        for key in ["base_measure", "conversion_measure"] {
+            if conversion.get(key).is_none_or(Value::is_null) {
+                return Some(format!("{key} is required for conversion metrics that use type_params."));
+            }
+        }
+    }
+    let words = [
+        ("/cumulative_type_params/period_agg", &["first", "last", "average"][..]),
+        ("/conversion_type_params/calculation", &["conversions", "conversion_rate"][..]),
+        ("/metric_aggregation_params/agg", &model::AGGREGATIONS[..]),
+    ];
+    words.into_iter().find_map(|(path, known)| {
+        let given = parameters.pointer(path)?.as_str()?.to_lowercase();
+        let key = path.rsplit('/').next().unwrap_or_default();
+        (!known.contains(&given.as_str()))
+            .then(|| format!("`{key}` is '{given}': it must be one of {}", known.join(", ")))
+    })
+}
+
+/// What keeps a text such as `28 days` from being a window.
+fn fault_of_window(text: &str) -> Option<String> {
+    let parts: Vec<&str> = text.split(' ').collect();
+    let [count, _] = parts.as_slice() else {
+        return Some(format!(
+            "Invalid window ({text}) in cumulative/conversion metric. Should be of the form `<count> <granularity>`, \
+             e.g., `28 days`"
+        ));
+    };
+    let is_count = !count.is_empty() && count.chars().all(|digit| digit.is_ascii_digit());
+    (!is_count).then(|| format!("Invalid count ({count}) in cumulative/conversion metric window string: ({text})"))
+}
+
 /// What a metric's name has that it must not (docs.getdbt.com/docs/build/metrics-overview).
 fn faults_of_name(name: &str) -> Vec<&'static str> {
-    let is_plain = |character: char| character.is_alphanumeric() || character == '_' || character == ' ';
+    let is_plain = |character: char| character.is_alphanumeric() || character == '_';
     let faults = [
         (name.contains(' '), "cannot contain spaces"),
         (name.chars().count() > 250, "cannot contain more than 250 characters"),
-        (!name.starts_with(char::is_alphabetic), "must begin with a letter"),
+        (!name.starts_with(|first: char| first.is_ascii_alphabetic()), "must begin with a letter"),
         (!name.chars().all(is_plain), "must contain only letters, numbers and underscores"),
     ];
     faults.into_iter().filter_map(|(is_there, said)| is_there.then_some(said)).collect()
@@ -531,6 +585,8 @@ mod tests {
     fn names_of_metrics_are_plain() {
         assert!(faults_of_name("revenue_2").is_empty());
         assert_eq!(faults_of_name("1 revenue!").len(), 3);
+        assert_eq!(faults_of_name("total revenue").len(), 2);
+        assert_eq!(faults_of_name("매출"), ["must begin with a letter"]);
         assert_eq!(faults_of_name(&"a".repeat(251)), ["cannot contain more than 250 characters"]);
     }
 
@@ -538,6 +594,10 @@ mod tests {
     fn windows_and_filters_take_the_shape_of_the_manifest() {
         assert_eq!(window(Some(&json!("28 days"))), json!({"count": 28, "granularity": "day"}));
         assert_eq!(window(None), Value::Null);
+        assert_eq!(fault_of_window("28 days"), None);
+        for wrong in ["28days", "28  days", "a few days", "few days", "-1 day", ""] {
+            assert!(fault_of_window(wrong).is_some(), "{wrong}");
+        }
         assert_eq!(filter(Some(&json!("a = 1"))), json!({"where_filters": [{"where_sql_template": "a = 1"}]}));
         let made = type_params("simple", &json!({"measure": "revenue"}));
         assert_eq!(made["input_measures"][0]["name"], "revenue");

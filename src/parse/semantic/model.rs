@@ -122,6 +122,23 @@ fn semantic_model(
 const DIMENSIONS: [&str; 2] = ["categorical", "time"];
 const ENTITIES: [&str; 4] = ["foreign", "natural", "primary", "unique"];
 
+/// How a measure may be aggregated.
+pub(super) const AGGREGATIONS: [&str; 9] =
+    ["sum", "min", "max", "count_distinct", "sum_boolean", "average", "percentile", "median", "count"];
+
+/// What is wrong with an entity, a dimension or a measure of a semantic model.
+pub(super) fn fault_of_element(list: &str, element: &Value) -> Option<String> {
+    let (what, key, kinds) = match list {
+        "entities" => ("entity", "type", &ENTITIES[..]),
+        "dimensions" => ("dimension", "type", &DIMENSIONS[..]),
+        _ => ("measure", "agg", &AGGREGATIONS[..]),
+    };
+    let name = element.get("name").and_then(Value::as_str).unwrap_or_default();
+    let given = element.get(key).and_then(Value::as_str).unwrap_or_default().to_lowercase();
+    let known = kinds.contains(&given.as_str());
+    (!known).then(|| format!("{what} `{name}` has an invalid {key} '{given}': it must be one of {}", kinds.join(", ")))
+}
+
 fn kind_of(given: Option<&Value>, owner: &str, kinds: &[&str]) -> Result<String, String> {
     let text = given.and_then(Value::as_str).unwrap_or("").to_lowercase();
     if kinds.contains(&text.as_str()) {

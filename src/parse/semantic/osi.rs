@@ -154,8 +154,19 @@ fn model_of<'a>(source: &str, manifest: &'a Manifest) -> Option<&'a str> {
     manifest.nodes.values().find(fits).map(|node| node.name.as_str())
 }
 
+/// So many slashes within each other are taken apart at most.
+const DEEPEST_RATIO: usize = 20;
+
 /// The metrics that an expression is: one aggregation, a ratio of two, or what cannot be taken apart.
 fn metrics(name: &str, expression: &str, description: Option<&Value>, datasets: &[&Value]) -> Vec<Map<String, Value>> {
+    metrics_within(0, (name, expression, description), datasets)
+}
+
+fn metrics_within(
+    depth: usize,
+    (name, expression, description): (&str, &str, Option<&Value>),
+    datasets: &[&Value],
+) -> Vec<Map<String, Value>> {
     let metric = |kind: &str, parameters: Value| {
         let values = json!({
             "name": name,
@@ -175,10 +186,10 @@ fn metrics(name: &str, expression: &str, description: Option<&Value>, datasets: 
         let parameters = json!({"semantic_model": owner, "agg": aggregation});
         return vec![metric("simple", json!({"expr": bare, "metric_aggregation_params": parameters}))];
     }
-    if let Some((above, below)) = ratio(expression) {
+    if let Some((above, below)) = ratio(expression).filter(|_| depth < DEEPEST_RATIO) {
         let (numerator, denominator) = (format!("{name}_numerator"), format!("{name}_denominator"));
-        let mut made = metrics(&numerator, above, None, datasets);
-        made.extend(metrics(&denominator, below, None, datasets));
+        let mut made = metrics_within(depth + 1, (&numerator, above, None), datasets);
+        made.extend(metrics_within(depth + 1, (&denominator, below, None), datasets));
         made.push(metric("ratio", json!({"numerator": numerator, "denominator": denominator})));
         return made;
     }
@@ -202,7 +213,7 @@ fn aggregation(expression: &str) -> Option<(&'static str, String)> {
     }
 }
 
-/// What stands above and below the only slash outside of parentheses.
+/// What stands above and below the first slash outside of parentheses.
 fn ratio(expression: &str) -> Option<(&str, &str)> {
     let mut depth = 0_usize;
     let at = expression.char_indices().find_map(|(at, character)| {
@@ -248,5 +259,6 @@ mod tests {
         let made = metrics("share", "sum(a) / count(b)", None, &[]);
         let made: Vec<&str> = made.iter().filter_map(|metric| metric["name"].as_str()).collect();
         assert_eq!(made, ["share_numerator", "share_denominator", "share"]);
+        assert_eq!(metrics("deep", &"a/".repeat(100_000), None, &[]).len(), 2 * DEEPEST_RATIO + 1);
     }
 }
