@@ -44,7 +44,7 @@ use crate::jinja::values;
 use crate::manifest::{Node, Resource, ResourceType, UniqueId};
 use crate::parse::{self, microbatch::is_microbatch};
 
-pub use schemas::of_project as schemas_of_project;
+pub use schemas::{leaves_relation, of_project as schemas_of_project};
 
 use microbatch::Batching;
 use outcome::{Extra, Outcome, OutcomeRest, Report, Stopwatch};

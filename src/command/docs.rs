@@ -29,7 +29,7 @@ use crate::invocation::{Command, ExitCode};
 use crate::load;
 use crate::manifest::Resource;
 use crate::resource::{ResourceType, UniqueId};
-use crate::run::schemas_of_project;
+use crate::run::{leaves_relation, schemas_of_project};
 use crate::sql::KnownColumn;
 use crate::sql::project::{self, Facts};
 
@@ -281,7 +281,7 @@ fn fill(
     };
     for resource in runtime.manifest().resources().filter(wants) {
         let key = match resource {
-            Resource::Node(node) if node.is_relational() && node.function().is_none() => {
+            Resource::Node(node) if leaves_relation(runtime, node) && node.function().is_none() => {
                 key(node.database.as_deref().unwrap_or(&default), &node.schema, &node.alias)
             }
             Resource::Source(source) => {

@@ -101,7 +101,8 @@ pub fn of_project(runtime: &Runtime) -> Vec<Schemas> {
     let default = runtime.warehouse.adapter().default_database();
     let sources = runtime.manifest().sources.values();
     let sources = sources.map(|source| (source.database.as_deref().or(Some(default)), source.schema.as_str()));
-    let nodes = all(runtime.manifest()).map(|(database, schema)| (database.or(Some(default)), schema));
+    let built = runtime.manifest().nodes_and_functions().filter(|node| leaves_relation(runtime, node));
+    let nodes = built.map(|node| schema_of(node)).map(|(database, schema)| (database.or(Some(default)), schema));
     by_database(nodes.chain(sources))
 }
 

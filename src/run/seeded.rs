@@ -1,10 +1,11 @@
 //! Sources whose tables are seeds of the same build.
 //!
 //! A source that names a seed's table gives no edge from the seed to what reads the source. dbt
-//! begins with everything that waits for nothing, so that such seeds are mostly loaded when what
-//! stands further down is built. Here it is certain: what waits for something else, and reads
-//! such a source, waits for the seed as well, and is built also if the seed fails. What waits for
-//! nothing else does not wait for the seed: its table may have to be there already, as in dbt.
+//! begins with everything that waits for nothing, by the order of ids, so that such seeds are mostly
+//! loaded when what stands further down is built. Here it is certain: what waits for something else,
+//! or is a test or a snapshot, whose ids come after those of seeds, and reads such a source, waits for
+//! the seed as well, and is built also if the seed fails. A model that waits for nothing else does not
+//! wait for the seed: its table may have to be there already, as in dbt.
 
 use std::collections::HashMap;
 
@@ -23,7 +24,11 @@ pub fn followed_seeds(graph: &Graph, tasks: &[Position], waits_for: &[Vec<usize>
         let mut source = graph.empty_set();
         source.insert(position);
         let downstream = graph.descendants(&source, None);
-        let waits = |task: usize| !waits_for[task].is_empty() && downstream.contains(tasks[task]);
+        let is_later = |task: usize| {
+            let kind = graph.resource_type(tasks[task]);
+            !waits_for[task].is_empty() || matches!(kind, ResourceType::Test | ResourceType::Snapshot)
+        };
+        let waits = |task: usize| downstream.contains(tasks[task]) && is_later(task);
         for task in (0..tasks.len()).filter(|task| waits(*task)) {
             // What stands behind one that waits needs no edge of its own.
             if !waits_for[task].iter().any(|parent| waits(*parent)) {

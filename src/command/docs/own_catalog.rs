@@ -16,6 +16,8 @@ use crate::compile::runtime::{Runtime, Worker};
 use crate::diagnostic::Diagnostic;
 use crate::jinja::{Arguments, Scope, cells, relation_object, table, values};
 use crate::load;
+use crate::manifest::Node;
+use crate::run::leaves_relation;
 
 /// With more relations than this, whole schemas are asked for.
 const MOST_RELATIONS: usize = 100;
@@ -50,7 +52,8 @@ pub(super) fn read(
 /// Every relation that the project builds or reads.
 fn relations(runtime: &Runtime) -> Vec<Relation> {
     let default = runtime.warehouse.adapter().default_database();
-    let nodes = runtime.manifest().nodes.values().filter(|node| node.is_relational() && node.function().is_none());
+    let is_built = |node: &&Arc<Node>| leaves_relation(runtime, node) && node.function().is_none();
+    let nodes = runtime.manifest().nodes.values().filter(is_built);
     let nodes = nodes.map(|node| runtime.relation_of(node));
     let all = nodes.chain(runtime.manifest().sources.values().map(|source| runtime.source_relation(source)));
     let named = all.map(|mut relation| {
