@@ -136,8 +136,12 @@ pub fn settings(request: &Request) -> Result<Warned<Settings>, Diagnostics> {
     let place = place.map(|node| node.span(&files.project.file));
     let asked = asked.as_deref().map(|name| (name, place));
     let found = profile(request, asked, &ConfigRenderer::new(&profile_context), &mut problems)?;
-    let target_map = found.as_ref().map(Target::to_json);
-    let renderer = ConfigRenderer::new(&context(request, &vars, target_map.as_ref(), false));
+    // The file of the database stands where the rendered project says; nothing else of the target waits for that.
+    let target_map = found.as_ref().map_or_else(
+        || target::embedded(&project_name, &files.written_target_path(request), request.threads).to_json(),
+        Target::to_json,
+    );
+    let renderer = ConfigRenderer::new(&context(request, &vars, Some(&target_map), false));
     let config = files.config(request, &renderer, &mut problems)?;
     let project = Package {
         name: Arc::from(config.name.as_str()),
@@ -215,6 +219,12 @@ impl RootFiles {
         };
         let vars = config_file(&request.project_dir.join("vars.yml"), "vars.yml", problems)?;
         Ok(RootFiles { project, vars })
+    }
+
+    /// The target's folder as far as it is known before the project is rendered.
+    fn written_target_path(&self, request: &Request) -> PathBuf {
+        let written = self.project.root.get("target-path").and_then(Node::as_str).unwrap_or("target");
+        request.target_path.clone().unwrap_or_else(|| request.project_dir.join(written))
     }
 
     /// The variables that configuration may use: those of `vars.yml`, under those of `--vars`.
