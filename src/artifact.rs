@@ -378,6 +378,27 @@ pub fn write_run_results<T: Sync>(
     })
 }
 
+/// From how many bytes on a file changes places with the one that it replaces.
+const LARGE_BYTES: u64 = 4 << 20;
+
+/// Puts a finished file of `size` bytes into the place of an older one, so that a reader finds either.
+///
+/// Renaming onto a file makes ext4 send the new one to the disk at once, and the pages of the old one are given back
+/// meanwhile: 50 ms for a manifest of 75 MB. Where both change places instead, only the old one's pages are left to
+/// give back, and those that never reached the disk go quickly. Small files keep what renaming gives: that after a
+/// power cut one of both is whole.
+fn replace(finished: &Path, path: &Path, size: u64) -> std::io::Result<()> {
+    #[cfg(target_os = "linux")]
+    if size >= LARGE_BYTES {
+        use rustix::fs::{CWD, RenameFlags, renameat_with};
+        // Not where there is nothing to change places with, and not on every file system.
+        if renameat_with(CWD, finished, CWD, path, RenameFlags::EXCHANGE).is_ok() {
+            return fs::remove_file(finished);
+        }
+    }
+    fs::rename(finished, path)
+}
+
 /// Writes a file whole or not at all, making its folder.
 ///
 /// # Errors
@@ -403,7 +424,7 @@ pub fn write_file(
         let mut buffer = BufWriter::with_capacity(1 << 15, file);
         content(&mut buffer)?;
         buffer.flush()?;
-        fs::rename(&beside, path)
+        replace(Path::new(&beside), path, buffer.get_ref().metadata()?.len())
     });
     written.map_err(|problem| {
         // What is left beside the place is of no use; that it cannot be taken away changes nothing.

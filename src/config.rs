@@ -94,7 +94,8 @@ impl NodeConfig {
     }
 
     pub fn enabled(&self) -> bool {
-        self.flag("enabled").unwrap_or(true)
+        // Asked of everything many times; whatever can be switched off is on by default.
+        self.own("enabled").and_then(Value::as_bool).unwrap_or(true)
     }
 
     /// The tags, in order, each once.

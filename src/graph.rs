@@ -86,7 +86,6 @@ pub struct Graph {
     edges: DiGraph<UniqueId, (), u32>,
     order: Vec<Position>,
     kinds: Vec<ResourceType>,
-    layers: Vec<Option<usize>>,
     /// Of resources that are switched on.
     enabled: NodeSet,
 }
@@ -112,10 +111,11 @@ pub fn resolve(mut manifest: Manifest, options: &ResolveOptions) -> Result<Warne
 
 /// The resources that are switched on.
 fn enabled(resources: &[Resource<'_>]) -> NodeSet {
+    let are: Vec<bool> = resources.par_iter().map(|resource| resource.config().enabled()).collect();
     let mut enabled = NodeSet::new(resources.len());
-    for (at, _) in resources.iter().enumerate().filter(|(_, resource)| resource.config().enabled()) {
-        enabled.insert(Position::new(at));
-    }
+    (0..).map(Position::new).zip(are).filter(|(_, is)| *is).for_each(|(at, _)| {
+        enabled.insert(at);
+    });
     enabled
 }
 
@@ -127,7 +127,7 @@ impl Graph {
             let ids = resources.iter().map(|resource| resource.unique_id().clone());
             ids.zip((0..).map(Position::new)).collect()
         };
-        let (index, (layers, enabled)) = rayon::join(index, || (layer_rules.of_all(&resources), enabled(&resources)));
+        let (index, enabled) = rayon::join(index, || enabled(&resources));
         let position = |id: &UniqueId| index.get(id).copied();
         let parents: Vec<Vec<Position>> =
             resources.par_iter().map(|resource| resource.parents().iter().filter_map(position).collect()).collect();
@@ -145,7 +145,7 @@ impl Graph {
             cycle::report(&edges, &manifest, diagnostics);
             Vec::new()
         });
-        Graph { manifest, lookup, layer_rules, index, edges, order, kinds, layers, enabled }
+        Graph { manifest, lookup, layer_rules, index, edges, order, kinds, enabled }
     }
 
     pub fn manifest(&self) -> &Manifest {
@@ -302,7 +302,7 @@ impl Graph {
 
     /// The name of the layer that a resource belongs to.
     pub fn layer(&self, position: Position) -> Option<&str> {
-        let rule = self.layers.get(position.index()).copied().flatten()?;
+        let rule = self.layer_rules.of(self.resource(position)?)?;
         self.layer_rules.0.get(rule).map(|rule| rule.name.as_str())
     }
 }

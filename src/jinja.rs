@@ -69,6 +69,7 @@ use render::{Render, Stop};
 use syntax::{Place, Template};
 
 use crate::diagnostic::{Diagnostic, SourceFile, Span};
+use crate::resource::FastMap;
 
 /// A template that is not a macro: a model, a hook, a string of a YAML file.
 #[derive(Debug, Clone)]
@@ -177,7 +178,7 @@ impl EngineOptions {
 pub struct Inner {
     registry: Registry,
     options: EngineOptions,
-    library: HashMap<&'static str, Value>,
+    library: FastMap<&'static str, Value>,
     environment: Environment<'static>,
     empty: Arc<Template>,
     /// What templates say is lost: they are rendered again, and say it then.

@@ -67,6 +67,11 @@ pub fn reference_with(expression: &str, free_keywords: bool) -> Option<CallTarge
     call.or_else(|| found.sources.into_iter().next().map(|(call, _)| CallTarget::Source(call)))
 }
 
+/// How many nodes a thread takes at once: few enough that none is left with many when the others are done.
+const SHARE: usize = 64;
+/// The same of properties files, each of which may describe many nodes.
+const FILES_SHARE: usize = 4;
+
 /// What parsing needs besides the files.
 pub struct Inputs<'a> {
     pub files: &'a ProjectFiles,
@@ -281,6 +286,7 @@ fn read_properties(workspace: &Workspace<'_>, problems: &mut Diagnostics) -> Vec
     let files: Vec<_> = workspace.inputs.files.of_kind(FileKind::Properties).collect();
     let read: Vec<(Option<PropertiesFile>, Diagnostics)> = files
         .into_par_iter()
+        .with_max_len(FILES_SHARE)
         .map(|file| {
             let package = workspace.package_named(&file.package).unwrap_or(0);
             let mut found = Diagnostics::new();

@@ -11,6 +11,9 @@ pub type UniqueId = Arc<str>;
 /// A map whose keys nobody chooses to do harm, so that hashing them can be fast.
 pub type FastMap<K, V> = std::collections::HashMap<K, V, foldhash::fast::FixedState>;
 
+/// A set of such keys.
+pub type FastSet<K> = std::collections::HashSet<K, foldhash::fast::FixedState>;
+
 /// What there is under ids, in order.
 pub type ById<V> = indexmap::IndexMap<UniqueId, V, foldhash::fast::FixedState>;
 

@@ -40,11 +40,13 @@ pub(super) fn run(call: &Call) -> Result<ExitCode, Diagnostics> {
     // Compiling writes the manifest once, with the compiled code, if it comes to that.
     let writes_later = call.invocation.which == Which::Compile && call.invocation.state.state.is_none();
     let prepared = if writes_later { prepare::project_without_manifest(call)? } else { prepare::project(call)? };
-    prepare::write_graph_summary(call, &prepared)?;
-    let selected = prepare::select(call, &prepared).and_then(|selected| {
+    let select = || -> Result<NodeSet, Diagnostics> {
+        let selected = prepare::select(call, &prepared)?;
         preflight::check(&prepared.graph, &selected, call.invocation.which)?;
         Ok(selected)
-    });
+    };
+    let (summary, selected) = rayon::join(|| prepare::write_graph_summary(call, &prepared), select);
+    summary?;
     if writes_later && !selected.as_ref().is_ok_and(|selected| !selected.is_empty()) {
         prepare::write_manifest(call, &prepared)?;
     }

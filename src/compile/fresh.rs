@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use rayon::prelude::*;
 use serde_json::Value;
 
 use crate::adapter::Capabilities;
@@ -36,8 +37,10 @@ pub struct Moment<'a> {
 
 /// Restricts tests to fresh rows and says which; tests of what has no window stay as they are.
 pub fn restrict(manifest: &mut Manifest, settings: &Settings, moment: Moment<'_>) -> HashMap<UniqueId, FreshRows> {
-    let tests = manifest.nodes.values().filter(|node| node.resource_type == ResourceType::Test);
-    let found: Vec<(UniqueId, FreshRows)> = tests
+    let nodes: Vec<&Node> = manifest.nodes.values().map(AsRef::as_ref).collect();
+    let found: Vec<(UniqueId, FreshRows)> = nodes
+        .into_par_iter()
+        .filter(|node| node.resource_type == ResourceType::Test)
         .filter(|test| match scope_of(test) {
             Ok(Some(Scope::Fresh)) => true,
             Ok(None) => moment.fresh_only,

@@ -90,9 +90,4 @@ impl LayerRules {
         }
         by_folder().or_else(by_schema).or_else(by_prefix).or_else(first)
     }
-
-    /// The layers of resources, in their order.
-    pub(super) fn of_all(&self, resources: &[Resource<'_>]) -> Vec<Option<usize>> {
-        resources.iter().map(|resource| self.of(*resource)).collect()
-    }
 }

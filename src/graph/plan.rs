@@ -4,10 +4,8 @@
 //! tested node waits for the tests (docs.getdbt.com/reference/commands/build), and a model
 //! waits for its unit tests.
 
-use std::collections::HashMap;
-
 use super::{Graph, NodeSet, Position};
-use crate::resource::ResourceType;
+use crate::resource::{FastMap, ResourceType};
 
 /// Whether tests stand between the nodes that they test and what is built from those.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,12 +42,12 @@ impl Plan {
 
 /// The plan for `selected`.
 pub fn plan(graph: &Graph, selected: &NodeSet, blocking: Blocking) -> Plan {
-    let mut before: Vec<Vec<Position>> = graph.positions().map(|at| graph.parents(at).collect()).collect();
+    let mut before = Before::new(graph);
     if blocking == Blocking::Tests {
         add_test_edges(graph, selected, &mut before);
     }
     place_unit_tests(graph, blocking, &mut before);
-    let order = order(&before);
+    let order = before.order();
     let mut number = vec![usize::MAX; graph.len()];
     let tasks: Vec<Position> = order.iter().copied().filter(|position| selected.contains(*position)).collect();
     tasks.iter().enumerate().for_each(|(task, position)| number[position.index()] = task);
@@ -58,7 +56,7 @@ pub fn plan(graph: &Graph, selected: &NodeSet, blocking: Blocking) -> Plan {
     let mut waits_for = vec![Vec::new(); tasks.len()];
     for position in &order {
         let mut needed: Vec<usize> = Vec::new();
-        for parent in &before[position.index()] {
+        for parent in before.of(*position) {
             match number[parent.index()] {
                 usize::MAX => needed.extend(&through[parent.index()]),
                 task => needed.push(task),
@@ -78,21 +76,88 @@ pub fn plan(graph: &Graph, selected: &NodeSet, blocking: Blocking) -> Plan {
     Plan { tasks, waits_for, awaited_by }
 }
 
+/// What must end before a node begins: its parents, but for what blocking changes. Few nodes have other
+/// neighbours than in the graph, and lists of those of all would take longer to make than the plan.
+struct Before<'a> {
+    graph: &'a Graph,
+    added: FastMap<Position, Vec<Position>>,
+    /// In place of the parents.
+    instead: FastMap<Position, Vec<Position>>,
+}
+
+impl<'a> Before<'a> {
+    fn new(graph: &'a Graph) -> Self {
+        Before { graph, added: FastMap::default(), instead: FastMap::default() }
+    }
+
+    fn of(&self, position: Position) -> impl Iterator<Item = Position> + '_ {
+        let instead = self.instead.get(&position);
+        let parents = instead.is_none().then(|| self.graph.parents(position));
+        let others = instead.into_iter().chain(self.added.get(&position)).flatten().copied();
+        parents.into_iter().flatten().chain(others)
+    }
+
+    fn add(&mut self, position: Position, before: Position) {
+        self.added.entry(position).or_default().push(before);
+    }
+
+    /// Everything after all that it waits for; among equals in the order of the manifest.
+    fn order(&self) -> Vec<Position> {
+        let count = self.graph.len();
+        // Those after one stand together, in their order: those after position `at` from `first[at]` on.
+        let mut first = vec![0_u32; count + 1];
+        let mut open = vec![0_u32; count];
+        for at in self.graph.positions() {
+            for parent in self.of(at) {
+                first[parent.index() + 1] += 1;
+                open[at.index()] += 1;
+            }
+        }
+        for at in 0..count {
+            first[at + 1] += first[at];
+        }
+        let mut after = vec![Position::default(); first[count] as usize];
+        let mut free = first.clone();
+        for at in self.graph.positions() {
+            for parent in self.of(at) {
+                let place = &mut free[parent.index()];
+                after[*place as usize] = at;
+                *place += 1;
+            }
+        }
+        let mut order: Vec<Position> = Vec::with_capacity(count);
+        order.extend(self.graph.positions().filter(|at| open[at.index()] == 0));
+        let mut next = 0;
+        while let Some(position) = order.get(next).copied() {
+            next += 1;
+            let (from, until) = (first[position.index()], first[position.index() + 1]);
+            for child in &after[from as usize..until as usize] {
+                open[child.index()] -= 1;
+                if open[child.index()] == 0 {
+                    order.push(*child);
+                }
+            }
+        }
+        order
+    }
+}
+
 /// In a build, a unit test runs before its model, as soon as the model could run; else it
 /// waits for nothing, since it needs no more than the columns of what its model reads.
-fn place_unit_tests(graph: &Graph, blocking: Blocking, before: &mut [Vec<Position>]) {
+fn place_unit_tests(graph: &Graph, blocking: Blocking, before: &mut Before<'_>) {
     let unit_tests: Vec<Position> =
         graph.positions().filter(|position| graph.resource_type(*position) == ResourceType::UnitTest).collect();
-    let models: Vec<Vec<Position>> = unit_tests.iter().map(|test| std::mem::take(&mut before[test.index()])).collect();
-    if blocking == Blocking::Nothing {
-        return;
-    }
-    for (test, models) in unit_tests.iter().zip(&models) {
-        let inputs = models.iter().flat_map(|model| before[model.index()].clone()).collect();
-        before[test.index()] = inputs;
-    }
-    for (test, models) in unit_tests.iter().zip(models) {
-        models.into_iter().for_each(|model| before[model.index()].push(*test));
+    let inputs: Vec<Vec<Position>> = match blocking {
+        Blocking::Tests => {
+            unit_tests.iter().map(|test| graph.parents(*test).flat_map(|model| before.of(model)).collect()).collect()
+        }
+        Blocking::Nothing => vec![Vec::new(); unit_tests.len()],
+    };
+    for (test, inputs) in unit_tests.into_iter().zip(inputs) {
+        before.instead.insert(test, inputs);
+        if blocking == Blocking::Tests {
+            graph.parents(test).for_each(|model| before.add(model, test));
+        }
     }
 }
 
@@ -100,8 +165,8 @@ fn place_unit_tests(graph: &Graph, blocking: Blocking, before: &mut [Vec<Positio
 /// queries) waits for nodes alone.
 ///
 /// Only the topmost such nodes get the edge: the others wait for them anyway.
-fn add_test_edges(graph: &Graph, selected: &NodeSet, before: &mut [Vec<Position>]) {
-    let mut downstream: HashMap<Position, NodeSet> = HashMap::new();
+fn add_test_edges(graph: &Graph, selected: &NodeSet, before: &mut Before<'_>) {
+    let mut downstream: FastMap<Position, NodeSet> = FastMap::default();
     let waits = |position: Position| {
         let kind = graph.resource_type(position);
         kind.is_refable() || kind == ResourceType::Analysis
@@ -126,27 +191,6 @@ fn add_test_edges(graph: &Graph, selected: &NodeSet, before: &mut [Vec<Position>
                 common.iter().filter(|position| waits(*position)).filter(topmost).collect()
             }
         };
-        waiting.into_iter().for_each(|child| before[child.index()].push(test));
+        waiting.into_iter().for_each(|child| before.add(child, test));
     }
-}
-
-/// Everything after all that it waits for; among equals in the order of the manifest.
-fn order(before: &[Vec<Position>]) -> Vec<Position> {
-    let mut after: Vec<Vec<Position>> = vec![Vec::new(); before.len()];
-    let mut open: Vec<usize> = before.iter().map(Vec::len).collect();
-    for (at, parents) in before.iter().enumerate() {
-        parents.iter().for_each(|parent| after[parent.index()].push(Position::new(at)));
-    }
-    let mut order: Vec<Position> = (0..before.len()).filter(|at| open[*at] == 0).map(Position::new).collect();
-    let mut next = 0;
-    while let Some(position) = order.get(next).copied() {
-        next += 1;
-        for child in &after[position.index()] {
-            open[child.index()] -= 1;
-            if open[child.index()] == 0 {
-                order.push(*child);
-            }
-        }
-    }
-    order
 }

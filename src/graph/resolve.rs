@@ -58,21 +58,27 @@ pub(super) fn link(manifest: &mut Manifest, lookup: &Lookup, options: &ResolveOp
     let root_package = manifest.metadata.project_name.clone().unwrap_or_default();
     let context = Context { manifest, lookup, options, root_package: &root_package };
     let resources: Vec<Resource<'_>> = manifest.resources().collect();
-    let found: Vec<(Option<Outcome>, Diagnostics)> = resources
+    let mut groups: Vec<&str> = manifest.groups.values().map(|group| group.name.as_str()).collect();
+    groups.sort_unstable();
+    let found: Vec<(Option<Outcome>, Diagnostics, Vec<Diagnostic>)> = resources
         .into_par_iter()
         .map(|resource| {
             let mut diagnostics = Diagnostics::new();
             let caller = caller(resource, manifest);
-            (caller.map(|caller| outcome(&context, &caller, &mut diagnostics)), diagnostics)
+            let outcome = caller.map(|caller| outcome(&context, &caller, &mut diagnostics));
+            (outcome, diagnostics, check_group(resource, &groups))
         })
         .collect();
     // In the order of `Manifest::resources`, as the loops below.
     let mut outcomes = Vec::with_capacity(found.len());
-    for (outcome, problems) in found {
+    let mut of_groups = Vec::new();
+    for (outcome, problems, of_group) in found {
         outcomes.push(outcome);
         diagnostics.extend(problems);
+        of_groups.extend(of_group);
     }
-    let ((), keys) = rayon::join(|| check_groups(manifest, diagnostics), || primary_keys(manifest));
+    diagnostics.extend(of_groups);
+    let keys = primary_keys(manifest);
     let others = outcomes.split_off(manifest.nodes.len());
     let nodes: Vec<&mut Arc<Node>> = manifest.nodes.values_mut().collect();
     nodes.into_par_iter().zip(outcomes).for_each(|(node, outcome)| {
@@ -526,29 +532,52 @@ fn place(origin: &Origin, is_it: impl Fn(&CallTarget) -> bool) -> Option<Span> {
     call.or_else(|| origin.code.clone()).or_else(|| origin.properties.clone())
 }
 
-fn check_groups(manifest: &Manifest, diagnostics: &mut Diagnostics) {
-    let mut known: Vec<&str> = manifest.groups.values().map(|group| group.name.as_str()).collect();
-    known.sort_unstable();
-    for resource in manifest.resources() {
-        let (group, origin) = match resource {
-            Resource::Node(node) => (node.group.as_deref(), &node.origin),
-            Resource::Semantic(semantic) => (semantic.config.text("group"), &semantic.origin),
-            _ => continue,
-        };
-        if let Some(group) = group.filter(|group| known.binary_search(group).is_err()) {
-            let text = format!("Invalid group '{group}', expected one of {known:?}");
-            let place = origin.properties.clone().or_else(|| origin.code.clone());
-            let diagnostic = Diagnostic::error(text).at_opt(place).note(format!("of `{}`", resource.unique_id()));
-            diagnostics.push(diagnostic.suggest(group, known.iter().copied()));
-        }
-        if let Resource::Node(node) = resource {
-            let public = node.model().is_some_and(|model| model.access == Access::Public);
-            if public && node.is_ephemeral() {
-                let text = format!("`{}` is ephemeral and cannot be public", node.unique_id);
-                diagnostics.push(Diagnostic::error(text).at_opt(origin.properties.clone()));
-            }
+/// What is wrong with a resource's group and access; `known` are the names of all groups, sorted.
+fn check_group(resource: Resource<'_>, known: &[&str]) -> Vec<Diagnostic> {
+    let mut problems = Vec::new();
+    let (group, origin) = match resource {
+        Resource::Node(node) => (node.group.as_deref(), &node.origin),
+        Resource::Semantic(semantic) => (semantic.config.text("group"), &semantic.origin),
+        _ => return problems,
+    };
+    if let Some(group) = group.filter(|group| known.binary_search(group).is_err()) {
+        let text = format!("Invalid group '{group}', expected one of {known:?}");
+        let place = origin.properties.clone().or_else(|| origin.code.clone());
+        let problem = Diagnostic::error(text).at_opt(place).note(format!("of `{}`", resource.unique_id()));
+        problems.push(problem.suggest(group, known.iter().copied()));
+    }
+    if let Resource::Node(node) = resource {
+        let public = node.model().is_some_and(|model| model.access == Access::Public);
+        if public && node.is_ephemeral() {
+            let text = format!("`{}` is ephemeral and cannot be public", node.unique_id);
+            problems.push(Diagnostic::error(text).at_opt(origin.properties.clone()));
         }
     }
+    problems
+}
+
+/// A test that says of columns that they are unique, or not null.
+struct KeyTest<'a> {
+    of: &'a UniqueId,
+    columns: Vec<&'a str>,
+    is_unique: bool,
+    is_enabled: bool,
+}
+
+fn key_test(node: &Node) -> Option<KeyTest<'_>> {
+    let test = node.generic_test()?;
+    let is_unique = match test.test_metadata.name.as_str() {
+        "unique" | "unique_combination_of_columns" => true,
+        "not_null" => false,
+        _ => return None,
+    };
+    let arguments = &test.test_metadata.kwargs;
+    let columns = match (arguments.get("column_name"), arguments.get("combination_of_columns")) {
+        (Some(Value::String(column)), _) => vec![column.as_str()],
+        (_, Some(Value::Array(columns))) => columns.iter().filter_map(Value::as_str).collect(),
+        _ => Vec::new(),
+    };
+    Some(KeyTest { of: test.attached_node.as_ref()?, columns, is_unique, is_enabled: node.config.enabled() })
 }
 
 /// The columns that tell rows apart, by model: a primary key constraint, else columns that are
@@ -565,29 +594,16 @@ fn primary_keys(manifest: &Manifest) -> FastMap<UniqueId, Vec<String>> {
         _ => None,
     });
     let nodes: Vec<&Node> = manifest.nodes.values().map(AsRef::as_ref).collect();
-    let telling = |node: &'_ Node| {
-        node.generic_test().is_some_and(|test| {
-            matches!(test.test_metadata.name.as_str(), "unique" | "unique_combination_of_columns" | "not_null")
-        })
-    };
-    let enabled: Vec<&Node> = nodes.par_iter().copied().filter(|node| telling(node)).collect();
+    let enabled: Vec<KeyTest<'_>> = nodes.par_iter().filter_map(|node| key_test(node)).collect();
     let mut tested: FastMap<&UniqueId, Tested<'_>> = FastMap::default();
-    for node in enabled.into_iter().chain(switched_off) {
-        let Some(test) = node.generic_test() else { continue };
-        let Some(attached) = &test.attached_node else { continue };
-        let Tested { unique, once_unique, not_null } = tested.entry(attached).or_default();
-        let arguments = &test.test_metadata.kwargs;
-        let columns: Vec<&str> = match (arguments.get("column_name"), arguments.get("combination_of_columns")) {
-            (Some(Value::String(column)), _) => vec![column],
-            (_, Some(Value::Array(columns))) => columns.iter().filter_map(Value::as_str).collect(),
-            _ => Vec::new(),
+    for test in enabled.into_iter().chain(switched_off.filter_map(key_test)) {
+        let Tested { unique, once_unique, not_null } = tested.entry(test.of).or_default();
+        let list = match (test.is_unique, test.is_enabled) {
+            (true, true) => unique,
+            (true, false) => once_unique,
+            (false, _) => not_null,
         };
-        match test.test_metadata.name.as_str() {
-            "unique" | "unique_combination_of_columns" if !node.config.enabled() => once_unique.extend(columns),
-            "unique" | "unique_combination_of_columns" => unique.extend(columns),
-            "not_null" => not_null.extend(columns),
-            _ => {}
-        }
+        list.extend(test.columns);
     }
     let key = |node: &&Node| {
         let model = node.model()?;

@@ -1,7 +1,6 @@
 //! What templates know without any node: dbt's functions, Jinja's globals, `modules`
 //! (docs.getdbt.com/reference/dbt-jinja-functions).
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -15,6 +14,7 @@ use super::render::{Render, Stop, current};
 use super::values::{self, Fault, Pairs};
 use super::{datetime, exceptions, itertools, json, methods, regex, timezone, yaml};
 use crate::diagnostic::Diagnostic;
+use crate::resource::FastMap;
 
 /// How many numbers `range` gives at most, as Jinja's sandbox has it.
 const MAX_RANGE: i128 = 100_000;
@@ -77,7 +77,7 @@ pub fn deprecated(name: &'static str, function: Function, event: &'static str, t
 #[derive(Debug)]
 pub struct Module {
     pub name: &'static str,
-    members: HashMap<&'static str, Value>,
+    members: FastMap<&'static str, Value>,
 }
 
 impl Module {
@@ -107,7 +107,7 @@ impl Object for Module {
 }
 
 /// Every global name of the engine.
-pub fn globals() -> HashMap<&'static str, Value> {
+pub fn globals() -> FastMap<&'static str, Value> {
     let functions: [(&'static str, Function); 21] = [
         ("return", return_value),
         ("fromjson", from_json),
@@ -131,7 +131,7 @@ pub fn globals() -> HashMap<&'static str, Value> {
         ("diff_of_two_dicts", diff_of_two_dicts),
         ("adapter_macro", adapter_macro),
     ];
-    let mut globals: HashMap<&'static str, Value> =
+    let mut globals: FastMap<&'static str, Value> =
         functions.into_iter().map(|(name, function)| (name, builtin(name, function))).collect();
     globals.insert("exceptions", exceptions::module());
     globals.insert("modules", modules());
@@ -407,7 +407,7 @@ fn diff_of_two_dicts(_render: &Arc<Render>, arguments: Arguments) -> Result<Valu
     let left = required(left, "diff_of_two_dicts", "dict_a")?;
     let right = required(right, "diff_of_two_dicts", "dict_b")?;
     let lower = |value: &Value| values::text(value).to_lowercase();
-    let mut known: HashMap<String, Vec<String>> = HashMap::new();
+    let mut known: FastMap<String, Vec<String>> = FastMap::default();
     for (key, value) in values::pairs(&right).unwrap_or_default() {
         known.insert(lower(&key), values::items(&value)?.iter().map(lower).collect());
     }

@@ -1,9 +1,9 @@
 //! The macros that every project has, compiled into the binary.
 
-use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, OnceLock};
 
 use crate::diagnostic::SourceFile;
+use crate::resource::FastMap;
 
 /// A package of built-in macros.
 #[derive(Debug, Clone)]
@@ -46,7 +46,7 @@ pub fn builtin_packages(adapter: &str) -> Vec<BuiltinPackage> {
 
 /// True for a file of the built-in macros, whose lines say nothing to a project's author.
 pub fn is_builtin(file: &SourceFile) -> bool {
-    static TEXTS: LazyLock<HashMap<String, &str>> = LazyLock::new(|| {
+    static TEXTS: LazyLock<FastMap<String, &str>> = LazyLock::new(|| {
         let path = |(package, path, text): &(&str, &str, &'static str)| (format!("{package}/macros/{path}"), *text);
         BUILTIN_MACROS.iter().map(path).collect()
     });

@@ -14,12 +14,16 @@ use super::Request;
 use super::ignore::Ignore;
 use crate::diagnostic::{Diagnostic, Diagnostics, SourceFile, Span};
 use crate::project::{Package, ResourcePaths};
+use crate::resource::FastSet;
 
 /// The largest file of SQL, Python or text that is read: 16 MB. Nobody writes more by
 /// hand, and a data file with a wrong ending shall not fill the memory.
 pub const MAX_TEXT_BYTES: u64 = 16 << 20;
 /// The largest YAML file that is read: 128 MB (some projects generate theirs).
 pub const MAX_YAML_BYTES: u64 = 128 << 20;
+
+/// How many files a thread takes at once: few enough that none is left with many when the others are done.
+const SHARE: usize = 64;
 
 /// What a file is for, by its folder and ending.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -63,23 +67,23 @@ impl Checksum {
     /// Of code, whatever white space stands between the words: since 1.12 dbt takes code that was only
     /// laid out anew for the same.
     pub fn of_code(text: &str) -> Checksum {
-        let mut hash = Sha256::new();
-        let mut is_first = true;
+        // Put together first: to hash each word by itself takes three times as long.
+        let mut words = Vec::with_capacity(text.len());
         let mut add = |word: &[u8]| {
             if word.is_empty() {
                 return;
             }
-            if !std::mem::take(&mut is_first) {
-                hash.update(b" ");
+            if !words.is_empty() {
+                words.push(b' ');
             }
-            hash.update(word);
+            words.extend_from_slice(word);
         };
         // Nearly all code is ASCII, whose bytes need no decoding.
         match text.is_ascii() {
             true => text.as_bytes().split(|byte| is_space(char::from(*byte))).for_each(add),
             false => text.split(is_space).for_each(|word| add(word.as_bytes())),
         }
-        Checksum { name: "sha256", checksum: hex(&hash.finalize()) }
+        Checksum { name: "sha256", checksum: hex(&Sha256::digest(&words)) }
     }
 
     /// Of a seed, whose inner white space is data; every line end counts as one line feed.
@@ -181,21 +185,24 @@ pub(super) fn of_package(
         problems.extend(walk_problems.into_iter().filter(|problem| said.insert(problem.message.clone())));
     }
     let mut wanted = Vec::new();
-    let mut seen = HashSet::new();
+    let mut seen: FastSet<(FileKind, &str)> = FastSet::default();
     for group in &groups {
         for folder in &group.folders {
             for found in folders.get(folder.as_str()).into_iter().flatten() {
                 if group.takes(found, request.jinja_extensions)
                     && !ignore.ignores(&found.path)
-                    && seen.insert((group.kind, &found.path))
+                    && seen.insert((group.kind, found.path.as_str()))
                 {
                     wanted.push((group.kind, found));
                 }
             }
         }
     }
-    let read: Vec<Result<File, Diagnostic>> =
-        wanted.into_par_iter().map(|(kind, found)| read(package, kind, (found, shown_root), request)).collect();
+    let read: Vec<Result<File, Diagnostic>> = wanted
+        .into_par_iter()
+        .with_max_len(SHARE)
+        .map(|(kind, found)| read(package, kind, (found, shown_root), request))
+        .collect();
     let mut files = Vec::with_capacity(read.len());
     for result in read {
         match result {
@@ -258,35 +265,69 @@ struct Found {
 /// not (as in dbt); a folder that does not exist has no files.
 fn walk(root: &Path, folder: &str, shown_root: &str) -> (Vec<Found>, Vec<Diagnostic>) {
     let top = root.join(folder);
+    let shown = match folder {
+        "" | "." => String::new(),
+        _ => format!("{}/", folder.trim_start_matches("./")),
+    };
     let mut found = Vec::new();
     let mut problems = Vec::new();
-    for entry in walkdir::WalkDir::new(&top).sort_by(by_path) {
-        let entry = match entry {
-            Ok(entry) => entry,
+    for result in walk_below(&Walk { root, top: &top, shown: &shown, shown_root }, &top) {
+        match result {
+            Ok(file) => found.push(file),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    (found, problems)
+}
+
+/// The folder whose files are looked for.
+struct Walk<'a> {
+    root: &'a Path,
+    top: &'a Path,
+    /// What stands before the path below `top` to make it one of the package.
+    shown: &'a str,
+    shown_root: &'a str,
+}
+
+/// What is in a folder and below, each folder in it by whichever thread is free.
+fn walk_below(walk: &Walk<'_>, folder: &Path) -> Vec<Result<Found, Diagnostic>> {
+    let entries = walkdir::WalkDir::new(folder).min_depth(1).max_depth(1).sort_by(by_path);
+    let entries: Vec<walkdir::Result<walkdir::DirEntry>> = entries.into_iter().collect();
+    let is_folder = |entry: &walkdir::Result<walkdir::DirEntry>| entry.as_ref().is_ok_and(|at| at.file_type().is_dir());
+    let below: Vec<Vec<Result<Found, Diagnostic>>> = entries
+        .par_iter()
+        .filter(|entry| is_folder(entry))
+        .map(|entry| entry.as_ref().map_or_else(|_| Vec::new(), |entry| walk_below(walk, entry.path())))
+        .collect();
+    let mut below = below.into_iter();
+    let mut found = Vec::with_capacity(entries.len());
+    for entry in entries {
+        match entry {
+            Ok(entry) if entry.file_type().is_dir() => found.extend(below.next().into_iter().flatten()),
+            Ok(entry) => found.extend(walk_file(walk, entry)),
             Err(error) => {
                 let missing = error.io_error().is_some_and(|error| error.kind() == ErrorKind::NotFound);
                 if !missing {
-                    problems.push(unreadable_folder(root, shown_root, &error));
+                    found.push(Err(unreadable_folder(walk.root, walk.shown_root, &error)));
                 }
-                continue;
             }
-        };
-        let is_file = entry.file_type().is_file()
-            || (entry.path_is_symlink() && entry.path().metadata().is_ok_and(|metadata| metadata.is_file()));
-        if !is_file {
-            continue;
         }
-        let Some(resource_path) = below(&top, entry.path()) else {
-            problems.push(Diagnostic::error(format!("the name of file `{}` is not UTF-8", entry.path().display())));
-            continue;
-        };
-        let path = match folder {
-            "" | "." => resource_path.clone(),
-            _ => format!("{}/{resource_path}", folder.trim_start_matches("./")),
-        };
-        found.push(Found { path, resource_path, absolute_path: entry.into_path() });
     }
-    (found, problems)
+    found
+}
+
+fn walk_file(walk: &Walk<'_>, entry: walkdir::DirEntry) -> Option<Result<Found, Diagnostic>> {
+    let is_file = entry.file_type().is_file()
+        || (entry.path_is_symlink() && entry.path().metadata().is_ok_and(|metadata| metadata.is_file()));
+    if !is_file {
+        return None;
+    }
+    let Some(resource_path) = below(walk.top, entry.path()) else {
+        let shown = entry.path().display();
+        return Some(Err(Diagnostic::error(format!("the name of file `{shown}` is not UTF-8"))));
+    };
+    let path = format!("{}{resource_path}", walk.shown);
+    Some(Ok(Found { path, resource_path, absolute_path: entry.into_path() }))
 }
 
 fn unreadable_folder(root: &Path, shown_root: &str, error: &walkdir::Error) -> Diagnostic {
@@ -396,8 +437,10 @@ pub(crate) fn read_text(path: &Path, shown: &str, limit: u64) -> Result<Arc<Sour
             .hint("data belongs into a seed or a source, not into a model"));
     }
     let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0) + 1);
-    // Limited, so that reading does not ask for the size and the position once more.
-    file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(|error| unreadable(shown, &error))?;
+    // As much as there is: to read until nothing comes would be one more call of the system for each file. Files
+    // that do not know their size are read so.
+    let most = if size == 0 { limit.saturating_add(1) } else { size };
+    file.take(most).read_to_end(&mut bytes).map_err(|error| unreadable(shown, &error))?;
     match String::from_utf8(bytes) {
         Ok(mut text) => {
             if text.starts_with('\u{feff}') {

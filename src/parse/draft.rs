@@ -9,14 +9,17 @@ use super::capture::Calls;
 use super::node::{Draft, read_calls};
 use super::properties::Section;
 use super::workspace::{Workspace, stripped};
-use super::{PropertiesFile, extract, folders, gather, python_model};
+use super::{PropertiesFile, SHARE, extract, folders, gather, python_model};
 use crate::diagnostic::{Diagnostic, Diagnostics, SourceFile, Span};
 use crate::jinja::blocks::{self, BlockKind};
 use crate::load::{Checksum as FileChecksum, File, FileKind};
 use crate::manifest::{CallTarget, Checksum, ResourceType};
 
+/// Drafts, each made where it stays: a list of ten thousand by value is some megabytes, copied whenever lists are joined.
+pub type Drafts = Vec<Box<Draft>>;
+
 /// Every draft, by package; what is wrong with one goes to `problems`.
-pub fn all(workspace: &Workspace<'_>, properties: &[PropertiesFile], problems: &mut Diagnostics) -> Vec<Draft> {
+pub fn all(workspace: &Workspace<'_>, properties: &[PropertiesFile], problems: &mut Diagnostics) -> Drafts {
     let mut drafts = Vec::new();
     for package in 0..workspace.packages.len() {
         let name = &workspace.packages[package].name;
@@ -29,27 +32,32 @@ pub fn all(workspace: &Workspace<'_>, properties: &[PropertiesFile], problems: &
             FileKind::Function,
         ] {
             let files: Vec<&File> = workspace.inputs.files.of_kind(kind).filter(|file| file.package == *name).collect();
-            let read: Vec<Result<Vec<Draft>, Diagnostic>> =
-                files.into_par_iter().map(|file| read_file(workspace, package, file)).collect();
+            let read: Vec<Result<Drafts, Diagnostic>> =
+                files.into_par_iter().with_max_len(SHARE).map(|file| read_file(workspace, package, file)).collect();
             drafts.reserve(read.len());
-            drafts.extend(gather(read, problems).into_iter().flatten());
+            for result in read {
+                match result {
+                    Ok(found) => drafts.extend(found),
+                    Err(problem) => problems.push(problem),
+                }
+            }
         }
-        drafts.extend(gather(hooks(workspace, package), problems));
+        drafts.extend(gather(hooks(workspace, package), problems).into_iter().map(Box::new));
         let in_yaml: Vec<Result<Draft, Diagnostic>> = properties
             .iter()
             .filter(|file| file.package == package)
             .flat_map(|file| yaml_snapshots(workspace, file))
             .collect();
-        drafts.extend(gather(in_yaml, problems));
+        drafts.extend(gather(in_yaml, problems).into_iter().map(Box::new));
     }
     drafts
 }
 
-fn read_file(workspace: &Workspace<'_>, package: usize, file: &File) -> Result<Vec<Draft>, Diagnostic> {
+fn read_file(workspace: &Workspace<'_>, package: usize, file: &File) -> Result<Drafts, Diagnostic> {
     if file.kind == FileKind::Snapshot {
         return snapshots(workspace, package, file);
     }
-    let mut draft = file_draft(workspace, package, file);
+    let mut draft = Box::new(file_draft(workspace, package, file));
     // Functions in Python are templates, unlike models.
     if draft.is_python() && draft.resource_type != ResourceType::Function {
         if let Some(code) = &draft.code {
@@ -107,7 +115,7 @@ fn file_draft(workspace: &Workspace<'_>, package: usize, file: &File) -> Draft {
 }
 
 /// The snapshot blocks of a file.
-fn snapshots(workspace: &Workspace<'_>, package: usize, file: &File) -> Result<Vec<Draft>, Diagnostic> {
+fn snapshots(workspace: &Workspace<'_>, package: usize, file: &File) -> Result<Drafts, Diagnostic> {
     let package_name = &workspace.packages[package].name;
     let found = blocks::scan(&file.source, &[BlockKind::Snapshot])?;
     let drafts = found.into_iter().map(|block| {
@@ -121,7 +129,7 @@ fn snapshots(workspace: &Workspace<'_>, package: usize, file: &File) -> Result<V
         draft.raw_code = block.contents().into();
         draft.code = Some(Span::new(&file.source, block.body.start, block.body.end));
         read_calls(workspace, &mut draft)?;
-        Ok(draft)
+        Ok(Box::new(draft))
     });
     drafts.collect()
 }

@@ -9,6 +9,7 @@ use rayon::prelude::*;
 use serde_json::Value;
 
 use super::configure::{self, Own};
+use super::draft::Drafts;
 use super::exposure::{self, Placed};
 use super::generic_test::{self, Column, PropertiesPath, Target, TargetKind};
 use super::macros::{self, FoundMacro};
@@ -19,7 +20,7 @@ use super::properties::{
 };
 use super::source::{self, Table};
 use super::workspace::Workspace;
-use super::{PropertiesFile, check, function, gather, semantic, unit_test};
+use super::{FILES_SHARE, PropertiesFile, SHARE, check, function, gather, semantic, unit_test};
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
 use crate::manifest::{Disabled, Manifest, Metadata, Node, Quoting, ResourceType, Source, UniqueId, Version};
 use crate::resource::FastMap;
@@ -29,7 +30,7 @@ pub fn manifest(
     workspace: &Workspace<'_>,
     found: &[FoundMacro],
     mut files: Vec<PropertiesFile>,
-    mut drafts: Vec<Draft>,
+    mut drafts: Drafts,
     problems: &mut Diagnostics,
 ) -> Manifest {
     let namer = Namer::new(workspace);
@@ -38,7 +39,8 @@ pub fn manifest(
     let finished: Vec<Result<Arc<Node>, Diagnostic>> = drafts
         .into_par_iter()
         .zip(patches)
-        .map(|(draft, patch)| node::finish(workspace, &namer, draft, patch.as_ref()).map(Arc::new))
+        .with_max_len(SHARE)
+        .map(|(draft, patch)| node::finish(workspace, &namer, *draft, patch.as_ref()).map(Arc::new))
         .collect();
     let mut manifest = Manifest { metadata: metadata(workspace), ..Manifest::default() };
     let (functions, nodes): (Vec<Arc<Node>>, Vec<Arc<Node>>) =
@@ -98,7 +100,8 @@ fn metadata(workspace: &Workspace<'_>) -> Metadata {
     }
 }
 
-fn patch_path(workspace: &Workspace<'_>, file: &PropertiesFile) -> String {
+/// `package://path` of a properties file.
+pub fn patch_path(workspace: &Workspace<'_>, file: &PropertiesFile) -> String {
     format!("{}://{}", workspace.packages[file.package].name, file.path)
 }
 
@@ -113,8 +116,9 @@ struct Index {
 }
 
 impl Index {
-    fn new(drafts: &[Draft]) -> Self {
+    fn new(drafts: &[Box<Draft>]) -> Self {
         let mut index = Index::default();
+        index.refable.reserve(drafts.len());
         for (at, draft) in drafts.iter().enumerate() {
             let map = match draft.resource_type {
                 ResourceType::Analysis => &mut index.analyses,
@@ -128,6 +132,23 @@ impl Index {
         index
     }
 
+    fn of(&self, section: Section) -> &FastMap<String, Vec<usize>> {
+        match section {
+            Section::Analyses => &self.analyses,
+            Section::SingularTests => &self.tests,
+            Section::Functions => &self.functions,
+            _ => &self.refable,
+        }
+    }
+
+    /// The draft under a name, if there is one only.
+    fn only(&self, section: Section, name: &str) -> Option<usize> {
+        match self.of(section).get(name)?.as_slice() {
+            [only] => Some(*only),
+            _ => None,
+        }
+    }
+
     /// The drafts under a name: those of the package, or else any. Where those of the package are disabled,
     /// one of another package that is not comes first.
     fn find(
@@ -135,15 +156,9 @@ impl Index {
         workspace: &Workspace<'_>,
         (section, name): (Section, &str),
         package: usize,
-        drafts: &[Draft],
+        drafts: &[Box<Draft>],
     ) -> Vec<usize> {
-        let map = match section {
-            Section::Analyses => &self.analyses,
-            Section::SingularTests => &self.tests,
-            Section::Functions => &self.functions,
-            _ => &self.refable,
-        };
-        let all = map.get(name).map_or(&[][..], Vec::as_slice);
+        let all = self.of(section).get(name).map_or(&[][..], Vec::as_slice);
         let own: Vec<usize> = all.iter().copied().filter(|at| drafts[*at].package == package).collect();
         if section == Section::SingularTests {
             return own;
@@ -170,7 +185,7 @@ fn is_enabled(workspace: &Workspace<'_>, draft: &Draft) -> bool {
 fn patches<'p>(
     workspace: &Workspace<'_>,
     files: &'p [PropertiesFile],
-    drafts: &mut [Draft],
+    drafts: &mut [Box<Draft>],
     problems: &mut Diagnostics,
 ) -> Vec<Option<Patch<'p>>> {
     let index = Index::new(drafts);
@@ -178,23 +193,25 @@ fn patches<'p>(
     for file in files {
         for properties in &file.properties.nodes {
             if properties.versions.is_empty() {
+                let patch = || Patch { properties, version: None, latest_version: None, file };
+                // Nearly always one draft has the name, and is of the package and the kind.
+                if let Some(at) = index.only(properties.section, &properties.name)
+                    && drafts[at].package == file.package
+                    && drafts[at].resource_type == kind_of(properties.section)
+                {
+                    put(&mut patches, at, patch(), problems);
+                    continue;
+                }
                 let found = index.find(workspace, (properties.section, &properties.name), file.package, drafts);
                 let found = of_section(workspace, properties, found, drafts, file, problems);
                 for at in found {
-                    let path = patch_path(workspace, file);
-                    let patch = Patch { properties, version: None, latest_version: None, path };
-                    put(&mut patches, at, patch, problems);
+                    put(&mut patches, at, patch(), problems);
                 }
                 continue;
             }
             let latest = latest_version(properties);
             for version in &properties.versions {
-                let patch = Patch {
-                    properties,
-                    version: Some(version),
-                    latest_version: Some(latest.clone()),
-                    path: patch_path(workspace, file),
-                };
+                let patch = Patch { properties, version: Some(version), latest_version: Some(latest.clone()), file };
                 match find_version(&index, properties, version, &latest, (file.package, drafts)) {
                     Some(at) => {
                         let package = workspace.packages[drafts[at].package].name.clone();
@@ -223,17 +240,27 @@ fn put<'p>(patches: &mut [Option<Patch<'p>>], at: usize, patch: Patch<'p>, probl
         None => patches[at] = Some(patch),
         Some(first) => {
             let name = &patch.properties.name;
-            let file = |patch: &Patch<'_>| patch.path.split("://").nth(1).unwrap_or("").to_owned();
             let message = format!(
                 "dbt found two schema.yml entries for the same resource named {name}. Resources and their associated \
                  columns may only be described a single time. To fix this, remove one of the resource entries for \
                  {name} in one of these files:\n - {}\n - {}",
-                file(first),
-                file(&patch)
+                first.file.path, patch.file.path
             );
             let problem = Diagnostic::error(message).at(patch.properties.span.clone());
             problems.push(problem.note_at("the other entry", first.properties.span.clone()));
         }
+    }
+}
+
+/// The kind of node that a section is about.
+fn kind_of(section: Section) -> ResourceType {
+    match section {
+        Section::Models => ResourceType::Model,
+        Section::Seeds => ResourceType::Seed,
+        Section::Snapshots => ResourceType::Snapshot,
+        Section::Analyses => ResourceType::Analysis,
+        Section::Functions => ResourceType::Function,
+        _ => ResourceType::Test,
     }
 }
 
@@ -242,18 +269,11 @@ fn of_section(
     workspace: &Workspace<'_>,
     properties: &NodeProperties,
     found: Vec<usize>,
-    drafts: &[Draft],
+    drafts: &[Box<Draft>],
     file: &PropertiesFile,
     problems: &mut Diagnostics,
 ) -> Vec<usize> {
-    let wanted = match properties.section {
-        Section::Models => ResourceType::Model,
-        Section::Seeds => ResourceType::Seed,
-        Section::Snapshots => ResourceType::Snapshot,
-        Section::Analyses => ResourceType::Analysis,
-        Section::Functions => ResourceType::Function,
-        _ => ResourceType::Test,
-    };
+    let wanted = kind_of(properties.section);
     if found.is_empty() {
         let index = Index::new(drafts);
         problems.push(not_found(&properties.name, properties, &properties.span, &index));
@@ -299,12 +319,7 @@ fn not_found(name: &str, properties: &NodeProperties, span: &Span, index: &Index
         section.key(),
         span.file.path
     );
-    let names = match section {
-        Section::Analyses => &index.analyses,
-        Section::SingularTests => &index.tests,
-        Section::Functions => &index.functions,
-        _ => &index.refable,
-    };
+    let names = index.of(section);
     Diagnostic::warning_of("NoNodeForYamlKey", message).at(span.clone()).suggest(name, names.keys().map(String::as_str))
 }
 
@@ -318,7 +333,7 @@ fn find_version(
     properties: &NodeProperties,
     version: &VersionProperties,
     latest: &Version,
-    (package, drafts): (usize, &[Draft]),
+    (package, drafts): (usize, &[Box<Draft>]),
 ) -> Option<usize> {
     let own_model = |name: &str| {
         let found = index.refable.get(name)?;
@@ -388,13 +403,13 @@ fn node_tests(
     manifest: &Manifest,
     problems: &mut Diagnostics,
 ) -> Vec<Arc<Node>> {
-    let attached = attachable(manifest);
     let made: Vec<Vec<Result<Arc<Node>, Diagnostic>>> = files
         .into_par_iter()
+        .with_max_len(FILES_SHARE)
         .map(|file| {
             let mut planned = Vec::new();
             for properties in &file.properties.nodes {
-                plan_properties(workspace, &file, properties, &attached, &mut planned);
+                plan_properties(workspace, &file, properties, manifest, &mut planned);
             }
             make_all(workspace, namer, planned)
         })
@@ -406,44 +421,52 @@ fn plan_properties<'p>(
     workspace: &Workspace<'_>,
     file: &'p PropertiesFile,
     properties: &'p NodeProperties,
-    attached: &Attachable,
+    manifest: &Manifest,
     planned: &mut Vec<PlannedTest<'p>>,
 ) {
     if !matches!(properties.section, Section::Models | Section::Seeds | Section::Snapshots) {
         return;
     }
     if properties.versions.is_empty() {
-        plan_node(workspace, (file, properties, None), attached, planned);
+        plan_node(workspace, (file, properties, None), manifest, planned);
     }
     for version in &properties.versions {
-        plan_node(workspace, (file, properties, Some(version)), attached, planned);
+        plan_node(workspace, (file, properties, Some(version)), manifest, planned);
     }
 }
 
-/// Nodes that tests stand under, by package, name and version.
-type Attachable = FastMap<(String, String, Option<String>), (UniqueId, Option<String>)>;
-
-fn attachable(manifest: &Manifest) -> Attachable {
-    let disabled = manifest.disabled.values().flatten().filter_map(|disabled| match disabled {
-        Disabled::Node(node) => Some(node.as_ref()),
-        _ => None,
-    });
-    let mut found = Attachable::default();
-    // Enabled ones come last, so that they win.
-    for node in disabled.chain(manifest.nodes.values().map(Arc::as_ref)) {
-        if node.resource_type.is_refable() {
-            let version = node.model().and_then(|model| model.version.as_ref()).map(Version::to_string);
-            let key = (node.package_name.clone(), node.name.clone(), version);
-            found.insert(key, (node.unique_id.clone(), node.group.clone()));
-        }
-    }
-    found
+/// The node that tests of this name stand under, and its group: an enabled one, or else one that is switched off.
+fn attached(
+    manifest: &Manifest,
+    package: &str,
+    properties: &NodeProperties,
+    version: Option<&Version>,
+) -> Option<(UniqueId, Option<String>)> {
+    // The kind that the section is of comes first: whoever writes of a seed under `models:` is told so elsewhere.
+    let kinds = match properties.section {
+        Section::Seeds => [ResourceType::Seed, ResourceType::Model, ResourceType::Snapshot],
+        Section::Snapshots => [ResourceType::Snapshot, ResourceType::Model, ResourceType::Seed],
+        _ => [ResourceType::Model, ResourceType::Seed, ResourceType::Snapshot],
+    };
+    let id = |kind: ResourceType| match version {
+        Some(version) => format!("{kind}.{package}.{}.v{version}", properties.name),
+        None => format!("{kind}.{package}.{}", properties.name),
+    };
+    let enabled = |kind| manifest.nodes.get(id(kind).as_str()).map(Arc::as_ref);
+    let disabled = |kind| {
+        manifest.disabled.get(id(kind).as_str())?.iter().rev().find_map(|disabled| match disabled {
+            Disabled::Node(node) => Some(node.as_ref()),
+            _ => None,
+        })
+    };
+    let found = kinds.into_iter().find_map(enabled).or_else(|| kinds.into_iter().find_map(disabled))?;
+    Some((found.unique_id.clone(), found.group.clone()))
 }
 
 fn plan_node<'p>(
     workspace: &Workspace<'_>,
     (file, properties, version): (&'p PropertiesFile, &'p NodeProperties, Option<&'p VersionProperties>),
-    attached: &Attachable,
+    manifest: &Manifest,
     planned: &mut Vec<PlannedTest<'p>>,
 ) {
     let columns: Vec<&ColumnProperties> = match version {
@@ -457,14 +480,13 @@ fn plan_node<'p>(
     if tests.is_empty() && columns.iter().all(|column| column.tests.is_empty()) {
         return;
     }
-    let package_name = workspace.packages[file.package].name.to_string();
-    let key = (package_name, properties.name.clone(), version.map(|version| version.v.to_string()));
+    let package = &workspace.packages[file.package].name;
     let target = Arc::new(Target {
         kind: TargetKind::Node { name: &properties.name, version: version.map(|version| &version.v) },
         package: file.package,
         section: properties.section.key(),
         file: PropertiesPath { original: &file.path },
-        attached: attached.get(&key).cloned(),
+        attached: attached(manifest, package, properties, version.map(|version| &version.v)),
     });
     for column in columns {
         plan_column(workspace, &target, column, (properties.quote_columns, &[]), planned);

@@ -2,6 +2,7 @@
 //!
 //! Source: docs.getdbt.com/docs/build/incremental-microbatch.
 
+use rayon::prelude::*;
 use serde_json::Value;
 
 use super::check::place;
@@ -18,9 +19,17 @@ pub const REQUIRED: &str = "require_batched_execution_for_custom_microbatch_stra
 
 /// Whether a node is configured to be built in batches.
 pub fn is_microbatch(node: &Node) -> bool {
-    node.resource_type == ResourceType::Model
+    // What rules nearly all out comes first.
+    node.config.is_set("incremental_strategy")
+        && node.resource_type == ResourceType::Model
         && node.config.materialized() == "incremental"
         && node.config.text("incremental_strategy") == Some("microbatch")
+}
+
+/// All of them, in their order.
+fn models(manifest: &Manifest) -> Vec<&Node> {
+    let nodes: Vec<&Node> = manifest.nodes.values().map(AsRef::as_ref).collect();
+    nodes.into_par_iter().filter(|node| is_microbatch(node)).collect()
 }
 
 /// Whether microbatch models are built batch by batch: not where the project or a package has its own
@@ -33,7 +42,7 @@ pub fn in_batches(manifest: &Manifest, required: bool, internal: &[String]) -> b
 
 /// Checks each microbatch model, as far as it is built in batches.
 pub(super) fn check(workspace: &Workspace<'_>, manifest: &Manifest, problems: &mut Diagnostics) {
-    let models: Vec<&Node> = manifest.nodes.values().map(AsRef::as_ref).filter(|node| is_microbatch(node)).collect();
+    let models = models(manifest);
     let Some(first) = models.first() else { return };
     let inputs = workspace.inputs;
     let internal: Vec<String> = inputs.files.builtin.iter().map(|package| package.name.to_owned()).collect();
@@ -82,8 +91,7 @@ pub fn unfiltered(manifest: &Manifest) -> Diagnostics {
             .resource(id)
             .is_some_and(|input| input.config().text("event_time").is_some_and(|name| !name.is_empty()))
     };
-    let models = manifest.nodes.values().filter(|node| is_microbatch(node));
-    for node in models.filter(|node| !node.parents().iter().any(has_time)) {
+    for node in models(manifest).into_iter().filter(|node| !node.parents().iter().any(has_time)) {
         let name = &node.name;
         let text = format!(
             "The microbatch model '{name}' has no 'ref' or 'source' input with an 'event_time' configuration. \nThis means \

@@ -5,7 +5,6 @@
 //! and not rendered; others are called, and where they do not look at the node, only
 //! once per configured value.
 
-use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use minijinja::Value;
@@ -16,6 +15,7 @@ use super::workspace::Workspace;
 use crate::diagnostic::Diagnostic;
 use crate::jinja::{Arguments, Scope, values};
 use crate::manifest::Version;
+use crate::resource::FastMap;
 
 /// What is named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -36,13 +36,13 @@ impl Component {
 }
 
 /// Names that were made before, by component, package and configured value.
-type Known = HashMap<(Component, usize, Option<String>), Option<String>>;
+type Known = FastMap<(Component, usize, Option<String>), Option<String>>;
 
 /// Makes names; shared by all threads.
 #[derive(Debug)]
 pub struct Namer {
     /// By component and package: the macros that replace tform's own.
-    overriding: HashMap<(Component, usize), Overriding>,
+    overriding: FastMap<(Component, usize), Overriding>,
     known: Mutex<Known>,
 }
 
@@ -67,7 +67,7 @@ pub struct Named<'a> {
 
 impl Namer {
     pub fn new(workspace: &Workspace<'_>) -> Self {
-        let mut found = HashMap::new();
+        let mut found = FastMap::default();
         for component in [Component::Database, Component::Schema, Component::Alias] {
             for package in 0..workspace.packages.len() {
                 if let Some(macro_of) = overriding(workspace, component, package) {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use super::PropertiesFile;
 use super::capture::Calls;
 use super::configure::{self, Own, Places};
 use super::contract;
@@ -56,8 +57,8 @@ pub struct Patch<'p> {
     pub properties: &'p NodeProperties,
     pub version: Option<&'p VersionProperties>,
     pub latest_version: Option<Version>,
-    /// `package://path` of the properties file.
-    pub path: String,
+    /// Where it stands.
+    pub file: &'p PropertiesFile,
 }
 
 impl Patch<'_> {
@@ -280,7 +281,7 @@ fn contract_of(config: &NodeConfig) -> Contract {
 fn describe(workspace: &Workspace<'_>, node: &mut Node, patch: &Patch<'_>) -> Result<(), Diagnostic> {
     let package = workspace.package_named(&node.package_name).unwrap_or(0);
     let span = patch.version.map_or(&patch.properties.span, |version| &version.span);
-    node.patch_path = Some(patch.path.clone());
+    node.patch_path = Some(super::join::patch_path(workspace, patch.file));
     node.origin.properties = Some(span.clone());
     let owner = docs::Owner { package, unique_id: &node.unique_id, is_enabled: node.config.enabled() };
     let described = owner.describe(workspace, patch.description(), span)?;

@@ -1,6 +1,7 @@
 //! What `tform.yml` adds to models, seeds and snapshots: tests, which dbt does not see, and
 //! the age of their rows.
 
+use rayon::prelude::*;
 use serde_json::Map;
 
 use super::PropertiesFile;
@@ -38,22 +39,28 @@ pub fn read(workspace: &Workspace<'_>, manifest: &Manifest, problems: &mut Diagn
 /// Says what is wrong with what nodes and sources say of the age of their rows.
 pub fn check(workspace: &Workspace<'_>, manifest: &Manifest, problems: &mut Diagnostics) {
     let settings = &workspace.inputs.files.own_settings;
-    let nodes = manifest.nodes.values().filter(|node| node.resource_type.is_refable());
-    problems.extend(nodes.filter_map(|node| settings.rows_of(node).err()));
+    let nodes: Vec<&Node> = manifest.nodes.values().map(AsRef::as_ref).collect();
+    let of_nodes: Vec<Diagnostic> = nodes
+        .par_iter()
+        .filter(|node| node.resource_type.is_refable())
+        .filter_map(|node| settings.rows_of(node).err())
+        .collect();
+    problems.extend(of_nodes);
     problems.extend(manifest.sources.values().filter_map(|source| settings.rows_of_source(source).err()));
-    for test in manifest.nodes.values().filter(|node| node.resource_type == ResourceType::Test) {
-        match scope_of(test) {
-            Err(problem) => problems.push(problem),
-            Ok(Some(Scope::Fresh)) if !has_window(workspace, manifest, test) => problems.push(
-                Diagnostic::error(format!(
-                    "test `{}` has `scope: fresh`, and what it tests has no fresh window",
-                    test.name
-                ))
-                .at_opt(test.origin.properties.clone())
-                .hint("give it `freshness_field` and `fresh_window` in `tform.yml`, or under `tform` in its `meta`"),
-            ),
-            Ok(_) => {}
+    let tests = nodes.par_iter().filter(|node| node.resource_type == ResourceType::Test);
+    let of_tests: Vec<Diagnostic> = tests.filter_map(|test| of_test(workspace, manifest, test)).collect();
+    problems.extend(of_tests);
+}
+
+fn of_test(workspace: &Workspace<'_>, manifest: &Manifest, test: &Node) -> Option<Diagnostic> {
+    match scope_of(test) {
+        Err(problem) => Some(problem),
+        Ok(Some(Scope::Fresh)) if !has_window(workspace, manifest, test) => {
+            let text = format!("test `{}` has `scope: fresh`, and what it tests has no fresh window", test.name);
+            let hint = "give it `freshness_field` and `fresh_window` in `tform.yml`, or under `tform` in its `meta`";
+            Some(Diagnostic::error(text).at_opt(test.origin.properties.clone()).hint(hint))
         }
+        Ok(_) => None,
     }
 }
 
