@@ -121,6 +121,24 @@ fn how_long_nodes_took_is_known_from_commands_that_ran_them() {
 }
 
 #[test]
+fn a_large_file_takes_the_place_of_a_larger_one_and_leaves_nothing_beside() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(MANIFEST);
+    let megabyte = vec![b'x'; 1 << 20];
+    // Renamed to where there is nothing, exchanged, renamed onto it, and exchanged with a small one.
+    for (megabytes, last) in [(6, "a"), (5, "b"), (1, "c"), (7, "d")] {
+        write_file(&path, |file| {
+            (0..megabytes).try_for_each(|_| file.write_all(&megabyte))?;
+            file.write_all(last.as_bytes())
+        })
+        .unwrap();
+        let text = fs::read_to_string(&path).unwrap();
+        assert_eq!((text.len(), text.ends_with(last)), ((megabytes << 20) + 1, true));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+}
+
+#[test]
 fn freshness_is_a_measurement_or_an_error() {
     let text = r#"{"metadata": {}, "elapsed_time": 0.1, "results": [
         {"unique_id": "source.p.raw.t", "status": "pass", "max_loaded_at": "2026-01-01T00:00:00+00:00",
