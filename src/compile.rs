@@ -32,7 +32,7 @@ use crate::manifest::{CallTarget, Detail, InjectedCte, Node, Resource, UniqueId}
 use crate::parse;
 
 use host::NodeHost;
-use runtime::{EphemeralCode, MacroOrigin, Runtime, Worker};
+use runtime::{EphemeralCode, MacroOrigin, Materialization, Runtime, Worker};
 
 /// A node's SQL, with what was put into it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -143,7 +143,8 @@ fn render(rendering: &Rendering<'_>, node: &Arc<Node>, host: &NodeHost) -> Resul
     let runtime = rendering.runtime;
     let is_function = node.function().is_some();
     if node.code().is_some_and(|code| code.language == "python" && !is_function) {
-        return python(runtime, node);
+        // It is no template; whether anything can run it shows when it is to be run.
+        return Ok(node.raw_code.to_string());
     }
     let host = match node.generic_test() {
         Some(test) => {
@@ -162,16 +163,17 @@ fn render(rendering: &Rendering<'_>, node: &Arc<Node>, host: &NodeHost) -> Resul
     })
 }
 
-/// The code of a Python model: for a materialization of the project or of a package that takes it.
-fn python(runtime: &Runtime, node: &Node) -> Result<String, Diagnostic> {
-    let materialization = runtime.materialization(node.config.materialized());
-    if let Some(materialization) = &materialization {
-        materialization.check_language("python")?;
+/// Refuses a Python model, unless a materialization of the project or of a package takes it.
+///
+/// # Errors
+/// Where it would have to be run.
+pub fn refuse_python(node: &Node, materialization: &Materialization) -> Result<(), Diagnostic> {
+    let language = node.code().map_or("sql", |code| &*code.language);
+    materialization.check_language(language)?;
+    if language == "python" && materialization.origin == MacroOrigin::BuiltIn {
+        return Err(Diagnostic::error(format!("`{}` is a model in python", node.name)).note(host::PYTHON_REFUSED));
     }
-    match materialization.filter(|found| found.origin != MacroOrigin::BuiltIn) {
-        Some(_) => Ok(node.raw_code.to_string()),
-        None => Err(Diagnostic::error(format!("`{}` is a model in python", node.name)).note(host::PYTHON_REFUSED)),
-    }
+    Ok(())
 }
 
 /// The node's code with its place in the user's file, as far as it has one.

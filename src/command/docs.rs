@@ -27,7 +27,7 @@ use crate::event::{Event, Level};
 use crate::graph::NodeSet;
 use crate::invocation::{Command, ExitCode};
 use crate::load;
-use crate::manifest::Resource;
+use crate::manifest::{Node, Resource};
 use crate::resource::{ResourceType, UniqueId};
 use crate::run::{leaves_relation, schemas_of_project};
 use crate::sql::KnownColumn;
@@ -152,7 +152,8 @@ fn site(
 
 /// The SQL that nodes became: now, or when they were last compiled.
 fn compiled(runtime: &Runtime) -> HashMap<UniqueId, Arc<str>> {
-    let nodes: Vec<_> = runtime.manifest().nodes.iter().collect();
+    let is_sql = |node: &Node| node.code().is_none_or(|code| code.language != "python");
+    let nodes: Vec<_> = runtime.manifest().nodes.iter().filter(|(_, node)| is_sql(node)).collect();
     let compiled_before = runtime.target_path.join("compiled").is_dir();
     let compiled = nodes.into_par_iter().filter_map(|(id, node)| {
         let now = node.code().and_then(|code| code.compiled_code.clone());

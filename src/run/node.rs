@@ -152,7 +152,7 @@ fn materialize_once(
     let node = &ready.node;
     let materialization = materialization(runtime, node)?;
     if node.resource_type == ResourceType::Model {
-        materialization.check_language(node.code().map_or("sql", |code| &code.language))?;
+        compile::refuse_python(node, &materialization)?;
     }
     let mut extras = vec![("sql", Value::from(ready.compiled.sql.as_ref()))];
     extras.extend(batch.map(|batch| ("model", model_of(runtime, batch, node))));
