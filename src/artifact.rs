@@ -391,8 +391,9 @@ fn replace(finished: &Path, path: &Path, size: u64) -> std::io::Result<()> {
     #[cfg(target_os = "linux")]
     if size >= LARGE_BYTES {
         use rustix::fs::{CWD, RenameFlags, renameat_with};
-        // Not where there is nothing to change places with, and not on every file system.
-        if renameat_with(CWD, finished, CWD, path, RenameFlags::EXCHANGE).is_ok() {
+        // Not where there is no file to change places with, and not on every file system. A folder stays where it is.
+        let is_file = fs::symlink_metadata(path).is_ok_and(|found| !found.is_dir());
+        if is_file && renameat_with(CWD, finished, CWD, path, RenameFlags::EXCHANGE).is_ok() {
             return fs::remove_file(finished);
         }
     }

@@ -136,6 +136,12 @@ fn a_large_file_takes_the_place_of_a_larger_one_and_leaves_nothing_beside() {
         assert_eq!((text.len(), text.ends_with(last)), ((megabytes << 20) + 1, true));
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
+    // A folder of that name is nobody's to move away.
+    fs::remove_file(&path).unwrap();
+    fs::create_dir(&path).unwrap();
+    write_file(&path, |file| (0..6).try_for_each(|_| file.write_all(&megabyte))).unwrap_err();
+    assert!(path.is_dir());
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
 }
 
 #[test]

@@ -51,7 +51,7 @@ const DATABASES: [(&str, &str); 3] = [
 ///
 /// # Errors
 /// If the name is none for a project, the folder exists with something in it, a profile cannot be written, or the
-/// answers end too early; then nothing was written.
+/// answers end too early; before all of those are given, nothing is written.
 pub(super) fn run(call: &Call) -> Result<ExitCode, Diagnostics> {
     let Command::Init { name, skip_profile_setup, skip_debug } = &call.invocation.command else {
         return Ok(ExitCode::Success);

@@ -1,6 +1,6 @@
 //! A profile's place in `profiles.yml`: the rest of the file stays as it is written.
 
-use std::fs::OpenOptions;
+use std::fs;
 use std::io::Write;
 use std::path::Path;
 
@@ -23,7 +23,7 @@ impl<'p> Profiles<'p> {
     /// # Errors
     /// If it cannot be read, or is no mapping of profiles.
     pub fn read(path: &'p Path) -> Result<Profiles<'p>, Diagnostics> {
-        let text = match std::fs::read_to_string(path) {
+        let text = match fs::read_to_string(path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
             Err(error) => {
@@ -120,16 +120,32 @@ fn scalar(value: &Json) -> String {
     value.to_string()
 }
 
-/// Writes a file that, if it is new, only its owner may read: it may hold a password.
+/// Writes a file whole or not at all: it holds the profiles of other projects, too. If it is new, only its owner may
+/// read it, for it may hold a password.
 fn write(path: &Path, text: &str) -> std::io::Result<()> {
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder)?;
+    // A link stays one.
+    let place = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    if let Some(folder) = place.parent() {
+        fs::create_dir_all(folder)?;
     }
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
+    let beside = place.with_extension(format!("yml.{}", std::process::id()));
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)?.write_all(text.as_bytes())
+    let mut file = options.open(&beside)?;
+    let written = file.write_all(text.as_bytes()).and_then(|()| {
+        if let Ok(before) = fs::metadata(&place) {
+            fs::set_permissions(&beside, before.permissions())?;
+        }
+        file.sync_all()?;
+        fs::rename(&beside, &place)
+    });
+    if written.is_err() {
+        // That it cannot be taken away changes nothing.
+        let _ = fs::remove_file(&beside);
+    }
+    written
 }
 
 #[cfg(test)]
@@ -166,5 +182,22 @@ mod tests {
             assert!(put(text, "shop").unwrap_err().contains("in a form that no profile can be put into"), "{text}");
         }
         assert!(put("[a]\n", "shop").unwrap_err().contains("is a mapping"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_keeps_its_place_and_who_may_read_it() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+        let folder = tempfile::tempdir().unwrap();
+        let (link, path) = (folder.path().join("profiles.yml"), folder.path().join("kept"));
+        let mode = || fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+        write(&path, "a: 1\n").unwrap();
+        assert_eq!(mode(), 0o600);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        symlink(&path, &link).unwrap();
+        write(&link, "b: 1\n").unwrap();
+        assert_eq!((fs::read_to_string(&path).unwrap().as_str(), mode()), ("b: 1\n", 0o640));
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
     }
 }

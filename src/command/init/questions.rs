@@ -48,7 +48,9 @@ fn ask(dialog: &Dialog<'_>, field: &Field) -> Result<Json, Ended> {
             (true, None) => {}
             (false, _) => match field.kind.read(&answer) {
                 Ok(value) => return Ok(value),
-                Err(wrong) => dialog.say(&wrong),
+                // What is not shown while it is typed is not shown afterwards.
+                Err(what) if field.hidden => dialog.say(&format!("this is not {what}")),
+                Err(what) => dialog.say(&format!("'{answer}' is not {what}")),
             },
         }
     }
