@@ -53,8 +53,9 @@ pub struct Settings {
 /// When the contracts of models are checked.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ContractRules {
-    /// Those of all selected models before anything is built, and not only each where its model is.
-    pub before_run: bool,
+    /// Those of all selected models before anything is built, and not only each where its model is. `None`: in
+    /// projects without a profile, which dbt does not build, so that nobody knows them otherwise.
+    pub before_run: Option<bool>,
 }
 
 /// How data tests are run.
@@ -139,11 +140,12 @@ fn contracts(node: &Node, within: &mut Fields<'_>) -> ContractRules {
     let mut fields = Fields::new(within.file, node);
     fields.refuse_unknown(&["check"], "in `contracts`");
     let before_run = match fields.text("check").as_deref() {
-        None | Some("node") => false,
-        Some("before_run") => true,
+        None => None,
+        Some("node") => Some(false),
+        Some("before_run") => Some(true),
         Some(other) => {
             fields.error("check", format!("`check` is `node` or `before_run`, not `{other}`"));
-            false
+            None
         }
     };
     within.problems.extend(fields.problems);
@@ -218,11 +220,12 @@ mod tests {
     }
 
     #[test]
-    fn contracts_are_checked_node_by_node_unless_the_file_says_otherwise() {
+    fn contracts_are_checked_when_the_file_says() {
         let rules = |text: &str| read(&SourceFile::new("tform.yml", text)).unwrap().value.contracts;
-        assert!(rules("contracts: {check: before_run}\n").before_run);
-        for text in ["", "contracts: {}\n", "contracts: {check: node}\n"] {
-            assert!(!rules(text).before_run);
+        assert_eq!(rules("contracts: {check: before_run}\n").before_run, Some(true));
+        assert_eq!(rules("contracts: {check: node}\n").before_run, Some(false));
+        for text in ["", "contracts: {}\n"] {
+            assert_eq!(rules(text).before_run, None);
         }
         insta::assert_snapshot!(mistakes("contracts: {check: never}\n"), @r"
         error: `check` is `node` or `before_run`, not `never`

@@ -37,6 +37,8 @@ pub struct Target {
     pub schema: String,
     pub threads: usize,
     pub connection: Connection,
+    /// No profile names it: the engine that comes with the program ([`embedded`]).
+    pub is_embedded: bool,
 }
 
 /// The values of a target's keys, secrets among them: rendered, each key under its first
@@ -136,6 +138,7 @@ pub fn embedded(project_name: &str, target_path: &Path, threads: Option<usize>) 
         schema: "main".to_owned(),
         threads: threads.unwrap_or(EMBEDDED_THREADS),
         connection: Connection { values, keys },
+        is_embedded: true,
     }
 }
 
@@ -198,6 +201,7 @@ pub fn from_profiles(
         adapter: keys.adapter,
         threads,
         connection: Connection { values, keys },
+        is_embedded: false,
     };
     fields.problems.extend(moved);
     fields.problems.finish(target)

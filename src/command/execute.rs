@@ -130,6 +130,7 @@ fn execute(
     let ids = prepared.graph.ids_of(&selected).map(|id| Value::from(id.clone())).collect();
     // Only set here, once.
     let _ = prepared.globals.selected_resources.set(values::list(ids));
+    let is_embedded = prepared.files.target.is_embedded;
     let embedded = embedded::beside(call, &prepared, &selected)?;
     let runtime = prepared.runtime(invocation, deferred);
     call.warnings(overriding_packages(&runtime, &selected))?;
@@ -146,7 +147,8 @@ fn execute(
         durations,
         batching,
     };
-    let checks = runtime.settings.contracts.before_run && matches!(which, Which::Run | Which::Build | Which::Compile);
+    let before_run = runtime.settings.contracts.before_run.unwrap_or(is_embedded);
+    let checks = before_run && matches!(which, Which::Run | Which::Build | Which::Compile);
     let checked = match checks {
         true => contracts::before_run(&runtime, &request.selected, &call.interrupt),
         false => Ok(()),

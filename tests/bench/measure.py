@@ -1,15 +1,18 @@
 """Running a command and what it costs; the table that the bench prints."""
 
+import json
 import os
 import signal
 import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+
+
+LAUNCHER = Path(__file__).with_name("launch.py")
 
 
 @dataclass
@@ -30,24 +33,35 @@ def run(command: list[str], folder: Path, environment: dict[str, str] | None = N
     A command that takes more than `limit` seconds is ended, and `TooLong` is raised.
     """
     given = {"DO_NOT_TRACK": "1", "DBT_PROFILES_DIR": str(folder), "NO_COLOR": "1", **(environment or {})}
-    with tempfile.TemporaryFile() as output:
-        began = time.perf_counter()
-        process = subprocess.Popen(command, cwd=folder, stdout=output, stderr=output, env={**os.environ, **given})
-        end = threading.Timer(limit, process.kill) if limit else None
-        if end:
-            end.start()
-        _, status, usage = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - began
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if end:
-            end.cancel()
-            if process.returncode == -signal.SIGKILL and seconds >= limit:
-                raise TooLong
+    ours, theirs = os.pipe()
+    launcher = [sys.executable, "-I", "-S", str(LAUNCHER), str(theirs), *command]
+    with tempfile.TemporaryFile() as output, os.fdopen(ours, "rb") as report:
+        # A session of its own, so that the command is ended together with what started it.
+        process = subprocess.Popen(
+            launcher,
+            cwd=folder,
+            stdout=output,
+            stderr=output,
+            env={**os.environ, **given},
+            pass_fds=[theirs],
+            start_new_session=True,
+        )
+        os.close(theirs)
+        try:
+            process.wait(limit)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            raise TooLong from None
+        except KeyboardInterrupt:
+            os.killpg(process.pid, signal.SIGINT)
+            raise
         if process.returncode != 0:
             output.seek(0)
             sys.exit(f"{' '.join(command)} failed:\n{output.read().decode(errors='replace')[-3000:]}")
+        cost = json.loads(report.read())
     unit = 1024 * 1024 if sys.platform == "darwin" else 1024
-    return Run(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / unit)
+    return Run(cost["seconds"], cost["processor_seconds"], cost["peak"] / unit)
 
 
 def cold(folder: Path) -> None:
