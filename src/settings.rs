@@ -115,21 +115,23 @@ pub fn read(file: &Arc<SourceFile>) -> Result<Warned<Settings>, Diagnostics> {
     fields.problems.finish(settings)
 }
 
+/// Whether the second of two words stands under a key; `None` where neither does, which is an error if anything does.
+fn either(fields: &mut Fields<'_>, key: &str, [first, second]: [&str; 2]) -> Option<bool> {
+    let given = fields.text(key)?;
+    if given != first && given != second {
+        fields.error(key, format!("`{key}` is `{first}` or `{second}`, not `{given}`"));
+        return None;
+    }
+    Some(given == second)
+}
+
 /// The rules under `tests`.
 fn tests(node: &Node, within: &mut Fields<'_>) -> TestRules {
     let mut fields = Fields::new(within.file, node);
     fields.refuse_unknown(&["fuse", "unit_engine"], "in `tests`");
     let is_auto = node.get("fuse").and_then(Node::as_str) == Some("auto");
     let fuse = if is_auto { None } else { fields.flag("fuse") };
-    let units_embedded = match fields.text("unit_engine").as_deref() {
-        None => None,
-        Some("duckdb") => Some(true),
-        Some("target") => Some(false),
-        Some(other) => {
-            fields.error("unit_engine", format!("`unit_engine` is `target` or `duckdb`, not `{other}`"));
-            None
-        }
-    };
+    let units_embedded = either(&mut fields, "unit_engine", ["target", "duckdb"]);
     let rules = TestRules { fuse, units_embedded };
     within.problems.extend(fields.problems);
     rules
@@ -139,15 +141,7 @@ fn tests(node: &Node, within: &mut Fields<'_>) -> TestRules {
 fn contracts(node: &Node, within: &mut Fields<'_>) -> ContractRules {
     let mut fields = Fields::new(within.file, node);
     fields.refuse_unknown(&["check"], "in `contracts`");
-    let before_run = match fields.text("check").as_deref() {
-        None => None,
-        Some("node") => Some(false),
-        Some("before_run") => Some(true),
-        Some(other) => {
-            fields.error("check", format!("`check` is `node` or `before_run`, not `{other}`"));
-            None
-        }
-    };
+    let before_run = either(&mut fields, "check", ["node", "before_run"]);
     within.problems.extend(fields.problems);
     ContractRules { before_run }
 }
