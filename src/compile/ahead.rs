@@ -133,9 +133,12 @@ impl<'r> Ahead<'r> {
         }
         if !position.is_some_and(|position| self.built.contains(position)) {
             let keeps_rows = kind != ResourceType::Model || matches!(materialized, "table" | "incremental");
-            let mut before = graph.ancestors(&graph.set_of([node.unique_id.as_ref()]), None);
-            before.intersect_with(self.built);
-            return match keeps_rows || before.is_empty() {
+            let is_changed = || {
+                let mut before = graph.ancestors(&graph.set_of([node.unique_id.as_ref()]), None);
+                before.intersect_with(self.built);
+                !before.is_empty()
+            };
+            return match keeps_rows || !is_changed() {
                 true => Ok(Standing::Relation),
                 false => Err(format!("`{}` reads what this run builds, and is not built by it", node.name)),
             };
