@@ -7,8 +7,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 fn main() {
-    // What is generated names files by their places: another checkout with the same target folder needs its own.
-    println!("cargo:rerun-if-env-changed=CARGO_MANIFEST_DIR");
+    // What is generated names files by their places in the checkout that is compiled: a target folder may serve several
+    // (and cargo does not notice that `CARGO_MANIFEST_DIR` is another one, since it sets that itself).
     println!("cargo:rerun-if-env-changed=DUCKDB_LIB_DIR");
     println!("cargo:rerun-if-changed=src/build.rs");
     println!("cargo:rerun-if-changed=src/builtin");
@@ -30,8 +30,12 @@ fn list_builtin_macros() {
     for file in files {
         let relative = file.strip_prefix(&root).unwrap_or(&file).to_string_lossy().replace('\\', "/");
         if let Some((package, path)) = relative.split_once('/') {
-            writeln!(list, "    ({package:?}, {path:?}, include_str!({:?})),", file.display().to_string())
-                .expect("writing to a string cannot fail");
+            let place = format!("/src/builtin/{relative}");
+            writeln!(
+                list,
+                "    ({package:?}, {path:?}, include_str!(concat!(env!(\"CARGO_MANIFEST_DIR\"), {place:?}))),"
+            )
+            .expect("writing to a string cannot fail");
         }
     }
     list.push_str("];\n");
@@ -48,7 +52,8 @@ fn list_template() {
     let mut list = String::from("&[\n");
     for file in files {
         let relative = file.strip_prefix(&root).unwrap_or(&file).to_string_lossy().replace('\\', "/");
-        writeln!(list, "    ({relative:?}, include_bytes!({:?})),", file.display().to_string())
+        let place = format!("/project_template/{relative}");
+        writeln!(list, "    ({relative:?}, include_bytes!(concat!(env!(\"CARGO_MANIFEST_DIR\"), {place:?}))),")
             .expect("writing to a string cannot fail");
     }
     list.push(']');
