@@ -255,10 +255,14 @@ impl Engine {
 
     /// Does `work` without passing on what templates log, print and warn of meanwhile, on any thread.
     pub fn hushed<T>(&self, work: impl FnOnce() -> T) -> T {
-        self.0.hushed.store(true, Ordering::Relaxed);
-        let done = work();
-        self.0.hushed.store(false, Ordering::Relaxed);
-        done
+        struct Hush<'a>(&'a AtomicBool, bool);
+        impl Drop for Hush<'_> {
+            fn drop(&mut self) {
+                self.0.store(self.1, Ordering::Relaxed);
+            }
+        }
+        let _until_the_end = Hush(&self.0.hushed, self.0.hushed.swap(true, Ordering::Relaxed));
+        work()
     }
 
     /// Renders a template to text, as dbt renders a model.

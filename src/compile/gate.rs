@@ -130,8 +130,7 @@ fn passes_without_rows(runtime: &Runtime, node: &Node) -> bool {
         None => true,
         Some(value) => value.as_str().is_some_and(|text| text.split_whitespace().collect::<String>() == usual),
     };
-    let stores = config.flag("store_failures").unwrap_or(runtime.flags.store_failures)
-        || config.text("store_failures_as").is_some_and(|kind| kind != "ephemeral");
+    let stores = node.keeps_failures(runtime.flags.store_failures);
     let limit = config.get("limit").is_none_or(|limit| limit.is_null() || limit.as_u64().is_some());
     let quiet = |key: &str| match config.get(key) {
         None => true,

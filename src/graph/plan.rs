@@ -142,8 +142,11 @@ impl<'a> Before<'a> {
     }
 }
 
-/// In a build, a unit test runs before its model, as soon as the model could run; else it
-/// waits for nothing, since it needs no more than the columns of what its model reads.
+/// In a build, a unit test runs before its model, as soon as the model could run and the unit test of that model
+/// before it has passed; else it waits for nothing, since it needs no more than the columns of what its model reads.
+///
+/// dbt takes a model's unit tests one by one in the order of a set, which is another in each run, and skips those
+/// after one that fails. Here they come as they are defined.
 fn place_unit_tests(graph: &Graph, blocking: Blocking, before: &mut Before<'_>) {
     let unit_tests: Vec<Position> =
         graph.positions().filter(|position| graph.resource_type(*position) == ResourceType::UnitTest).collect();
@@ -153,10 +156,16 @@ fn place_unit_tests(graph: &Graph, blocking: Blocking, before: &mut Before<'_>) 
         }
         Blocking::Nothing => vec![Vec::new(); unit_tests.len()],
     };
+    let mut last_of: FastMap<Position, Position> = FastMap::default();
     for (test, inputs) in unit_tests.into_iter().zip(inputs) {
         before.instead.insert(test, inputs);
         if blocking == Blocking::Tests {
-            graph.parents(test).for_each(|model| before.add(model, test));
+            for model in graph.parents(test) {
+                before.add(model, test);
+                if let Some(last) = last_of.insert(model, test) {
+                    before.add(test, last);
+                }
+            }
         }
     }
 }

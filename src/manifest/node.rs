@@ -303,6 +303,12 @@ impl Node {
         (self.resource_type.is_refable() && !self.is_ephemeral()) || self.resource_type == ResourceType::Function
     }
 
+    /// Whether it is a test that keeps the rows which fail it: as its config says, else as is `asked` of all.
+    /// A config of `store_failures_as` alone has set `store_failures` while parsing.
+    pub fn keeps_failures(&self, asked: bool) -> bool {
+        self.resource_type == ResourceType::Test && self.config.flag("store_failures").unwrap_or(asked)
+    }
+
     /// The name with which people look for it (`name` or `name.v2`).
     pub fn search_name(&self) -> String {
         match self.model().and_then(|model| model.version.as_ref()) {

@@ -397,9 +397,10 @@ pub fn resolve_names(workspace: &Workspace<'_>, namer: &Namer, node: &mut Node) 
         node.database = database.or(node.database.take());
         node.schema = schema.unwrap_or_else(|| std::mem::take(&mut node.schema));
     }
-    let stores_failures = node.resource_type == ResourceType::Test
-        && (node.config.flag("store_failures").unwrap_or(false) || workspace.inputs.settings.store_failures);
-    let has_relation = node.is_relational() || stores_failures;
+    // dbt names it also where the test's config is against what `--store-failures` asks of all.
+    let asked = workspace.inputs.settings.store_failures;
+    let may_keep_failures = node.keeps_failures(asked) || (asked && node.resource_type == ResourceType::Test);
+    let has_relation = node.is_relational() || may_keep_failures;
     node.relation_name =
         has_relation.then(|| workspace.relation(node.database.as_deref(), &node.schema, &node.alias).render());
     Ok(())

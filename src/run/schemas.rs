@@ -10,7 +10,7 @@ use crate::compile::runtime::Runtime;
 use crate::compile::{self, Rendering};
 use crate::diagnostic::Diagnostic;
 use crate::jinja::{Arguments, Scope, adapter_object};
-use crate::manifest::{Manifest, Node, ResourceType, UniqueId};
+use crate::manifest::{Manifest, Node, UniqueId};
 
 /// Fills the relation cache, and makes the schemas of the selected nodes that are missing. One query per
 /// database tells both which schemas exist and what is in them.
@@ -108,12 +108,7 @@ pub fn of_project(runtime: &Runtime) -> Vec<Schemas> {
 
 /// Whether running a node makes a relation: a model, or a test that keeps its failures.
 pub fn leaves_relation(runtime: &Runtime, node: &Node) -> bool {
-    let stores = || {
-        node.resource_type == ResourceType::Test
-            && (node.config.flag("store_failures").unwrap_or(runtime.flags.store_failures)
-                || node.config.text("store_failures_as").is_some_and(|kind| kind != "ephemeral"))
-    };
-    node.is_relational() || stores()
+    node.is_relational() || node.keeps_failures(runtime.flags.store_failures)
 }
 
 fn all(manifest: &Manifest) -> impl Iterator<Item = (Option<&str>, &str)> {
