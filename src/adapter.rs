@@ -32,7 +32,7 @@ pub use cache::RelationCache;
 pub use cell::{AdapterResponse, Cell, Decimal, QueryResult, ResultColumn};
 pub use claim::{Claim, Claimed, Holder, Part as ClaimPart};
 pub use column::{Column, ColumnDialect};
-pub use error::{AdapterError, ErrorKind};
+pub use error::{AdapterError, DATABASE_ERROR, ErrorKind};
 pub use relation::{
     CacheKey, EventTimeFilter, Part, Path, Policy, PolicyChange, Relation, RelationKind, RelationStyle,
 };
@@ -187,6 +187,8 @@ pub struct Capabilities {
     /// Whether moments in filters are written with their offset; without, where it keeps
     /// the warehouse from skipping blocks.
     pub event_time_offset: bool,
+    /// What dbt calls an error of the engine that ends a node.
+    pub refusal: &'static str,
     /// Which data tests are asked together where nothing says otherwise.
     pub shared_tests: SharedTests,
     /// The expression for the present moment.

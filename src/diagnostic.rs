@@ -140,6 +140,13 @@ impl Diagnostic {
         self.tag.get_or_insert_default().kind.get_or_insert(kind);
     }
 
+    /// [`Diagnostic::set_kind`] of one that has just been made.
+    #[must_use]
+    pub fn of_kind(mut self, kind: &'static str) -> Self {
+        self.set_kind(kind);
+        self
+    }
+
     /// A warning under dbt's name of the event.
     pub fn warning_of(event: &'static str, message: impl Into<String>) -> Self {
         Diagnostic::warning(message).named(event)

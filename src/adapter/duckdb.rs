@@ -271,6 +271,7 @@ pub static CAPABILITIES: Capabilities = Capabilities {
     query_groups: false,
     missing_has_no_columns: true,
     event_time_offset: true,
+    refusal: "Runtime Error",
     shared_tests: SharedTests { scan: None, unique: None, query: None, more_workers: None },
     date_function: "now()",
     binding_character: "?",

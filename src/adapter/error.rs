@@ -31,11 +31,16 @@ pub struct AdapterError {
     /// The engine's code (`40001`, `Catalog`), if it has codes.
     pub code: Option<String>,
     pub hint: Option<String>,
+    /// What dbt calls it where it ends a node.
+    pub title: &'static str,
 }
+
+/// What most adapters of dbt call what their engine refuses.
+pub const DATABASE_ERROR: &str = "Database Error";
 
 impl AdapterError {
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> AdapterError {
-        AdapterError { kind, message: message.into(), line: None, code: None, hint: None }
+        AdapterError { kind, message: message.into(), line: None, code: None, hint: None, title: DATABASE_ERROR }
     }
 
     pub fn connection(message: impl Into<String>) -> AdapterError {

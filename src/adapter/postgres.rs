@@ -273,6 +273,7 @@ pub static CAPABILITIES: Capabilities = Capabilities {
     query_groups: false,
     missing_has_no_columns: false,
     event_time_offset: true,
+    refusal: super::DATABASE_ERROR,
     shared_tests: SharedTests { scan: Some(2), unique: Some(1), query: None, more_workers: Some(MORE_WORKERS) },
     date_function: "now()",
     binding_character: "%s",

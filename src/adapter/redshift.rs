@@ -126,6 +126,7 @@ pub static CAPABILITIES: Capabilities = Capabilities {
     missing_has_no_columns: false,
     // An offset makes the literal a moment with time zone, which no sort key is.
     event_time_offset: false,
+    refusal: super::DATABASE_ERROR,
     shared_tests: SharedTests { scan: None, unique: None, query: None, more_workers: None },
     date_function: "getdate()",
     binding_character: "%s",

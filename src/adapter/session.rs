@@ -729,7 +729,8 @@ impl Session {
         let (name, node) = (state.work.name.clone(), state.work.node.clone());
         self.warehouse.emit(Event::SQLQuery { connection: name, sql: logged.to_owned(), node: node.clone() });
         let started = Instant::now();
-        let result = work(connection.as_mut());
+        let title = self.warehouse.capabilities().refusal;
+        let result = work(connection.as_mut()).map_err(|error| AdapterError { title, ..error });
         let seconds = started.elapsed().as_secs_f64();
         for message in connection.take_notices() {
             self.warehouse.emit(Event::AdapterDebug { message, node: node.clone() });

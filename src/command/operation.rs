@@ -77,7 +77,8 @@ impl Clock {
             completed_at: Some(artifact::timestamp(to)),
         };
         let timing = vec![span("compile", self.started, self.compiled), span("execute", self.compiled, Utc::now())];
-        RunResult { timing, execution_time: self.begun.elapsed().as_secs_f64(), ..RunResult::new(id, status) }
+        let failures = Some(u64::from(status != Status::Success));
+        RunResult { timing, failures, execution_time: self.begun.elapsed().as_secs_f64(), ..RunResult::new(id, status) }
     }
 }
 

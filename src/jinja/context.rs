@@ -136,6 +136,7 @@ impl Globals {
             (None, Some(default)) if !default.is_none() => Ok(Value::from(values::text(&default))),
             (None, _) => Err(error(
                 Diagnostic::error(format!("Env var required but not provided: '{name}'"))
+                    .of_kind("Parsing Error")
                     .hint(format!("set it, or give a default: `env_var('{name}', 'default')`")),
             )),
         }

@@ -54,14 +54,16 @@ pub fn run(
     }
     for (index, node) in hooks.iter().enumerate() {
         let facts = Arc::new(facts(node, None));
+        let position = Position { index: index + 1, total };
+        let statement = format!("{}.{}.{}", node.package_name, moment.tag(), hook_index(node));
         if failed {
-            let message = "Skipping due to the failure of an earlier hook".to_owned();
+            let message = format!("{statement} skipped");
             let result = NodeResult { failures: Some(1), ..super::outcome::skipped(&facts, Some(message)) };
+            let hook = HookLine { node: result.node.clone(), position, statement };
+            runtime.emit(Event::LogHookEndLine { hook, status: result.status, seconds: 0.0 });
             done.push(plain_outcome(&node.unique_id, Arc::new(result)));
             continue;
         }
-        let position = Position { index: index + 1, total };
-        let statement = format!("{}.{}.{}", node.package_name, moment.tag(), hook_index(node));
         let mut stopwatch = Stopwatch::start();
         let hook = HookLine { node: NodeInfo::waiting(&facts).with_status(Status::Started), position, statement };
         runtime.emit(Event::LogHookStartLine(hook.clone()));
@@ -70,9 +72,10 @@ pub fn run(
             Err(problem) => return (done, Err(problem)),
         };
         failed = report.status.is_failure();
-        if !failed {
-            report.message = Some(format!("{} passed", hook.statement));
-        }
+        report.message = Some(match report.message.filter(|_| failed) {
+            Some(reason) => format!("{} failed, error:\n {reason}", hook.statement),
+            None => format!("{} passed", hook.statement),
+        });
         let result = Arc::new(stopwatch.result(&facts, report, Extra::default()));
         let hook = HookLine { node: result.node.clone(), ..hook };
         runtime.emit(Event::LogHookEndLine { hook, status: result.status, seconds: result.seconds });
@@ -137,7 +140,9 @@ fn run_one(
     let report = match worker.session.run(Statement { fetch: Fetch::None, ..Statement::query(sql) }) {
         Ok(result) => Report { failures: Some(0), ..Report::new(Status::Success, result.response.message) },
         Err(error) => {
-            Report { failures: Some(1), ..Report::failed(node, &Diagnostic::from(error.clone()), Some(&error)) }
+            let text = Diagnostic::from(error).to_string();
+            let text = text.strip_prefix("error: ").unwrap_or(&text);
+            Report { failures: Some(1), ..Report::new(Status::Error, text.trim_end()) }
         }
     };
     Ok((report, Some(compiled.sql)))

@@ -164,6 +164,7 @@ fn materialize_once(
     let main = host.gathered().results.remove("main").ok_or_else(|| {
         Diagnostic::error("main is not being called during running model")
             .note(format!("the materialization `{}` has no `statement('main')`", node.config.materialized()))
+            .of_kind("Runtime Error")
     })?;
     let build_path = host.gathered().build_path.take();
     Ok(Materialized { main, build_path })
@@ -262,9 +263,7 @@ pub fn test(rendering: &Rendering<'_>, ready: &Ready) -> Result<Report, Diagnost
     };
     report.failures = Some(if report.status == Status::Pass { 0 } else { figures.failures });
     report.adapter_response = fields;
-    let stores = node.config.text("store_failures_as").is_some_and(|kind| kind != "ephemeral")
-        || node.config.flag("store_failures").unwrap_or(rendering.runtime.flags.store_failures);
-    if stores && report.status != Status::Pass {
+    if node.keeps_failures(rendering.runtime.flags.store_failures) && report.status != Status::Pass {
         report.stored_failures.clone_from(&node.relation_name);
     }
     let count = rendering.runtime.flags.show_failures;
@@ -301,9 +300,13 @@ fn figures(node: &Node, stored: &Stored) -> Result<Figures, Diagnostic> {
         (Ok(should_warn), Ok(should_error)) => (should_warn, should_error),
         (Err(problem), _) | (_, Err(problem)) => return wrong(problem),
     };
-    let failures = match (failures.is_none(), values::text(failures).parse::<f64>()) {
-        (true, _) => 0,
-        (false, Ok(number)) if number >= 0.0 => number as u64,
+    if failures.is_none() {
+        return Err(Diagnostic::error("the test's `fail_calc` gave null: None is not of type 'integer'")
+            .hint("an aggregate over no rows is null: `coalesce(sum(n), 0)`")
+            .of_kind("Runtime Error"));
+    }
+    let failures = match values::text(failures).parse::<f64>() {
+        Ok(number) if number >= 0.0 => number as u64,
         _ => return wrong(format!("`fail_calc` gave {}, which is not a count", values::text(failures))),
     };
     Ok(Figures { failures, should_warn, should_error })

@@ -102,7 +102,7 @@ impl Report {
 ///
 /// `engine` is what the warehouse refused last, if that is why the node failed.
 pub fn message_of(node: &Node, diagnostic: &Diagnostic, engine: Option<&AdapterError>) -> String {
-    let kind = if engine.is_some() { "Database Error" } else { "Compilation Error" };
+    let kind = diagnostic.kind().or(engine.map(|error| error.title)).unwrap_or("Compilation Error");
     let mut text = format!("{kind} in {} {} ({})", node.resource_type, node.name, node.original_file_path);
     let shown = match engine {
         // The place in the macro that sent the statement says nothing to the model's author.

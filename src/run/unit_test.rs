@@ -40,7 +40,10 @@ pub fn compile(rendering: &Rendering<'_>, node: &Arc<Node>) -> Result<Ready, Dia
 /// # Errors
 /// What the warehouse refuses, and columns of the expected rows that the model does not have.
 pub fn run(rendering: &Rendering<'_>, ready: &Ready) -> Result<Report, Diagnostic> {
-    let made = node::materialize(rendering, ready, None).map_err(|diagnostic| explained(ready, diagnostic))?;
+    let made = node::materialize(rendering, ready, None).map_err(|diagnostic| {
+        let refused = rendering.worker.session.last_error();
+        explained(&ready.node, diagnostic, refused.map(|error| error.title))
+    })?;
     let (_, fields) = node::response(&made.main);
     let result = made.main.table.as_ref();
     let rows = result.map(table::rows).unwrap_or_default();
@@ -71,13 +74,22 @@ fn is_expected(side: &Value) -> bool {
     values::text(side) == "expected"
 }
 
-/// What the warehouse or a macro refused, with what that means for the author of the test.
-fn explained(ready: &Ready, mut diagnostic: Diagnostic) -> Diagnostic {
-    diagnostic.message = format!(
-        "An error occurred during execution of unit test '{}'. There may be an error in the unit test definition: check the data types.\n{}",
-        ready.node.name, diagnostic.message
+/// What the warehouse or a macro refused, with what that means for the author of the test. dbt puts it, under what it
+/// is called (the engine's `title`), into an error of its own.
+fn explained(node: &Node, mut diagnostic: Diagnostic, title: Option<&str>) -> Diagnostic {
+    let place = || format!("Compilation Error in {} {} ({})", node.resource_type, node.name, node.original_file_path);
+    let mut text = format!(
+        "An error occurred during execution of unit test '{}'. There may be an error in the unit test definition: check the data types.\n {}",
+        node.name,
+        title.map_or_else(place, str::to_owned),
     );
-    let rows = ready.node.config.get("expected_rows").and_then(Json::as_array);
+    for line in diagnostic.message.lines() {
+        text.push_str("\n  ");
+        text.push_str(line);
+    }
+    diagnostic.message = text;
+    diagnostic.set_kind("Runtime Error");
+    let rows = node.config.get("expected_rows").and_then(Json::as_array);
     let columns = |row: &Json| row.as_object().map(|row| row.keys().map(|name| name.to_lowercase()).collect());
     let columns: HashSet<Option<BTreeSet<String>>> = rows.into_iter().flatten().map(columns).collect();
     if columns.len() > 1 {

@@ -120,7 +120,7 @@ pub fn adapter_error(error: &duckdb::Error) -> AdapterError {
     };
     let line = message.split("\nLINE ").nth(1).and_then(|rest| rest.split(':').next()?.parse().ok());
     let code = (!code.is_empty() && !code.contains(' ')).then(|| code.to_owned());
-    AdapterError { kind, line, code, message, hint: None }
+    AdapterError { line, code, ..AdapterError::new(kind, message) }
 }
 
 impl Connection for DuckdbConnection {

@@ -81,13 +81,8 @@ impl ServerError {
 
     /// The error of a statement, as callers know errors.
     pub fn of_statement(&self, sql: &str, kind: ErrorKind) -> AdapterError {
-        AdapterError {
-            kind,
-            message: self.text(sql),
-            line: self.line(sql),
-            code: Some(self.code.clone()).filter(|code| !code.is_empty()),
-            hint: None,
-        }
+        let code = Some(self.code.clone()).filter(|code| !code.is_empty());
+        AdapterError { line: self.line(sql), code, ..AdapterError::new(kind, self.text(sql)) }
     }
 
     /// Whether the code is `code`, or of the class that it names by its first two characters.

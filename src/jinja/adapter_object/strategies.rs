@@ -6,7 +6,9 @@ use minijinja::value::{Object, ObjectRepr};
 use minijinja::{Error, ErrorKind, State, Value};
 
 use super::{Answer, Call, failed, fault};
+use crate::diagnostic::Diagnostic;
 use crate::jinja::arguments::Arguments;
+use crate::jinja::error;
 use crate::jinja::relation_object::relation_of;
 use crate::jinja::values;
 
@@ -85,14 +87,18 @@ fn strategy_macro(call: &mut Call<'_, '_, '_, '_>) -> Answer {
     let strategy = strategy.map_or_else(|| "default".to_owned(), |strategy| values::text(&strategy));
     let valid = call.capabilities().incremental_strategies;
     if strategy != "default" && builtin_strategies(call).contains(&strategy.as_str()) && !valid.contains(&&*strategy) {
-        return Err(fault(format!("The incremental strategy '{strategy}' is not valid for this adapter")));
+        let text = format!("The incremental strategy '{strategy}' is not valid for this adapter");
+        return Err(error(Diagnostic::error(text).of_kind("Runtime Error")));
     }
     let name = format!("get_incremental_{}_sql", strategy.replace('+', "_"));
     crate::jinja::lookup(call.state, &name).ok_or_else(|| {
-        fault(format!(
-            "dbt could not find an incremental strategy macro with the name \"{name}\" in {}",
-            call.adapter.options.project_name
-        ))
+        error(
+            Diagnostic::error(format!(
+                "dbt could not find an incremental strategy macro with the name \"{name}\" in {}",
+                call.adapter.options.project_name
+            ))
+            .of_kind("Runtime Error"),
+        )
     })
 }
 
