@@ -316,8 +316,15 @@ impl Relation {
 
     /// `text` in the warehouse's quotes.
     pub fn quoted(&self, text: &str) -> String {
-        let quote = self.style.quote_character;
-        format!("{quote}{text}{quote}")
+        let mut quoted = String::with_capacity(text.len() + 2);
+        self.add_quoted(text, &mut quoted);
+        quoted
+    }
+
+    fn add_quoted(&self, text: &str, to: &mut String) {
+        to.push(self.style.quote_character);
+        to.push_str(text);
+        to.push(self.style.quote_character);
     }
 
     /// The relation's name as SQL writes it.
@@ -325,14 +332,17 @@ impl Relation {
         if let Some(external) = &self.external {
             return external.to_string();
         }
-        let mut text = String::new();
+        let included = |part: Part| self.path.part(part).filter(|_| self.include.part(part));
+        // Two quotes and a point for each part.
+        let length = Part::ALL.into_iter().filter_map(included).map(|value| value.len() + 3).sum();
+        let mut text = String::with_capacity(length);
         for part in Part::ALL {
-            let Some(value) = self.path.part(part).filter(|_| self.include.part(part)) else { continue };
+            let Some(value) = included(part) else { continue };
             if !text.is_empty() {
                 text.push('.');
             }
             match self.quote.part(part) {
-                true => text.push_str(&self.quoted(value)),
+                true => self.add_quoted(value, &mut text),
                 false => text.push_str(value),
             }
         }
@@ -346,11 +356,11 @@ impl Relation {
     /// [`Relation::render`] within the limit on rows, if there is one.
     pub fn render_limited(&self) -> String {
         let name = self.render();
+        let Some(limit) = self.limit else { return name };
         let alias = self.subquery_alias("limit");
-        match self.limit {
-            None => name,
-            Some(0) => format!("(select * from {name} where false limit 0){alias}"),
-            Some(limit) => format!("(select * from {name} limit {limit}){alias}"),
+        match limit {
+            0 => format!("(select * from {name} where false limit 0){alias}"),
+            _ => format!("(select * from {name} limit {limit}){alias}"),
         }
     }
 

@@ -23,6 +23,9 @@ pub enum TokenKind {
     End,
 }
 
+/// How many tokens most models and macros have at most.
+const USUAL_TOKENS: usize = 64;
+
 #[derive(Debug, Clone)]
 pub struct Token {
     pub kind: TokenKind,
@@ -69,7 +72,9 @@ fn symbol_of(text: &str) -> Option<&'static str> {
 /// characters that have no meaning in an expression.
 pub fn tokenize(file: &Arc<SourceFile>, range: Range<usize>) -> Result<Vec<Token>, Diagnostic> {
     let end = without_last_newline(&file.text[..range.end], range.start);
-    let mut lexer = Lexer { file, text: &file.text[..end], at: range.start, trim_start: false, tokens: Vec::new() };
+    let tokens = Vec::with_capacity(USUAL_TOKENS);
+    let mut lexer =
+        Lexer { file, text: &file.text[..end], at: range.start, trim_start: false, tokens, brackets: Vec::new() };
     lexer.template()?;
     lexer.push(TokenKind::End, end, end);
     Ok(lexer.tokens)
@@ -92,6 +97,8 @@ struct Lexer<'a> {
     /// The tag before ended with `-`: white space that follows is dropped.
     trim_start: bool,
     tokens: Vec<Token>,
+    /// Those open in the tag, and where.
+    brackets: Vec<(u8, usize)>,
 }
 
 impl Lexer<'_> {
@@ -180,15 +187,15 @@ impl Lexer<'_> {
 
     /// The tokens of a tag up to its end.
     fn inside(&mut self, open: usize, close: &'static str) -> Result<(), Diagnostic> {
-        let mut brackets: Vec<(u8, usize)> = Vec::new();
+        self.brackets.clear();
         loop {
             self.skip_whitespace();
             let start = self.at;
             let rest = &self.text[start..];
             let Some(first) = rest.chars().next() else {
-                return Err(self.unclosed_tag(open, close, &brackets));
+                return Err(self.unclosed_tag(open, close));
             };
-            if brackets.is_empty() && self.tag_end(close) {
+            if self.brackets.is_empty() && self.tag_end(close) {
                 return Ok(());
             }
             if first == '"' || first == '\'' {
@@ -202,24 +209,24 @@ impl Lexer<'_> {
             } else if let Some(symbol) = symbol_of(rest) {
                 self.at += symbol.len();
                 self.push(TokenKind::Symbol(symbol), start, self.at);
-                self.bracket(symbol.as_bytes()[0], start, &mut brackets)?;
+                self.bracket(symbol.as_bytes()[0], start)?;
             } else {
                 return Err(self.fail(format!("unexpected character `{first}`"), start, start + first.len_utf8()));
             }
         }
     }
 
-    fn unclosed_tag(&self, open: usize, close: &str, brackets: &[(u8, usize)]) -> Diagnostic {
-        match brackets.last() {
+    fn unclosed_tag(&self, open: usize, close: &str) -> Diagnostic {
+        match self.brackets.last() {
             Some((bracket, at)) => self.fail(format!("`{}` is not closed", *bracket as char), *at, at + 1),
             None => self.fail("tag is not closed", open, open + 2).hint(format!("close it with `{close}`")),
         }
     }
 
-    fn bracket(&self, symbol: u8, start: usize, brackets: &mut Vec<(u8, usize)>) -> Result<(), Diagnostic> {
+    fn bracket(&mut self, symbol: u8, start: usize) -> Result<(), Diagnostic> {
         let expected = match symbol {
             b'(' | b'[' | b'{' => {
-                brackets.push((symbol, start));
+                self.brackets.push((symbol, start));
                 return Ok(());
             }
             b')' => b'(',
@@ -227,7 +234,7 @@ impl Lexer<'_> {
             b'}' => b'{',
             _ => return Ok(()),
         };
-        match brackets.pop() {
+        match self.brackets.pop() {
             Some((open, _)) if open == expected => Ok(()),
             Some((open, at)) => Err(self
                 .fail(format!("`{}` does not close `{}`", symbol as char, open as char), start, start + 1)

@@ -40,7 +40,7 @@ pub struct MacroSource {
 
 impl MacroSource {
     pub fn unique_id(&self) -> String {
-        format!("macro.{}.{}", self.package, self.name)
+        ["macro.", &self.package, ".", &self.name].concat()
     }
 
     /// The block's text (`macro_sql` in the manifest).

@@ -24,6 +24,9 @@ const MAX_DEPTH: usize = 100;
 /// A chain such as `a + b + c` may have this many parts.
 const MAX_CHAIN: usize = 500;
 
+/// How many names most templates have at most, the three special ones among them.
+const USUAL_NAMES: usize = 16;
+
 /// Names that every template may read, wherever they come from.
 static SPECIAL_NAMES: LazyLock<[Arc<str>; 3]> = LazyLock::new(|| ["caller", "varargs", "kwargs"].map(Arc::from));
 
@@ -101,7 +104,7 @@ impl<'a> Parser<'a> {
             file,
             tokens,
             at: 0,
-            names: Vec::new(),
+            names: Vec::with_capacity(USUAL_NAMES),
             symbols: HashMap::default(),
             depth: 0,
             loops: 0,

@@ -92,7 +92,7 @@ fn file_draft(workspace: &Workspace<'_>, package: usize, file: &File) -> Draft {
     let code = (!is_seed).then(|| stripped(&file.source));
     let raw_code = code.as_ref().map_or("", |span| &span.file.text[span.start..span.end]);
     Draft {
-        unique_id: format!("{resource_type}.{package_name}.{name}").into(),
+        unique_id: [resource_type.as_str(), ".", package_name, ".", &name].concat().into(),
         resource_type,
         name,
         package,

@@ -133,7 +133,7 @@ pub fn node(
     };
     let hash = test_names::id_hash(&name.full, &parts.name, parts.namespace.as_deref(), &parts.arguments);
     let package_name = &workspace.packages[target.package].name;
-    let unique_id: UniqueId = format!("test.{package_name}.{}.{hash}", name.full).into();
+    let unique_id: UniqueId = ["test.", package_name, ".", &name.full, ".", &hash].concat().into();
     let fqn = fqn(package_name, target.file.original, &name.full);
     let raw_code = raw_code(&parts);
     let mut calls = calls(workspace, target, &parts, &unique_id, &raw_code, test)?;
@@ -220,7 +220,7 @@ impl Target<'_> {
     /// What a ref or source call on the target looks like.
     fn call_text(&self) -> String {
         match &self.kind {
-            TargetKind::Node { name, version: None } => format!("ref('{name}')"),
+            TargetKind::Node { name, version: None } => ["ref('", name, "')"].concat(),
             TargetKind::Node { name, version: Some(version) } => format!("ref('{name}', version='{version}')"),
             TargetKind::Table { source, table } => format!("source('{source}', '{table}')"),
         }
@@ -456,11 +456,8 @@ fn split_name(text: &str) -> Option<(Option<String>, String)> {
 
 /// The code of the node: a call of the test's macro, and its configs.
 fn raw_code(parts: &Parts) -> String {
-    let macro_name = match &parts.namespace {
-        Some(namespace) => format!("{namespace}.test_{}", parts.name),
-        None => format!("test_{}", parts.name),
-    };
-    let mut code = format!("{{{{ {macro_name}(**_dbt_generic_test_kwargs) }}}}");
+    let (namespace, point) = parts.namespace.as_deref().map_or(("", ""), |namespace| (namespace, "."));
+    let mut code = ["{{ ", namespace, point, "test_", &parts.name, "(**_dbt_generic_test_kwargs) }}"].concat();
     if !parts.config.is_empty() {
         let configs: Vec<String> = parts
             .config
@@ -485,7 +482,7 @@ fn calls(
     test: &TestProperties,
 ) -> Result<Calls, Diagnostic> {
     let package = &workspace.packages[target.package].name;
-    let name = format!("test_{}", parts.name);
+    let name = ["test_", &parts.name].concat();
     let qualified = match &parts.namespace {
         Some(namespace) => format!("{namespace}.{name}"),
         None => name.clone(),
@@ -495,7 +492,7 @@ fn calls(
         workspace.warn(missing_macro(workspace, target, parts, test));
         let mut calls = Calls::default();
         if let Some(noted) = workspace.engine.resolve_statically(&name, package) {
-            calls.add_macro(&format!("macro.{}.{}", noted.package, noted.name));
+            calls.add_macro(&noted.unique_id());
         }
         match plain_calls(target, parts) {
             Some(found) => calls.extend(found),
@@ -503,7 +500,7 @@ fn calls(
         }
         return Ok(calls);
     };
-    let macro_id = format!("macro.{}.{}", source.package, source.name);
+    let macro_id = source.unique_id();
     if load::is_builtin(&source.file) {
         own_tests::check(&macro_id, &parts.arguments, &test.span)?;
     }
@@ -511,7 +508,7 @@ fn calls(
     // dbt notes the macro that the test's name alone means, whose package is another where one replaces it.
     match workspace.engine.resolve_statically(&name, package) {
         Some(noted) if parts.namespace.is_some() && !load::is_builtin(&noted.file) => {
-            calls.add_macro(&format!("macro.{}.{}", noted.package, noted.name));
+            calls.add_macro(&noted.unique_id());
         }
         _ => calls.add_macro(&macro_id),
     }
@@ -523,7 +520,7 @@ fn calls(
     if is_own && let Some(found) = known_calls(target, parts) {
         calls.extend(found);
         if let Some(subquery) = workspace.engine.resolve("get_where_subquery", package) {
-            calls.add_macro(&format!("macro.{}.{}", subquery.package, subquery.name));
+            calls.add_macro(&subquery.unique_id());
         }
         return Ok(calls);
     }

@@ -102,7 +102,7 @@ fn metadata(workspace: &Workspace<'_>) -> Metadata {
 
 /// `package://path` of a properties file.
 pub fn patch_path(workspace: &Workspace<'_>, file: &PropertiesFile) -> String {
-    format!("{}://{}", workspace.packages[file.package].name, file.path)
+    [&workspace.packages[file.package].name, "://", &file.path].concat()
 }
 
 /// Drafts by what properties call them.
@@ -450,7 +450,7 @@ fn attached(
     };
     let id = |kind: ResourceType| match version {
         Some(version) => format!("{kind}.{package}.{}.v{version}", properties.name),
-        None => format!("{kind}.{package}.{}", properties.name),
+        None => [kind.as_str(), ".", package, ".", &properties.name].concat(),
     };
     let enabled = |kind| manifest.nodes.get(id(kind).as_str()).map(Arc::as_ref);
     let disabled = |kind| {

@@ -163,7 +163,7 @@ fn read_item(reading: &mut Reading<'_>, section: Section, item: &Node, propertie
         }
         Section::Sources => properties.sources.extend(source::read(reading, map, name)),
         _ => {
-            reading.warn_unknown(map, entry_keys(section), &format!("`{name}` in `{}`", section.key()));
+            reading.warn_unknown(map, entry_keys(section), format_args!("`{name}` in `{}`", section.key()));
             let values = reading.entry(section, map);
             properties.entries.push(Entry { section, name, span: reading.head(map), values });
         }
@@ -235,7 +235,7 @@ impl Reading<'_> {
     }
 
     /// Warns of every key that is not one of `known`; an empty list knows them all.
-    pub fn warn_unknown(&mut self, map: &YamlMap, known: &[&str], place: &str) {
+    pub fn warn_unknown(&mut self, map: &YamlMap, known: &[&str], place: impl std::fmt::Display) {
         if known.is_empty() || !self.warns {
             return;
         }

@@ -36,7 +36,7 @@ pub fn synthesize(kind: &str, target: &str, arguments: &Map<String, Value>) -> T
             single => parts.push(clean(&python::text(single))),
         }
     }
-    let identifier = format!("{kind}_{target}");
+    let identifier = [kind, "_", target].concat();
     // Exact lengths: these names are kept.
     let full = [&identifier, "_", &parts.join("__")].concat();
     if full.chars().count() < LONGEST_NAME {

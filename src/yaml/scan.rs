@@ -8,6 +8,7 @@
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
+use std::ops::Range;
 
 /// Lists and mappings in brackets inside each other.
 const MAX_FLOW_DEPTH: usize = 200;
@@ -245,10 +246,27 @@ impl<'a> Scanner<'a> {
 
     /// Skips the line break and adds what it counts as: `\n`, or itself for the two of Unicode.
     fn read_break(&mut self, into: &mut String) {
-        let length = self.break_length(self.at);
-        let is_unicode = length == 3;
-        into.push_str(if is_unicode { &self.text[self.at..self.at + 3] } else { "\n" });
+        into.push_str(self.break_text(self.at));
         self.skip_break();
+    }
+
+    fn break_text(&self, at: usize) -> &'a str {
+        let is_unicode = self.break_length(at) == 3;
+        if is_unicode { &self.text[at..at + 3] } else { "\n" }
+    }
+
+    /// What the line breaks among blanks count as.
+    fn breaks_in(&self, blanks: Range<usize>) -> String {
+        let mut breaks = String::new();
+        let mut at = blanks.start;
+        while at < blanks.end {
+            let length = self.break_length(at);
+            if length > 0 {
+                breaks.push_str(self.break_text(at));
+            }
+            at += length.max(1);
+        }
+        breaks
     }
 
     fn skip_to_token(&mut self) {
@@ -524,11 +542,10 @@ impl<'a> Scanner<'a> {
             if !self.is_blank_or_end(0) || self.byte(0).is_none() {
                 break;
             }
-            let mut breaks = String::new();
             while self.is_blank() || self.is_break() {
                 if self.is_break() {
                     was_break = true;
-                    self.read_break(&mut breaks);
+                    self.skip_break();
                     continue;
                 }
                 if was_break && self.column() < indent && self.byte(0) == Some(b'\t') {
@@ -542,7 +559,7 @@ impl<'a> Scanner<'a> {
             if was_break && !self.plain_ends_here() {
                 folded.push_str(&self.text[piece..end]);
                 is_folded = true;
-                push_folded(&mut folded, &breaks);
+                push_folded(&mut folded, &self.breaks_in(end..self.at));
                 piece = self.at;
             }
         }

@@ -210,7 +210,7 @@ pub fn read(reading: &mut Reading<'_>, section: Section, map: &YamlMap, name: St
         Section::Functions => &FUNCTION_KEYS,
         _ => &PLAIN_KEYS,
     };
-    reading.warn_unknown(map, keys, &format!("`{name}` in `{}`", section.key()));
+    reading.warn_unknown(map, keys, format_args!("`{name}` in `{}`", section.key()));
     let description = reading.raw_text(map, "description").unwrap_or_default();
     let config = config(reading, map);
     let written_config = written_config(map, &config);
@@ -334,7 +334,7 @@ fn column(reading: &mut Reading<'_>, item: &Node) -> Option<ColumnProperties> {
         // The description of a dimension or an entity is rendered with that of its semantic model.
         more.insert(key.text.to_string(), reading.rendered_except(value, &["description"]));
     }
-    reading.warn_unknown(map, &COLUMN_KEYS, &format!("column `{name}`"));
+    reading.warn_unknown(map, &COLUMN_KEYS, format_args!("column `{name}`"));
     Some(ColumnProperties {
         description: reading.raw_text(map, "description").unwrap_or_default(),
         meta,
@@ -475,7 +475,7 @@ fn version(reading: &mut Reading<'_>, item: &Node) -> Option<VersionProperties> 
         reading.error("a version has no `v`", item);
         return None;
     };
-    reading.warn_unknown(map, &VERSION_KEYS, &format!("version `{v}`"));
+    reading.warn_unknown(map, &VERSION_KEYS, format_args!("version `{v}`"));
     let mut config = reading.mapping_except(map, "config", &["pre_hook", "post_hook", "pre-hook", "post-hook"]);
     for key in ["access", "docs"] {
         if let Some(node) = map.get(key).filter(|node| !node.is_null()) {

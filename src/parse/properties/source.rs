@@ -115,7 +115,7 @@ const TABLE_KEYS: [&str; 19] = [
 
 /// The entry as a struct.
 pub fn read(reading: &mut Reading<'_>, map: &YamlMap, name: String) -> Option<SourceProperties> {
-    reading.warn_unknown(map, &SOURCE_KEYS, &format!("source `{name}`"));
+    reading.warn_unknown(map, &SOURCE_KEYS, format_args!("source `{name}`"));
     let raw = |key: &str| map.get(key).and_then(Node::as_str).map(str::to_owned);
     let mut tables: Vec<TableProperties> = Vec::new();
     for item in reading.list(map, "tables") {
@@ -145,7 +145,7 @@ fn table(reading: &mut Reading<'_>, item: &Node, source: &str) -> Option<TablePr
         return None;
     };
     let name = reading.text_of(name, "name")?;
-    reading.warn_unknown(map, &TABLE_KEYS, &format!("table `{name}` of source `{source}`"));
+    reading.warn_unknown(map, &TABLE_KEYS, format_args!("table `{name}` of source `{source}`"));
     Some(TableProperties {
         span: Some(reading.head(map)),
         settings: settings(reading, map),
@@ -210,7 +210,7 @@ fn warn_of_freshness(reading: &mut Reading<'_>, node: &Node) {
     for entry in map.entries.iter().filter(|entry| matches!(&*entry.key.text, "warn_after" | "error_after")) {
         let key = &*entry.key.text;
         let Some(threshold) = entry.value.as_map() else { continue };
-        reading.warn_unknown(threshold, &["count", "period"], &format!("`{key}`"));
+        reading.warn_unknown(threshold, &["count", "period"], format_args!("`{key}`"));
         let has = |part: &str| threshold.get(part).is_some_and(|node| !node.is_null());
         if has("count") != has("period") {
             let missing = if has("count") { "period" } else { "count" };
