@@ -118,7 +118,7 @@ impl ConfigRenderer {
     fn evaluate(&self, text: &str) -> Result<serde_json::Value, Error> {
         let value = match single_expression(text) {
             Some(expression) => {
-                let value = self.templates.compile_expression(expression)?.eval(context! {})?;
+                let value = self.value_of(expression)?;
                 let value = value.downcast_object_ref::<Flag>().map_or(value.clone(), |flag| Value::from(flag.value));
                 if expression.trim_end().ends_with("as_bool") && value.kind() != ValueKind::Bool {
                     return Err(failed(format!("could not convert value '{value}' into type 'bool'")));
@@ -133,6 +133,17 @@ impl ConfigRenderer {
         let json = serde_json::to_value(&value)
             .map_err(|error| failed(format!("this gives no value that YAML could hold: {error}")))?;
         Ok(self.with_secrets(json))
+    }
+
+    /// The value of an expression; several with commas between them are one tuple.
+    fn value_of(&self, expression: &str) -> Result<Value, Error> {
+        match self.templates.compile_expression(expression) {
+            Ok(compiled) => compiled.eval(context! {}),
+            Err(error) => match self.templates.compile_expression(&format!("({expression})")) {
+                Ok(compiled) => compiled.eval(context! {}),
+                Err(_) => Err(error),
+            },
+        }
     }
 
     /// Puts the values of secrets where [`env_var`] left their names.

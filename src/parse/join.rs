@@ -212,7 +212,10 @@ fn patches<'p>(
             let latest = latest_version(properties);
             for version in &properties.versions {
                 let patch = Patch { properties, version: Some(version), latest_version: Some(latest.clone()), file };
-                match find_version(&index, properties, version, &latest, (file.package, drafts)) {
+                let found = find_version(&index, properties, version, &latest, (file.package, drafts));
+                // A second entry about the same versions finds the latest of them only, and takes its place.
+                let has_version = |at: &usize| patches[*at].as_ref().is_some_and(|first| first.version.is_some());
+                match found.filter(|at| version.v == latest || !has_version(at)) {
                     Some(at) => {
                         let package = workspace.packages[drafts[at].package].name.clone();
                         let draft = &mut drafts[at];
@@ -222,11 +225,16 @@ fn patches<'p>(
                             last.clone_from(&properties.name);
                         }
                         draft.fqn.push(format!("v{}", version.v));
-                        put(&mut patches, at, patch, problems);
+                        patches[at] = Some(patch);
                     }
                     None => {
                         let name = version_file(properties, version);
-                        problems.push(not_found(&name, properties, &version.span, &index));
+                        let mut problem = not_found(&name, properties, &version.span, &index);
+                        if let Some(first) = found.and_then(|at| patches[at].as_ref()) {
+                            let span = first.properties.span.clone();
+                            problem = problem.note_at("an earlier entry is about it", span);
+                        }
+                        problems.push(problem);
                     }
                 }
             }
@@ -320,7 +328,8 @@ fn not_found(name: &str, properties: &NodeProperties, span: &Span, index: &Index
         span.file.path
     );
     let names = index.of(section);
-    Diagnostic::warning_of("NoNodeForYamlKey", message).at(span.clone()).suggest(name, names.keys().map(String::as_str))
+    let others = names.keys().map(String::as_str).filter(|other| *other != name);
+    Diagnostic::warning_of("NoNodeForYamlKey", message).at(span.clone()).suggest(name, others)
 }
 
 /// The name of the file in which a version is.

@@ -345,6 +345,10 @@ fn add_semantic_model(
             model::fault_of_element(key, &element)
                 .map_or(Ok(()), |text| Err(placed.error(format!("semantic model `{}`: {text}", made.name))))?;
             element["description"] = described(workspace, placed, &made.unique_id, given.get("description"))?;
+            let kind = if key == "measures" { "agg" } else { "type" };
+            if let Some(name) = element[kind].as_str() {
+                element[kind] = Value::String(name.to_lowercase());
+            }
             if key == "measures" {
                 // The manifest notes the metrics that are made, not that they are to be.
                 element["create_metric"] = json!(false);

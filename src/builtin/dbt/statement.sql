@@ -31,6 +31,5 @@
   {%- call statement('run_query_statement', fetch_result=True, auto_begin=False) -%}
     {{- sql -}}
   {%- endcall -%}
-  {%- set answer = load_result('run_query_statement') -%}
-  {{ return(answer.table if answer else none) }}
+  {{ return(load_result('run_query_statement').table) }}
 {%- endmacro -%}

@@ -82,10 +82,10 @@ fn copy_rows(call: &mut Call<'_, '_, '_, '_>) -> Answer {
     let rows = rows.unwrap_or_default();
     let quoted = switch(quote.filter(|quote| !quote.is_none()).as_ref(), true);
     // A name that was not quoted stood in the statement as it is: the warehouse wrote it in lower case,
-    // unless the header itself has quotes around it.
-    let unquoted = |name: String| match name.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
+    // unless the header itself has quotes around it; spaces about it were only white space.
+    let unquoted = |name: String| match name.trim().strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
         Some(inner) => inner.replace("\"\"", "\""),
-        None => name.to_ascii_lowercase(),
+        None => name.trim().to_ascii_lowercase(),
     };
     let name = |name: String| if quoted { name } else { unquoted(name) };
     let columns: Vec<String> = crate::jinja::table::column_names(&rows).into_iter().map(name).collect();
