@@ -21,7 +21,7 @@ use super::{
     RelationStyle, SharedTests,
 };
 use connection::{DuckdbConnection, adapter_error};
-pub use settings::{Attachment, Extension, Settings, database_name};
+pub use settings::{Attachment, Extension, Settings};
 
 /// A DuckDB instance inside this process. Connections share it; it is opened with the first
 /// of them and closed, with its file, when the last of them and this value are gone.

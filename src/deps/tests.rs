@@ -125,21 +125,7 @@ impl Project {
 
     /// Runs `deps`; gives what was said, or what was wrong.
     fn deps(&self, options: &Options) -> Result<String, String> {
-        let request = Request {
-            project_dir: self.root(),
-            profiles_dir: self.root(),
-            profiles_dir_given: false,
-            profile: None,
-            target: None,
-            threads: None,
-            target_path: None,
-            vars: Map::new(),
-            checks_version: true,
-            jinja_extensions: false,
-            max_hashed_seed_bytes: 1 << 20,
-            environment: Arc::new([("DBT_PACKAGE_HUB_URL", self.hub.as_str())].into()),
-            modules: None,
-        };
+        let request = Request::of_folder(&self.root(), [("DBT_PACKAGE_HUB_URL", self.hub.as_str())]);
         let mut said = String::new();
         let outcome = run(&request, options, &mut |notice| said.push_str(&format!("{}\n", notice.message)));
         let shown =

@@ -65,6 +65,28 @@ impl From<&Invocation> for Request {
     }
 }
 
+#[cfg(test)]
+impl Request {
+    /// Of a project in a folder, with these variables in the environment and all else as without flags.
+    pub fn of_folder<const N: usize>(root: &Path, environment: [(&str, &str); N]) -> Request {
+        Request {
+            project_dir: root.to_owned(),
+            profiles_dir: root.to_owned(),
+            profiles_dir_given: false,
+            profile: None,
+            target: None,
+            threads: None,
+            target_path: None,
+            vars: Map::new(),
+            checks_version: true,
+            jinja_extensions: false,
+            max_hashed_seed_bytes: 1 << 20,
+            environment: Arc::new(environment.into()),
+            modules: None,
+        }
+    }
+}
+
 /// The project and where it runs, without its files.
 #[derive(Debug, Clone)]
 pub struct Settings {

@@ -22,21 +22,7 @@ fn folder(files: &[(&str, &str)]) -> TempDir {
 }
 
 fn request(root: &Path) -> Request {
-    Request {
-        project_dir: root.to_owned(),
-        profiles_dir: root.to_owned(),
-        profiles_dir_given: false,
-        profile: None,
-        target: None,
-        threads: None,
-        target_path: None,
-        vars: Map::new(),
-        checks_version: true,
-        jinja_extensions: false,
-        max_hashed_seed_bytes: 1 << 20,
-        environment: Arc::new([("SCHEMA", "from_env")].into()),
-        modules: None,
-    }
+    Request::of_folder(root, [("SCHEMA", "from_env")])
 }
 
 fn shown(problems: &Diagnostics, root: &Path) -> String {

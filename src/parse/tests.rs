@@ -28,21 +28,7 @@ fn folder(files: &[(&str, &str)]) -> TempDir {
 }
 
 fn load(root: &Path) -> ProjectFiles {
-    let request = Request {
-        project_dir: root.to_owned(),
-        profiles_dir: root.to_owned(),
-        profiles_dir_given: false,
-        profile: None,
-        target: None,
-        threads: None,
-        target_path: None,
-        vars: Map::new(),
-        checks_version: true,
-        jinja_extensions: false,
-        max_hashed_seed_bytes: 1 << 20,
-        environment: Arc::new([("HOME", "/home/user")].into()),
-        modules: None,
-    };
+    let request = Request::of_folder(root, [("HOME", "/home/user")]);
     load::project(&request).unwrap_or_else(|problems| panic!("{problems}")).value
 }
 

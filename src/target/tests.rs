@@ -81,3 +81,18 @@ fn without_a_profile_the_engine_is_a_file_named_after_the_project() {
     assert_eq!(target.connection.text("path"), Some("/p/target/shop.duckdb"));
     assert_eq!((target.database.as_str(), target.schema.as_str()), ("shop", "main"));
 }
+
+#[test]
+fn a_file_names_its_database() {
+    let cases = [
+        (":memory:", "memory"),
+        ("shop.duckdb", "shop"),
+        ("/data/my.db.duckdb", "my"),
+        (".hidden.duckdb", "hidden"),
+        ("ducklake:metadata.ducklake", "metadata"),
+        ("s3://bucket/remote.duckdb?x=1", "remote"),
+    ];
+    for (path, expected) in cases {
+        assert_eq!(duckdb_database_name(path), expected, "{path}");
+    }
+}

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 
 use crate::diagnostic::Diagnostic;
+use crate::target::duckdb_database_name;
 
 /// The name of secrets that have none, followed by their number.
 const SECRET_NAME: &str = "_dbt_secret_";
@@ -82,17 +83,6 @@ fn is_motherduck(path: &str) -> bool {
     path.starts_with("md:") || path.starts_with("motherduck:")
 }
 
-/// The name that DuckDB gives the catalog of a database file.
-pub fn database_name(path: &str) -> String {
-    if path.is_empty() || path == ":memory:" {
-        return "memory".to_owned();
-    }
-    let path = path.split(['?', '#']).next().unwrap_or(path);
-    let path = path.strip_prefix("ducklake:").map_or(path, |rest| rest.rsplit(':').next().unwrap_or(rest));
-    let file = path.rsplit(['/', '\\']).next().unwrap_or(path);
-    file.trim_start_matches('.').split('.').next().unwrap_or(file).to_owned()
-}
-
 impl Settings {
     /// A database in memory.
     pub fn memory() -> Settings {
@@ -116,7 +106,7 @@ impl Settings {
         let attach: Vec<Attachment> =
             list(profile, "attach").map(Attachment::from_json).collect::<Result<_, Diagnostic>>()?;
         refuse_what_is_missing(profile, &path, &attach)?;
-        let own = database_name(&path);
+        let own = duckdb_database_name(&path);
         if own.is_empty() {
             return Err(Diagnostic::error(format!("`path: {path}` names no database file")));
         }
@@ -243,7 +233,7 @@ impl Attachment {
 
     /// The database's name.
     pub fn name(&self) -> String {
-        self.alias.clone().unwrap_or_else(|| database_name(&self.path))
+        self.alias.clone().unwrap_or_else(|| duckdb_database_name(&self.path))
     }
 
     /// The path with the project's folder before it, where it is a file of the project.
@@ -327,21 +317,6 @@ mod tests {
 
     fn settings(profile: Value) -> Result<Settings, Diagnostic> {
         Settings::from_profile(profile.as_object().unwrap(), Path::new("/project"))
-    }
-
-    #[test]
-    fn a_file_names_its_database() {
-        let cases = [
-            (":memory:", "memory"),
-            ("shop.duckdb", "shop"),
-            ("/data/my.db.duckdb", "my"),
-            (".hidden.duckdb", "hidden"),
-            ("ducklake:metadata.ducklake", "metadata"),
-            ("s3://bucket/remote.duckdb?x=1", "remote"),
-        ];
-        for (path, expected) in cases {
-            assert_eq!(database_name(path), expected, "{path}");
-        }
     }
 
     #[test]
