@@ -257,7 +257,13 @@ fn check_build_after(config: &NodeConfig) -> Result<(), String> {
     match (given("count"), given("period")) {
         (false, true) => Err("`freshness.build_after` must have a value for `count` if a `period` is provided".into()),
         (true, false) => Err("`freshness.build_after` must have a value for `period` if a `count` is provided".into()),
-        _ => Ok(()),
+        _ => match rule.get("period").filter(|period| !period.is_null()) {
+            Some(period) if !matches!(period.as_str(), Some("minute" | "hour" | "day")) => {
+                let shown = super::python::literal(period);
+                Err(format!("`freshness.build_after.period`: {shown} is not one of 'minute', 'hour', 'day'"))
+            }
+            _ => Ok(()),
+        },
     }
 }
 
@@ -290,9 +296,14 @@ fn check_kinds(config: &NodeConfig) -> Result<(), String> {
     let wrong = |key: &str, value: &Value, kind: &str| {
         Err(format!("config `{key}`: {} is not of type '{kind}'", super::python::literal(value)))
     };
+    let is_model = config.resource_type() == ResourceType::Model;
+    let is_built = matches!(config.resource_type(), ResourceType::Model | ResourceType::Seed | ResourceType::Snapshot);
     for (key, value) in config.set_values() {
         if value.is_null() {
-            continue;
+            match kind_for_null(key, is_built, is_model) {
+                Some(kind) => return wrong(key, value, kind),
+                None => continue,
+            }
         }
         match key {
             "enabled" if !value.is_boolean() => return wrong(key, value, "boolean"),
@@ -330,6 +341,13 @@ fn check_kinds(config: &NodeConfig) -> Result<(), String> {
                     return Err(format!("config `{key}`: {shown} is not valid under any of the given schemas"));
                 }
             }
+            "pre-hook" | "post-hook" if is_built => check_hooks(key, value)?,
+            "on_configuration_change" if is_built && !matches!(value.as_str(), Some("apply" | "continue" | "fail")) => {
+                return Err(format!(
+                    "config `{key}`: {} is not one of 'apply', 'continue', 'fail'",
+                    super::python::literal(value)
+                ));
+            }
             "meta"
             | "grants"
             | "docs"
@@ -342,8 +360,53 @@ fn check_kinds(config: &NodeConfig) -> Result<(), String> {
             {
                 return wrong(key, value, "object");
             }
+            "access" if is_model && !matches!(value.as_str(), Some("private" | "protected" | "public")) => {
+                let shown = super::python::text(value);
+                return Err(format!("config `access`: {shown} is not one of `private`, `protected`, `public`"));
+            }
+            "docs" if is_built => check_flag(key, value, "show")?,
+            "contract" if is_built => {
+                check_flag(key, value, "enforced")?;
+                check_flag(key, value, "alias_types")?;
+            }
             "limit" if !value.is_i64() && !value.is_u64() => return wrong(key, value, "integer"),
             _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// What dbt wants where a config has no value; `None` where it takes that for a config that is not there.
+fn kind_for_null(key: &str, is_built: bool, is_model: bool) -> Option<&'static str> {
+    match key {
+        "enabled" => Some("boolean"),
+        "meta" | "grants" | "docs" | "quoting" | "persist_docs" | "column_types" | "contract" if is_built => {
+            Some("object")
+        }
+        "on_configuration_change" | "delimiter" if is_built => Some("string"),
+        "materialized" | "access" if is_model => Some("string"),
+        _ => None,
+    }
+}
+
+/// Refuses a config whose field is there, but neither true nor false.
+fn check_flag(key: &str, value: &Value, field: &str) -> Result<(), String> {
+    match value.get(field).filter(|flag| !flag.is_boolean()) {
+        Some(flag) => Err(format!("config `{key}.{field}`: {} is not of type 'boolean'", super::python::literal(flag))),
+        None => Ok(()),
+    }
+}
+
+/// A hook is a statement, with or without a word on transactions.
+fn check_hooks(key: &str, hooks: &Value) -> Result<(), String> {
+    for hook in hooks.as_array().into_iter().flatten() {
+        if !hook.get("sql").is_some_and(Value::is_string) {
+            let shown = super::python::literal(hook);
+            return Err(format!("config `{key}`: {shown} is no hook, which is a text or has its text under `sql`"));
+        }
+        if let Some(flag) = hook.get("transaction").filter(|flag| !flag.is_boolean()) {
+            let shown = super::python::literal(flag);
+            return Err(format!("config `{key}`: {shown} under `transaction` is not of type 'boolean'"));
         }
     }
     Ok(())

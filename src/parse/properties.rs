@@ -122,6 +122,9 @@ pub fn read(reading: &mut Reading<'_>, root: &Node) -> Properties {
     reading.warn_unknown(map, &known, "a properties file");
     for section in Section::ALL {
         let Some(list) = map.get(section.key()) else { continue };
+        if section == Section::SingularTests && list.is_null() {
+            continue;
+        }
         let Some(items) = list.as_list() else {
             let message = format!(
                 "the schema file at {} is invalid because the value of '{}' is not a list",
@@ -163,10 +166,36 @@ fn read_item(reading: &mut Reading<'_>, section: Section, item: &Node, propertie
         }
         Section::Sources => properties.sources.extend(source::read(reading, map, name)),
         _ => {
-            reading.warn_unknown(map, entry_keys(section), format_args!("`{name}` in `{}`", section.key()));
+            match section {
+                Section::Groups | Section::UnitTests => reading.refuse_unknown(map, entry_keys(section), &name),
+                _ => reading.warn_unknown(map, entry_keys(section), format_args!("`{name}` in `{}`", section.key())),
+            }
+            reading.refuse_null(map, never_null(section));
+            if section == Section::Macros {
+                arguments_of_macro(reading, map);
+            }
             let values = reading.entry(section, map);
             properties.entries.push(Entry { section, name, span: reading.head(map), values });
         }
+    }
+}
+
+/// Keys that have a value where they stand.
+fn never_null(section: Section) -> &'static [&'static str] {
+    match section {
+        Section::Macros => &["description", "arguments", "meta", "docs", "config"],
+        Section::Exposures => &["description", "depends_on", "meta", "tags", "config"],
+        Section::UnitTests => &["description", "given", "config"],
+        Section::Groups => &["config"],
+        _ => &[],
+    }
+}
+
+/// The types of a macro's arguments are texts.
+fn arguments_of_macro(reading: &mut Reading<'_>, map: &YamlMap) {
+    for argument in reading.list(map, "arguments").iter().filter_map(Node::as_map) {
+        reading.refuse_null(argument, &["description"]);
+        reading.text(argument, "type");
     }
 }
 
@@ -251,6 +280,16 @@ impl Reading<'_> {
             } else {
                 warning.suggest(key, known.iter().copied())
             });
+        }
+    }
+
+    /// Refuses every key that is not one of `known`, where dbt does.
+    fn refuse_unknown(&mut self, map: &YamlMap, known: &[&str], name: &str) {
+        for entry in map.entries.iter().filter(|entry| !known.contains(&&*entry.key.text)) {
+            let key = &*entry.key.text;
+            let message = format!("unknown key `{key}` in `{name}`: additional properties are not allowed here");
+            let problem = Diagnostic::error(message).at(entry.key.span(self.file)).suggest(key, known.iter().copied());
+            self.problems.push(problem);
         }
     }
 
@@ -341,6 +380,25 @@ impl Reading<'_> {
                 self.error(format!("`{key}` must be text or a list of texts"), node);
                 Vec::new()
             }
+        }
+    }
+
+    /// Refuses null where dbt wants a value or no key at all; `kind` as in JSON's schemas.
+    pub fn refuse_null(&mut self, map: &YamlMap, keys: &[&str]) {
+        for entry in map.entries.iter().filter(|entry| entry.value.is_null()) {
+            let key = &*entry.key.text;
+            if !keys.contains(&key) {
+                continue;
+            }
+            let kind = match key {
+                "description" | "loader" | "overrides" | "access" => "string",
+                "meta" | "config" | "docs" | "quoting" | "contract" => "object",
+                _ => "array",
+            };
+            let problem = Diagnostic::error(format!("`{key}` is empty: None is not of type '{kind}'"))
+                .at(entry.key.span(self.file))
+                .hint("give it a value, or leave the key out");
+            self.problems.push(problem);
         }
     }
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::OnceLock;
 
-use serde_json::{Map, json};
+use serde_json::json;
 use tempfile::TempDir;
 
 use super::*;

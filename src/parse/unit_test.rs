@@ -33,7 +33,11 @@ pub fn unit_test(workspace: &Workspace<'_>, placed: &Placed<'_>, manifest: &Mani
         .map_err(|message| placed.error(format!("invalid config of unit test `{name}`: {message}")))?;
     let reading = Reading { workspace, placed, manifest };
     let mut given = Vec::new();
-    for input in placed.entry.values.get("given").and_then(Value::as_array).into_iter().flatten() {
+    let Some(inputs) = placed.entry.values.get("given").and_then(Value::as_array) else {
+        let problem = placed.error(format!("unit test `{name}` has no list under `given`"));
+        return Err(problem.hint("a test of a model without inputs says `given: []`"));
+    };
+    for input in inputs {
         let Some(Value::String(text)) = input.get("input") else {
             return Err(placed.error(format!("an input of unit test `{name}` has no `input`")));
         };
@@ -45,6 +49,10 @@ pub fn unit_test(workspace: &Workspace<'_>, placed: &Placed<'_>, manifest: &Mani
     let expect = reading.fixture(expect, None)?;
     let overrides = match placed.entry.values.get("overrides") {
         Some(Value::Object(given)) => {
+            if let Some(key) = given.keys().find(|key| !["macros", "vars", "env_vars"].contains(&&***key)) {
+                let problem = placed.error(format!("unknown key `{key}` in `overrides` of unit test `{name}`"));
+                return Err(problem.hint("overrides stand under `macros`, `vars` and `env_vars`"));
+            }
             let part = |key: &str| given.get(key).cloned().unwrap_or_else(|| json!({}));
             Some(json!({"macros": part("macros"), "vars": part("vars"), "env_vars": part("env_vars")}))
         }
@@ -142,7 +150,7 @@ impl Reading<'_, '_> {
         let test = &self.placed.entry.name;
         let rows = match format.as_str() {
             "dict" => match (rows, &fixture, input) {
-                (Some(Value::Array(rows)), _, _) => Value::Array(rows.clone()),
+                (Some(Value::Array(rows)), _, _) if rows.iter().all(Value::is_object) => Value::Array(rows.clone()),
                 (None, None, Some(input)) => Value::Array(self.seed_rows(input)?),
                 _ => {
                     let message = format!("Unit test {test} has {kind} rows which do not match format dict");

@@ -211,6 +211,17 @@ pub fn read(reading: &mut Reading<'_>, section: Section, map: &YamlMap, name: St
         _ => &PLAIN_KEYS,
     };
     reading.warn_unknown(map, keys, format_args!("`{name}` in `{}`", section.key()));
+    reading.refuse_null(map, &["description", "meta", "docs", "config"]);
+    if !matches!(section, Section::Functions | Section::SingularTests) {
+        reading.refuse_null(map, &["columns"]);
+    }
+    if matches!(section, Section::Models | Section::Seeds | Section::Snapshots) {
+        reading.refuse_null(map, &["tests", "data_tests"]);
+        refuse_null_in_columns(reading, map);
+    }
+    if section == Section::Models {
+        reading.refuse_null(map, &["constraints", "versions", "access", "contract"]);
+    }
     let description = reading.raw_text(map, "description").unwrap_or_default();
     let config = config(reading, map);
     let written_config = written_config(map, &config);
@@ -246,6 +257,7 @@ pub fn read(reading: &mut Reading<'_>, section: Section, map: &YamlMap, name: St
         properties.relation = reading.text(map, "relation");
     }
     if section == Section::Functions {
+        check_signature(reading, map, &properties.name);
         for key in ["arguments", "returns", "overloads"] {
             if let Some(node) = map.get(key).filter(|node| !node.is_null()) {
                 let value = reading.rendered(node);
@@ -254,6 +266,35 @@ pub fn read(reading: &mut Reading<'_>, section: Section, map: &YamlMap, name: St
         }
     }
     Some(properties)
+}
+
+/// Tests and tags of columns have values where they stand; columns of analyses have none of them.
+pub fn refuse_null_in_columns(reading: &mut Reading<'_>, map: &YamlMap) {
+    for column in reading.list(map, "columns").iter().filter_map(Node::as_map) {
+        reading.refuse_null(column, &["tests", "data_tests", "tags"]);
+    }
+}
+
+/// What a function takes and gives has types.
+fn check_signature(reading: &mut Reading<'_>, map: &YamlMap, name: &str) {
+    match map.get("returns").filter(|node| !node.is_null()) {
+        None => {
+            let problem = crate::diagnostic::Diagnostic::error(format!("function `{name}` has no `returns`"))
+                .at(reading.head(map))
+                .hint("say its type: `returns: {data_type: ...}`");
+            reading.problems.push(problem);
+        }
+        Some(node) if node.get("data_type").is_none_or(Node::is_null) => {
+            reading.error(format!("`returns` of function `{name}` must be a mapping with a `data_type`"), node);
+        }
+        Some(_) => {}
+    }
+    for node in reading.list(map, "arguments") {
+        if ["name", "data_type"].iter().any(|key| node.get(key).is_none_or(Node::is_null)) {
+            let message = format!("an argument of function `{name}` must be a mapping with `name` and `data_type`");
+            reading.error(message, node);
+        }
+    }
 }
 
 /// The semantic layer of a model; descriptions and filters of metrics are rendered later, by others.
@@ -335,6 +376,7 @@ fn column(reading: &mut Reading<'_>, item: &Node) -> Option<ColumnProperties> {
         more.insert(key.text.to_string(), reading.rendered_except(value, &["description"]));
     }
     reading.warn_unknown(map, &COLUMN_KEYS, format_args!("column `{name}`"));
+    reading.refuse_null(map, &["description", "meta", "docs", "config", "constraints"]);
     Some(ColumnProperties {
         description: reading.raw_text(map, "description").unwrap_or_default(),
         meta,
@@ -483,19 +525,8 @@ fn version(reading: &mut Reading<'_>, item: &Node) -> Option<VersionProperties> 
             config.entry(key).or_insert(value);
         }
     }
-    let mut columns = VersionColumns::default();
-    for node in reading.list(map, "columns") {
-        let is_choice = node.get("include").or(node.get("exclude")).is_some();
-        if !is_choice {
-            columns.own.extend(column(reading, node));
-            continue;
-        }
-        // `all` and `*` take every column, and so does a list of what to leave out.
-        if let Some(Value::Array(names)) = reading.rendered(node).get("include") {
-            columns.include = Some(names.iter().filter_map(Value::as_str).map(str::to_owned).collect());
-        }
-        columns.exclude = node.as_map().map(|map| reading.tags(map, "exclude")).unwrap_or_default();
-    }
+    reading.refuse_null(map, &["description", "columns", "config", "docs", "constraints"]);
+    let columns = version_columns(reading, map);
     Some(VersionProperties {
         span: reading.head(map),
         defined_in: reading.text(map, "defined_in"),
@@ -507,6 +538,36 @@ fn version(reading: &mut Reading<'_>, item: &Node) -> Option<VersionProperties> 
         deprecation_date: date(reading, map),
         v,
     })
+}
+
+fn version_columns(reading: &mut Reading<'_>, map: &YamlMap) -> VersionColumns {
+    let mut columns = VersionColumns::default();
+    let mut chosen = false;
+    for node in reading.list(map, "columns") {
+        let is_choice = node.get("name").is_none() && node.get("include").or(node.get("exclude")).is_some();
+        if !is_choice {
+            columns.own.extend(column(reading, node));
+            continue;
+        }
+        if std::mem::replace(&mut chosen, true) {
+            reading.error("version can have at most one include/exclude element", node);
+        }
+        // `all` and `*` take every column, and so does a list of what to leave out.
+        match reading.rendered(node).get("include") {
+            Some(Value::Array(names)) => {
+                columns.include = Some(names.iter().filter_map(Value::as_str).map(str::to_owned).collect());
+            }
+            Some(Value::String(word)) if !matches!(&**word, "all" | "*") => {
+                reading.error(format!("`include` must be one of 'all', '*' or a list of columns, not '{word}'"), node);
+            }
+            _ => {}
+        }
+        columns.exclude = node.as_map().map(|map| reading.tags(map, "exclude")).unwrap_or_default();
+        if columns.include.is_some() && !columns.exclude.is_empty() {
+            reading.error("`exclude` can only be given where `include` is 'all' or '*'", node);
+        }
+    }
+    columns
 }
 
 fn check_time_spine(reading: &mut Reading<'_>, map: &YamlMap, properties: &NodeProperties) {

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::Reading;
-use super::node::{ColumnProperties, TestProperties, columns, tests};
+use super::node::{ColumnProperties, TestProperties, columns, refuse_null_in_columns, tests};
 use crate::diagnostic::{Diagnostic, Span};
 use crate::manifest::{Quoting, Threshold};
 use crate::yaml::{Map as YamlMap, Node};
@@ -116,6 +116,7 @@ const TABLE_KEYS: [&str; 19] = [
 /// The entry as a struct.
 pub fn read(reading: &mut Reading<'_>, map: &YamlMap, name: String) -> Option<SourceProperties> {
     reading.warn_unknown(map, &SOURCE_KEYS, format_args!("source `{name}`"));
+    reading.refuse_null(map, &["description", "meta", "tags", "config", "loader", "quoting", "overrides"]);
     let raw = |key: &str| map.get(key).and_then(Node::as_str).map(str::to_owned);
     let mut tables: Vec<TableProperties> = Vec::new();
     for item in reading.list(map, "tables") {
@@ -146,6 +147,10 @@ fn table(reading: &mut Reading<'_>, item: &Node, source: &str) -> Option<TablePr
     };
     let name = reading.text_of(name, "name")?;
     reading.warn_unknown(map, &TABLE_KEYS, format_args!("table `{name}` of source `{source}`"));
+    let never_null = ["description", "columns", "tests", "data_tests", "meta", "tags", "config", "quoting", "docs"];
+    reading.refuse_null(map, &never_null);
+    refuse_null_in_columns(reading, map);
+    check_external(reading, map);
     Some(TableProperties {
         span: Some(reading.head(map)),
         settings: settings(reading, map),
@@ -158,6 +163,16 @@ fn table(reading: &mut Reading<'_>, item: &Node, source: &str) -> Option<TablePr
     })
 }
 
+/// `external` is a mapping; where the data are is a text, and partitions are a list.
+fn check_external(reading: &mut Reading<'_>, map: &YamlMap) {
+    let Some(node) = map.get("external").filter(|node| !node.is_null()) else { return };
+    let Some(external) = node.as_map() else {
+        return reading.error(format!("`external` must be a mapping, not {}", node.value.kind()), node);
+    };
+    reading.text(external, "location");
+    reading.list(external, "partitions");
+}
+
 fn settings(reading: &mut Reading<'_>, map: &YamlMap) -> Settings {
     let config = reading.mapping_except(map, "config", &["loaded_at_query"]);
     let field = reading.text(map, "loaded_at_field");
@@ -167,6 +182,11 @@ fn settings(reading: &mut Reading<'_>, map: &YamlMap) -> Settings {
         reading.error("loaded_at_field cannot be an empty string", node);
     }
     let quoting = reading.mapping(map, "quoting");
+    if let Some(unknown) = quoting.keys().find(|key| !["database", "schema", "identifier", "column"].contains(&&***key))
+        && let Some(node) = map.get("quoting")
+    {
+        reading.error(format!("unknown key `{unknown}` in `quoting`: additional properties are not allowed"), node);
+    }
     let quote = |key: &str| quoting.get(key).and_then(Value::as_bool);
     let present = map.get("loaded_at_field").is_some() || config.get("loaded_at_field").is_some_and(Value::is_string);
     Settings {
