@@ -209,7 +209,14 @@ impl Reading<'_> {
                 let fields = self.fields(node)?;
                 let criteria = criterion(&format!("{}:{}", key.text, shown(&text)), &key.text, &text, fields);
                 let criteria = criteria.map_err(|problem| problem.at(node.span(self.file)))?;
-                Ok((criteria, json!({"method": key.text, "value": text})))
+                // The manifest has each text of a list as if it were a criterion of its own, as dbt's.
+                let form = match &text {
+                    Value::Array(items) => {
+                        items.iter().map(|item| item.as_str().map_or(json!(item), written_form)).collect()
+                    }
+                    single => single.clone(),
+                };
+                Ok((criteria, json!({"method": key.text, "value": form})))
             }
             _ => {
                 let keys: Vec<&str> = map.keys().collect();
@@ -269,19 +276,9 @@ impl Reading<'_> {
         let json = value.to_json();
         let criteria = criterion(&format!("{method}:{}", shown(&json)), method, &json, self.fields(node)?);
         let criteria = criteria.map_err(|problem| problem.at(node.span(self.file)))?;
-        let mut form = match node.to_json() {
-            Value::Object(map) => map,
-            _ => Map::new(),
-        };
-        let excluded = match node.get("exclude") {
-            Some(list) => {
-                let (excluded, excluded_form) = self.exclusions(list)?;
-                form.insert("exclude".to_owned(), excluded_form);
-                Some(excluded)
-            }
-            None => None,
-        };
-        Ok((without(criteria, excluded), Value::Object(form)))
+        let excluded = node.get("exclude").map(|list| self.exclusions(list)).transpose()?;
+        // The manifest has such a definition as it was written, also what it excludes.
+        Ok((without(criteria, excluded.map(|(criteria, _)| criteria)), node.to_json()))
     }
 
     fn fields(&self, node: &Node) -> Result<Fields, Diagnostic> {
