@@ -182,10 +182,8 @@ fn settings(reading: &mut Reading<'_>, map: &YamlMap) -> Settings {
         reading.error("loaded_at_field cannot be an empty string", node);
     }
     let quoting = reading.mapping(map, "quoting");
-    if let Some(unknown) = quoting.keys().find(|key| !["database", "schema", "identifier", "column"].contains(&&***key))
-        && let Some(node) = map.get("quoting")
-    {
-        reading.error(format!("unknown key `{unknown}` in `quoting`: additional properties are not allowed"), node);
+    if let Some(written) = map.get("quoting").and_then(Node::as_map) {
+        reading.refuse_unknown(written, &["database", "schema", "identifier", "column"], "quoting");
     }
     let quote = |key: &str| quoting.get(key).and_then(Value::as_bool);
     let present = map.get("loaded_at_field").is_some() || config.get("loaded_at_field").is_some_and(Value::is_string);
